@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The settings of every target of ours: Swift 6 mode, explicit existentials, imports that are
+/// private unless said otherwise, and `async` functions that stay on their caller's executor, so
+/// that no await leaves the node's loop unseen. A warning is an error.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// For the one Swift importer of each C library: every unsafe use is written `unsafe`.
+let strictMemory: [SwiftSetting] =
+    strict + [.strictMemorySafety(), .treatWarning("StrictMemorySafety", as: .error)]
+
+/// A room: what it may import is what stands here, and nothing more. `Tests/TidyTests` holds the
+/// sources against the layering, and the build refuses an import that is not declared.
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
+        swiftSettings: strict)
+}
+
+let collections: [Target.Dependency] = [
+    .product(name: "DequeModule", package: "swift-collections"),
+    .product(name: "HeapModule", package: "swift-collections"),
+]
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+
+let package = Package(
+    name: "sunny",
+    products: [.executable(name: "sunny", targets: ["sunny"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Pure rooms: values that take events and return directives.
+        room("Primitives"),
+        room("Payments", ["Primitives"]),
+        room("Raft", ["Primitives"]),
+        room("Resilience", ["Primitives"]),
+        room("ISO8583", ["Primitives"]),
+
+        // The roles that a node takes from outside: loop, network, disk, worker.
+        room("Environment", ["Primitives"]),
+
+        // Rooms that do I/O.
+        .systemLibrary(name: "CLibUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        room(
+            "Transport", ["CLibUV", "Primitives", "Environment"] + collections,
+            settings: strictMemory),
+        room("Journal", ["Primitives", "Environment", crypto]),
+        room("StateStore", ["Primitives", "Environment", grdb]),
+        room("Vault", ["Primitives", "Payments", crypto]),
+        room("Telemetry", ["Primitives", logging]),
+
+        // Rooms where deciding and doing meet.
+        room(
+            "Cluster",
+            ["Primitives", "Environment", "Raft", "Journal", "StateStore"] + collections),
+        room(
+            "Gateway",
+            [
+                "Primitives", "Environment", "Payments", "Resilience", "ISO8583", "StateStore",
+                "Vault", "Telemetry", "Cluster",
+            ] + collections),
+        room(
+            "MerchantAPI",
+            ["Primitives", "Environment", "Payments", "Gateway", "Vault", "Telemetry"]),
+        room("Acquirer", ["Primitives", "Environment", "ISO8583", grdb]),
+        room(
+            "Node",
+            [
+                "Primitives", "Environment", "Payments", "Journal", "StateStore", "Vault",
+                "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+            ]),
+        .target(name: "CSwiftHooks"),
+        room(
+            "Simulator",
+            [
+                "CSwiftHooks", "Primitives", "Environment", "Payments", "ISO8583", "Journal",
+                "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
+            ] + collections),
+
+        // The edges: HTTP and the command line.
+        room("Ingress", ["Primitives", "MerchantAPI", "Telemetry", hummingbird, logging]),
+        .executableTarget(
+            name: "sunny",
+            dependencies: [
+                "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
+                "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
+                "Simulator",
+                "Ingress", hummingbird, logging, "Yams",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
+        tests(of: "Primitives"),
+        tests(of: "Payments", ["Primitives"]),
+        tests(of: "Raft", ["Primitives"]),
+        tests(of: "Resilience", ["Primitives"]),
+        tests(of: "ISO8583", ["Primitives"]),
+        tests(of: "Transport", ["Primitives", "Environment"]),
+        tests(of: "Journal", ["Primitives", "Environment"]),
+        tests(of: "StateStore", ["Primitives", "Environment"]),
+        tests(of: "Vault", ["Primitives", "Payments"]),
+        tests(of: "Gateway", ["Primitives", "Payments"]),
+        tests(of: "MerchantAPI", ["Primitives", "Payments", "Gateway"]),
+        tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583"]),
+        tests(of: "Simulator", ["Primitives"]),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ]
+)

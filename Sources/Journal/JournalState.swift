@@ -1,0 +1,92 @@
+import Primitives
+
+/// What the journal holds, without the entries: each group's marks, and which groups still need
+/// which segment. Writer and reader apply the same records to it, so they cannot disagree.
+package struct JournalState: Hashable, Sendable {
+    package private(set) var groups: [GroupID: GroupMarks]
+    /// Segments that are full, oldest first.
+    package private(set) var closed: [SegmentPins] = []
+    /// The segment that is written to.
+    package private(set) var current: SegmentPins
+
+    /// Which groups need a segment.
+    package struct SegmentPins: Hashable, Sendable {
+        package let sequence: UInt64
+        /// Of each group with entries here that are neither compacted nor replaced: the highest.
+        package fileprivate(set) var highestIndex: [GroupID: LogIndex] = [:]
+    }
+
+    /// The state at the start of a segment, when no older one is there.
+    package init(segment sequence: UInt64, groups: [GroupID: GroupMarks]) {
+        self.groups = groups
+        current = SegmentPins(sequence: sequence)
+    }
+
+    /// Whether a record fits what is held: entries follow each other without a gap and never
+    /// replace what is compacted, and a compaction mark only rises.
+    package func accepts(_ record: JournalRecord) -> Bool {
+        let marks = groups[record.group] ?? GroupMarks()
+        switch record {
+        case .entry(_, let entry):
+            return entry.index > marks.compactedUpTo && entry.index - 1 <= marks.lastIndex
+        case .hardState:
+            return true
+        case .compacted(_, let mark):
+            return mark.upTo > marks.compactedUpTo
+        }
+    }
+
+    /// Takes in a record that `accepts` says yes to.
+    package mutating func apply(_ record: JournalRecord) {
+        let group = record.group
+        var marks = groups[group] ?? GroupMarks()
+        switch record {
+        case .entry(_, let entry):
+            if entry.index <= marks.lastIndex {
+                lowerPins(of: group, to: entry.index - 1, above: marks.compactedUpTo)
+            }
+            marks.lastIndex = entry.index
+            current.highestIndex[group] = entry.index
+        case .hardState(_, let hardState):
+            marks.hardState = hardState
+        case .compacted(_, let mark):
+            marks.compactedUpTo = mark.upTo
+            marks.compactedTerm = mark.term
+            if mark.discardsSuffix || mark.upTo > marks.lastIndex { marks.lastIndex = mark.upTo }
+            lowerPins(of: group, to: marks.lastIndex, above: mark.upTo)
+        }
+        groups[group] = marks
+    }
+
+    /// Begins the next segment.
+    package mutating func roll() {
+        closed.append(current)
+        current = SegmentPins(sequence: current.sequence + 1)
+    }
+
+    /// Forgets the oldest segments that no group needs, and says which they were. Only from the old
+    /// end, so that what is left is always one run.
+    package mutating func takeRemovableSegments() -> [UInt64] {
+        let removable = closed.prefix { $0.highestIndex.isEmpty }.map(\.sequence)
+        closed.removeFirst(removable.count)
+        return removable
+    }
+
+    /// The groups that keep the oldest full segment from being removed.
+    package var pinningGroups: [GroupID] {
+        closed.first.map { $0.highestIndex.keys.sorted() } ?? []
+    }
+
+    private mutating func lowerPins(of group: GroupID, to index: LogIndex, above mark: LogIndex) {
+        for position in closed.indices { closed[position].lower(group, to: index, above: mark) }
+        current.lower(group, to: index, above: mark)
+    }
+}
+
+extension JournalState.SegmentPins {
+    fileprivate mutating func lower(_ group: GroupID, to index: LogIndex, above mark: LogIndex) {
+        guard let highest = highestIndex[group] else { return }
+        let lowered = min(highest, index)
+        highestIndex[group] = lowered > mark ? lowered : nil
+    }
+}

@@ -1,0 +1,162 @@
+import Primitives
+
+/// What a group's log looks like without its entries.
+package struct GroupMarks: Hashable, Sendable {
+    package var hardState = HardState()
+    /// Entries up to here are in the applied state and no longer in the log.
+    package var compactedUpTo: LogIndex = 0
+    package var compactedTerm: Term = 0
+    /// The newest entry, or `compactedUpTo` when there is none behind it.
+    package var lastIndex: LogIndex = 0
+
+    package init() {}
+}
+
+/// Why a segment header could not be read.
+package enum SegmentHeaderFlaw: Error, Hashable, Sendable {
+    /// Not whole.
+    case malformed
+    /// Whole, and of another format version.
+    case unsupportedVersion(UInt16)
+}
+
+/// What a segment begins with.
+package struct SegmentHeader: Hashable, Sendable {
+    package let sequence: UInt64
+    package let nextBatchSequence: UInt64
+    /// The chain before the segment's first batch.
+    package let chain: ChainValue
+    package let groups: [GroupID: GroupMarks]
+
+    package init(
+        sequence: UInt64, nextBatchSequence: UInt64, chain: ChainValue,
+        groups: [GroupID: GroupMarks]
+    ) {
+        self.sequence = sequence
+        self.nextBatchSequence = nextBatchSequence
+        self.chain = chain
+        self.groups = groups
+    }
+
+    /// The header's bytes, padded.
+    package func encode() -> [UInt8] {
+        precondition(
+            groups.count <= JournalFormat.groupCountMax,
+            "\(groups.count) groups; at most \(JournalFormat.groupCountMax)")
+        let byteCount =
+            JournalFormat.segmentHeaderFixedByteCount
+            + groups.count * JournalFormat.groupByteCount + JournalFormat.checksumByteCount
+        var writer = ByteWriter(capacity: JournalFormat.padded(byteCount))
+        writer.writeRaw(JournalFormat.segmentMagic)
+        writer.writeFixed(JournalFormat.version)
+        writer.writeFixed(UInt16(0))
+        writer.writeFixed(UInt32(byteCount))
+        writer.writeFixed(sequence)
+        writer.writeFixed(nextBatchSequence)
+        chain.encode(into: &writer)
+        writer.writeFixed(UInt32(groups.count))
+        writer.writeFixed(UInt32(0))
+        for (group, marks) in groups.sorted(by: { $0.key < $1.key }) {
+            Self.encode(group, marks, into: &writer)
+        }
+        writer.writeFixed(CRC32C.checksum(writer.bytes))
+        writer.writeRaw(repeatElement(0, count: JournalFormat.padded(byteCount) - byteCount))
+        return writer.bytes
+    }
+
+    private static func encode(
+        _ group: GroupID, _ marks: GroupMarks, into writer: inout ByteWriter
+    ) {
+        writer.writeFixed(group.rawValue)
+        writer.write(UInt8(marks.hardState.vote == nil ? 0 : 1))
+        writer.writeRaw([0, 0, 0])
+        writer.writeFixed(marks.hardState.term)
+        writer.writeFixed(marks.hardState.vote?.rawValue ?? 0)
+        writer.writeFixed(marks.compactedUpTo)
+        writer.writeFixed(marks.compactedTerm)
+        writer.writeFixed(marks.lastIndex)
+        writer.writeFixed(UInt64(0))
+    }
+
+    /// Reads the header at the start of `bytes`.
+    ///
+    /// - Returns: the header and its byte count with the padding.
+    package static func decode(
+        _ bytes: [UInt8]
+    ) throws(SegmentHeaderFlaw) -> (header: SegmentHeader, byteCount: Int) {
+        do {
+            return try decodeBody(bytes)
+        } catch let flaw as SegmentHeaderFlaw {
+            throw flaw
+        } catch {
+            throw .malformed
+        }
+    }
+
+    private static func decodeBody(
+        _ bytes: [UInt8]
+    ) throws -> (header: SegmentHeader, byteCount: Int) {
+        var reader = ByteReader(bytes)
+        guard try reader.readRaw(8).elementsEqual(JournalFormat.segmentMagic) else {
+            throw SegmentHeaderFlaw.malformed
+        }
+        let version = try reader.readFixed(UInt16.self)
+        _ = try reader.readFixed(UInt16.self)
+        let byteCount = Int(try reader.readFixed(UInt32.self))
+        guard byteCount >= reader.offset + JournalFormat.checksumByteCount,
+            byteCount <= bytes.count
+        else { throw SegmentHeaderFlaw.malformed }
+        let checked = bytes[..<(byteCount - JournalFormat.checksumByteCount)]
+        var trailer = ByteReader(bytes[checked.endIndex..<byteCount])
+        guard try trailer.readFixed(UInt32.self) == CRC32C.checksum(checked) else {
+            throw SegmentHeaderFlaw.malformed
+        }
+        guard version == JournalFormat.version else {
+            throw SegmentHeaderFlaw.unsupportedVersion(version)
+        }
+        let end = JournalFormat.padded(byteCount)
+        guard end <= bytes.count, bytes[byteCount..<end].allSatisfy({ $0 == 0 }) else {
+            throw SegmentHeaderFlaw.malformed
+        }
+        return (try decodeFields(&reader, byteCount: byteCount), end)
+    }
+
+    private static func decodeFields(
+        _ reader: inout ByteReader, byteCount: Int
+    ) throws -> SegmentHeader {
+        let sequence = try reader.readFixed(UInt64.self)
+        let nextBatchSequence = try reader.readFixed(UInt64.self)
+        let chain = try ChainValue(from: &reader)
+        let groupCount = Int(try reader.readFixed(UInt32.self))
+        _ = try reader.readFixed(UInt32.self)
+        guard groupCount <= JournalFormat.groupCountMax,
+            byteCount == JournalFormat.segmentHeaderFixedByteCount
+                + groupCount * JournalFormat.groupByteCount + JournalFormat.checksumByteCount
+        else { throw SegmentHeaderFlaw.malformed }
+        var groups: [GroupID: GroupMarks] = [:]
+        groups.reserveCapacity(groupCount)
+        for _ in 0..<groupCount {
+            let group = GroupID(try reader.readFixed(UInt32.self))
+            groups[group] = try decodeMarks(&reader)
+        }
+        guard groups.count == groupCount else { throw SegmentHeaderFlaw.malformed }
+        return SegmentHeader(
+            sequence: sequence, nextBatchSequence: nextBatchSequence, chain: chain,
+            groups: groups)
+    }
+
+    private static func decodeMarks(_ reader: inout ByteReader) throws -> GroupMarks {
+        var marks = GroupMarks()
+        let hasVoted = try reader.readBool()
+        _ = try reader.readRaw(3)
+        marks.hardState.term = try reader.readFixed(UInt64.self)
+        let vote = MemberID(try reader.readFixed(UInt64.self))
+        marks.hardState.vote = hasVoted ? vote : nil
+        marks.compactedUpTo = try reader.readFixed(UInt64.self)
+        marks.compactedTerm = try reader.readFixed(UInt64.self)
+        marks.lastIndex = try reader.readFixed(UInt64.self)
+        _ = try reader.readRaw(8)
+        guard marks.compactedUpTo <= marks.lastIndex else { throw SegmentHeaderFlaw.malformed }
+        return marks
+    }
+}

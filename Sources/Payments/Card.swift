@@ -1,0 +1,250 @@
+public import Primitives
+
+/// A card scheme, as the API names it.
+public enum CardBrand: UInt8, Sendable, CaseIterable {
+    case unknown = 0
+    case visa, mastercard, amex, discover, diners, jcb, unionpay
+
+    /// The brand's name in responses.
+    public var name: String {
+        switch self {
+        case .unknown: "unknown"
+        case .visa: "visa"
+        case .mastercard: "mastercard"
+        case .amex: "amex"
+        case .discover: "discover"
+        case .diners: "diners"
+        case .jcb: "jcb"
+        case .unionpay: "unionpay"
+        }
+    }
+
+    /// How many digits the card verification code has.
+    public var verificationCodeDigitCount: Int {
+        switch self {
+        case .amex: 4
+        case .unknown, .visa, .mastercard, .discover, .diners, .jcb, .unionpay: 3
+        }
+    }
+
+    /// The brand of a number by its issuer range (ISO/IEC 7812 prefixes as the schemes publish them).
+    public init(numberDigits digits: [UInt8]) {
+        func prefix(_ count: Int) -> Int {
+            digits.prefix(count).reduce(0) { $0 * 10 + Int($1) }
+        }
+        switch (prefix(1), prefix(2), prefix(3), prefix(4)) {
+        case (4, _, _, _): self = .visa
+        case (_, 51...55, _, _), (_, _, _, 2221...2720): self = .mastercard
+        case (_, 34, _, _), (_, 37, _, _): self = .amex
+        case (_, _, _, 6011), (_, _, 644...649, _), (_, 65, _, _): self = .discover
+        case (_, _, 300...305, _), (_, 36, _, _), (_, 38, _, _), (_, 39, _, _): self = .diners
+        case (_, _, _, 3528...3589): self = .jcb
+        case (_, 62, _, _), (_, 81, _, _): self = .unionpay
+        default: self = .unknown
+        }
+    }
+}
+
+/// A primary account number: 12 to 19 digits (ISO/IEC 7812-1) that pass the Luhn check.
+public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
+    /// Digits as values 0 to 9.
+    private let digits: [UInt8]
+
+    /// What is wrong with text that should be a card number.
+    public enum Fault: Error, Sendable {
+        /// A character that is not a digit, or a length that no scheme has.
+        case malformed
+        /// The check digit is wrong.
+        case checkDigit
+    }
+
+    /// Reads ASCII digits; blanks and hyphens between them are allowed, as people type them.
+    public init(_ text: some Sequence<UInt8>) throws(Fault) {
+        var digits: [UInt8] = []
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits.append(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: " "), UInt8(ascii: "-"): continue
+            default: throw .malformed
+            }
+            guard digits.count <= 19 else { throw .malformed }
+        }
+        guard digits.count >= 12 else { throw .malformed }
+        guard CardNumber.passesLuhn(digits) else { throw .checkDigit }
+        self.digits = digits
+    }
+
+    public var brand: CardBrand { CardBrand(numberDigits: digits) }
+
+    /// The last four digits, which may be shown.
+    public var lastFour: String { String(decoding: asciiDigits.suffix(4), as: UTF8.self) }
+
+    /// All digits as ASCII. For the vault, the fingerprint and the processor's DE 2 only.
+    public var asciiDigits: [UInt8] { digits.map { $0 + UInt8(ascii: "0") } }
+
+    public var description: String { "***\(lastFour)" }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+
+    /// The check of ISO/IEC 7812-1 annex B over digits as values.
+    public static func passesLuhn(_ digits: [UInt8]) -> Bool {
+        var sum = 0
+        for (place, digit) in digits.reversed().enumerated() {
+            let doubled = place % 2 == 1 ? Int(digit) * 2 : Int(digit)
+            sum += doubled > 9 ? doubled - 9 : doubled
+        }
+        return sum % 10 == 0
+    }
+}
+
+extension CardNumber {
+    /// True when `text` contains what looks like a card number: 13 to 19 digits, single blanks,
+    /// hyphens or dots between them allowed, that pass the Luhn check and lie in a known issuer's range.
+    ///
+    /// Free text with one is refused, so that numbers do not settle in descriptions and logs.
+    public static func appears(in text: some StringProtocol) -> Bool {
+        var run: [UInt8] = []
+        var separated = false
+        func runHoldsNumber() -> Bool {
+            guard run.count >= 13 else { return false }
+            for start in 0...(run.count - 13) {
+                for count in 13...19 where start + count <= run.count {
+                    let candidate = Array(run[start..<(start + count)])
+                    if CardBrand(numberDigits: candidate) != .unknown, passesLuhn(candidate) {
+                        return true
+                    }
+                }
+            }
+            return false
+        }
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                run.append(byte - UInt8(ascii: "0"))
+                separated = false
+                // A run is looked at in pieces, so that a long one costs no more than its length.
+                if run.count == 64 {
+                    if runHoldsNumber() { return true }
+                    run.removeFirst(64 - 18)
+                }
+            case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."):
+                if separated || run.isEmpty {
+                    if runHoldsNumber() { return true }
+                    run.removeAll(keepingCapacity: true)
+                }
+                separated = true
+            default:
+                if runHoldsNumber() { return true }
+                run.removeAll(keepingCapacity: true)
+                separated = false
+            }
+        }
+        return runHoldsNumber()
+    }
+}
+
+/// The month after which a card is no longer good.
+public struct CardExpiry: Hashable, Sendable {
+    /// 1 to 12.
+    public let month: Int
+    /// Four digits.
+    public let year: Int
+
+    /// Nil when the month is none, or the year is outside 2000 to 2099.
+    public init?(month: Int, year: Int) {
+        guard (1...12).contains(month), (2000...2099).contains(year) else { return nil }
+        self.month = month
+        self.year = year
+    }
+
+    /// True once the month is over in UTC.
+    public func isPast(at now: Timestamp) -> Bool {
+        let civil = CivilTime(now)
+        return (year, month) < (civil.year, civil.month)
+    }
+
+    /// The four digits of DE 14: year, then month.
+    public var yearMonthDigits: String {
+        let value = year % 100 * 100 + month
+        return String(repeating: "0", count: 4 - String(value).count) + String(value)
+    }
+}
+
+/// How a card is paid off.
+public enum CardFunding: UInt8, Sendable {
+    case unknown = 0
+    case credit, debit, prepaid
+
+    public var name: String {
+        switch self {
+        case .unknown: "unknown"
+        case .credit: "credit"
+        case .debit: "debit"
+        case .prepaid: "prepaid"
+        }
+    }
+}
+
+/// What may be known of a card outside the vault.
+public struct CardFacts: Hashable, Sendable {
+    public let brand: CardBrand
+    /// Four digits.
+    public let lastFour: String
+    public let expiry: CardExpiry
+    public let funding: CardFunding
+    /// A keyed digest in sixteen characters: the same for the same number at the same account.
+    public let fingerprint: String
+    /// Whether a card verification code came with the number.
+    public let hasVerificationCode: Bool
+
+    public init(
+        brand: CardBrand, lastFour: String, expiry: CardExpiry, funding: CardFunding,
+        fingerprint: String, hasVerificationCode: Bool
+    ) {
+        self.brand = brand
+        self.lastFour = lastFour
+        self.expiry = expiry
+        self.funding = funding
+        self.fingerprint = fingerprint
+        self.hasVerificationCode = hasVerificationCode
+    }
+}
+
+extension CardFacts: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.write(brand.rawValue)
+        writer.write(lastFour)
+        writer.writeVarint(UInt64(expiry.month))
+        writer.writeVarint(UInt64(expiry.year))
+        writer.write(funding.rawValue)
+        writer.write(fingerprint)
+        writer.write(hasVerificationCode)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        brand = try reader.readEnum()
+        lastFour = try reader.readString()
+        let start = reader.offset
+        let month = try reader.readInteger(Int.self)
+        let year = try reader.readInteger(Int.self)
+        guard let expiry = CardExpiry(month: month, year: year) else {
+            throw .invalid(what: "card expiry", offset: start)
+        }
+        self.expiry = expiry
+        funding = try reader.readEnum()
+        fingerprint = try reader.readString()
+        hasVerificationCode = try reader.readBool()
+    }
+}
+
+extension ByteReader {
+    /// One byte that is the raw value of an enumeration.
+    mutating func readEnum<Value: RawRepresentable<UInt8>>(
+        _ type: Value.Type = Value.self
+    ) throws(DecodingError) -> Value {
+        let start = offset
+        guard let value = Value(rawValue: try readByte()) else {
+            throw .invalid(what: "enumeration", offset: start)
+        }
+        return value
+    }
+}

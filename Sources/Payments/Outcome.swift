@@ -1,0 +1,231 @@
+public import Primitives
+
+/// What a command came to, as facts: the API renders it, and the idempotency record keeps it, so
+/// that a retry with the same key gets the same answer byte for byte.
+public enum Outcome: Hashable, Sendable {
+    case payment(Payment)
+    /// The issuer said no, or the attempt came to nothing: the caller gets 402 and the payment.
+    case declined(Payment, attempt: Int)
+    case refund(Payment, number: Int)
+    case paymentMethod(PaymentMethod)
+    /// Nothing changed. The payment as it is, where there is one.
+    case refused(Refusal, Payment?)
+}
+
+/// What a command in flight waits for, so that a new leader can finish its record.
+public enum AwaitedOutcome: Hashable, Sendable {
+    /// The attempt's end.
+    case attempt(PaymentID, number: Int)
+    /// The acknowledgement of a capture.
+    case capture(PaymentID)
+    /// The acknowledgement of a refund.
+    case refund(PaymentID, number: Int)
+
+    /// The payment that the command acts on.
+    public var payment: PaymentID {
+        switch self {
+        case .attempt(let payment, _), .capture(let payment), .refund(let payment, _): payment
+        }
+    }
+}
+
+/// What is kept under an idempotency key.
+public struct IdempotencyRecord: Hashable, Sendable {
+    public enum State: Hashable, Sendable {
+        /// The command has begun; its outcome is recorded when it is known.
+        case inFlight(AwaitedOutcome)
+        case completed(Outcome)
+    }
+
+    /// A keyed digest over the canonical request.
+    public let fingerprint: [UInt8]
+    /// The `Request-Id` of the request that came first.
+    public let requestID: String
+    public let created: Timestamp
+    public var state: State
+
+    /// How long a completed record answers retries, in milliseconds: 24 hours are promised.
+    public static let lifetimeMilliseconds: Int64 = 25 * 3600 * 1000
+
+    public init(fingerprint: [UInt8], requestID: String, created: Timestamp, state: State) {
+        self.fingerprint = fingerprint
+        self.requestID = requestID
+        self.created = created
+        self.state = state
+    }
+
+    /// True when the key may begin anew. A command in flight is never forgotten.
+    public func isExpired(at now: Timestamp) -> Bool {
+        switch state {
+        case .inFlight: false
+        case .completed:
+            now.milliseconds - created.milliseconds > Self.lifetimeMilliseconds
+        }
+    }
+}
+
+extension Outcome: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .payment(let payment):
+            writer.write(UInt8(0))
+            writer.write(payment)
+        case .declined(let payment, let attempt):
+            writer.write(UInt8(1))
+            writer.write(payment)
+            writer.writeVarint(UInt64(attempt))
+        case .refund(let payment, let number):
+            writer.write(UInt8(2))
+            writer.write(payment)
+            writer.writeVarint(UInt64(number))
+        case .paymentMethod(let method):
+            writer.write(UInt8(3))
+            writer.write(method)
+        case .refused(let refusal, let payment):
+            writer.write(UInt8(4))
+            writer.write(refusal)
+            writer.writeOptional(payment)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: self = .payment(try reader.read())
+        case 1:
+            self = .declined(try reader.read(), attempt: try reader.readInteger(Int.self))
+        case 2: self = .refund(try reader.read(), number: try reader.readInteger(Int.self))
+        case 3: self = .paymentMethod(try reader.read())
+        case 4: self = .refused(try reader.read(), try reader.readOptional())
+        default: throw .invalid(what: "outcome", offset: start)
+        }
+    }
+}
+
+extension AwaitedOutcome: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .attempt(let payment, let number):
+            writer.write(UInt8(0))
+            writer.write(payment)
+            writer.writeVarint(UInt64(number))
+        case .capture(let payment):
+            writer.write(UInt8(1))
+            writer.write(payment)
+        case .refund(let payment, let number):
+            writer.write(UInt8(2))
+            writer.write(payment)
+            writer.writeVarint(UInt64(number))
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: self = .attempt(try reader.read(), number: try reader.readInteger(Int.self))
+        case 1: self = .capture(try reader.read())
+        case 2: self = .refund(try reader.read(), number: try reader.readInteger(Int.self))
+        default: throw .invalid(what: "awaited outcome", offset: start)
+        }
+    }
+}
+
+extension IdempotencyRecord: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.write(fingerprint)
+        writer.write(requestID)
+        writer.write(created)
+        switch state {
+        case .inFlight(let awaited):
+            writer.write(UInt8(0))
+            writer.write(awaited)
+        case .completed(let outcome):
+            writer.write(UInt8(1))
+            writer.write(outcome)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        fingerprint = try reader.readBytes()
+        requestID = try reader.readString()
+        created = try reader.read()
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: state = .inFlight(try reader.read())
+        case 1: state = .completed(try reader.read())
+        default: throw .invalid(what: "idempotency state", offset: start)
+        }
+    }
+}
+
+extension Refusal: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .unexpectedStatus(let operation, let status):
+            writer.write(UInt8(0))
+            writer.write(operation.rawValue)
+            writer.write(status.rawValue)
+        case .methodMissing:
+            writer.write(UInt8(1))
+        case .attemptsExhausted:
+            writer.write(UInt8(2))
+        case .captureTooLarge(let requested, let capturable):
+            writer.write(UInt8(3))
+            writer.writeSigned(requested)
+            writer.writeSigned(capturable)
+        case .refundTooLarge(let requested, let remaining):
+            writer.write(UInt8(4))
+            writer.writeSigned(requested)
+            writer.writeSigned(remaining)
+        case .alreadyRefunded:
+            writer.write(UInt8(5))
+        case .refundsExhausted:
+            writer.write(UInt8(6))
+        case .amountNotPositive:
+            writer.write(UInt8(7))
+        case .noSuchPayment(let id):
+            writer.write(UInt8(8))
+            writer.write(id)
+        case .noSuchPaymentMethod(let id):
+            writer.write(UInt8(9))
+            writer.write(id)
+        case .noSuchPart(let part):
+            writer.write(UInt8(10))
+            writer.write(part.payment)
+            writer.writeVarint(UInt64(part.number))
+        case .noLinkAvailable:
+            writer.write(UInt8(11))
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0:
+            self = .unexpectedStatus(
+                operation: try reader.readEnum(), status: try reader.readEnum())
+        case 1: self = .methodMissing
+        case 2: self = .attemptsExhausted
+        case 3:
+            self = .captureTooLarge(
+                requested: try reader.readSigned(), capturable: try reader.readSigned())
+        case 4:
+            self = .refundTooLarge(
+                requested: try reader.readSigned(), remaining: try reader.readSigned())
+        case 5: self = .alreadyRefunded
+        case 6: self = .refundsExhausted
+        case 7: self = .amountNotPositive
+        case 8: self = .noSuchPayment(try reader.read())
+        case 9: self = .noSuchPaymentMethod(try reader.read())
+        case 10:
+            let payment = try reader.read(PaymentID.self)
+            let number = try reader.readInteger(Int.self)
+            guard number < PartID.countMax else {
+                throw .invalid(what: "part number", offset: start)
+            }
+            self = .noSuchPart(PartID(payment: payment, number: number))
+        case 11: self = .noLinkAvailable
+        default: throw .invalid(what: "refusal", offset: start)
+        }
+    }
+}

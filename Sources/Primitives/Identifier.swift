@@ -1,0 +1,118 @@
+/// The place of a merchant, and of everything it owns, in the cluster: fixed for ever, written into
+/// every id, and mapped to a shard by whoever routes. 0 to 32,767.
+public struct Slot: Hashable, Comparable, Sendable {
+    public let rawValue: UInt16
+
+    /// How many slots there are; shards can grow up to as many.
+    public static let count = 32_768
+
+    public init?(_ rawValue: Int) {
+        guard rawValue >= 0, rawValue < Slot.count else { return nil }
+        self.rawValue = UInt16(rawValue)
+    }
+
+    public static func < (left: Slot, right: Slot) -> Bool { left.rawValue < right.rawValue }
+
+    /// The shard that serves the slot when there are `shardCount` shards of equal ranges.
+    public func shard(of shardCount: Int) -> Int {
+        Int(rawValue) * shardCount / Slot.count
+    }
+}
+
+/// The body shared by the ids of one object family: the slot in three characters and fourteen
+/// random ones (83 bits), so that any node routes by the id alone.
+///
+/// `pi_<stem>` is a payment; the charges and refunds of it are `ch_<stem><n>` and `re_<stem><n>`.
+public struct IdentifierStem: Hashable, Comparable, Sendable {
+    /// Seventeen characters of `[0-9A-Za-z]`.
+    public let text: String
+
+    /// Characters in a stem.
+    public static let characterCount = 17
+    private static let slotCharacterCount = 3
+
+    /// A new stem in `slot`, with chance from `random`.
+    public init(slot: Slot, random: some RandomSource) {
+        var characters: [UInt8] = []
+        var rest = Int(slot.rawValue)
+        for _ in 0..<Self.slotCharacterCount {
+            characters.insert(Self.slotAlphabet[rest % 32], at: 0)
+            rest /= 32
+        }
+        // A byte of 248 or more is thrown away, so that every character is equally likely.
+        while characters.count < Self.characterCount {
+            for byte in random.bytes(16) where byte < 248 && characters.count < Self.characterCount {
+                characters.append(Base62.alphabet[Int(byte) % 62])
+            }
+        }
+        text = String(decoding: characters, as: UTF8.self)
+    }
+
+    /// Reads a stem; nil when it is not one.
+    public init?(_ text: some StringProtocol) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == Self.characterCount,
+            bytes.allSatisfy({ Base62.value(of: $0) != nil }),
+            bytes.prefix(Self.slotCharacterCount).allSatisfy({
+                Self.slotAlphabet.contains($0)
+            })
+        else { return nil }
+        self.text = String(text)
+    }
+
+    /// The slot that the stem was made in.
+    public var slot: Slot {
+        var value = 0
+        for byte in text.utf8.prefix(Self.slotCharacterCount) {
+            value = value * 32 + Self.slotAlphabet.firstIndex(of: byte)!
+        }
+        return Slot(value)!
+    }
+
+    public static func < (left: IdentifierStem, right: IdentifierStem) -> Bool {
+        left.text < right.text
+    }
+
+    private static let slotAlphabet = Array("0123456789abcdefghijklmnopqrstuv".utf8)
+}
+
+/// Digits, upper-case and lower-case letters as the digits of base 62.
+public enum Base62 {
+    public static let alphabet = Array(
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+
+    /// The value of one digit, or nil for any other byte.
+    public static func value(of byte: UInt8) -> Int? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): Int(byte - UInt8(ascii: "A")) + 10
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): Int(byte - UInt8(ascii: "a")) + 36
+        default: nil
+        }
+    }
+
+    /// `count` random digits.
+    public static func random(_ count: Int, from source: some RandomSource) -> String {
+        var characters: [UInt8] = []
+        while characters.count < count {
+            for byte in source.bytes(16) where byte < 248 && characters.count < count {
+                characters.append(alphabet[Int(byte) % 62])
+            }
+        }
+        return String(decoding: characters, as: UTF8.self)
+    }
+}
+
+/// Upper-case base 36 of a fixed width, as processors take it in alphanumeric fields.
+public enum Base36 {
+    /// `value` in `width` digits; the highest digits are dropped when it does not fit.
+    public static func text(_ value: UInt64, width: Int) -> String {
+        var digits: [UInt8] = []
+        var rest = value
+        for _ in 0..<width {
+            digits.append(Base62.alphabet[Int(rest % 36)])
+            rest /= 36
+        }
+        return String(decoding: digits.reversed(), as: UTF8.self)
+    }
+}

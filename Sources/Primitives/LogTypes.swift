@@ -1,0 +1,64 @@
+/// One Raft group: shard 0 is the first; every group of a node writes to the node's one journal.
+public struct GroupID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let rawValue: UInt32
+
+    public init(_ rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+
+    public static func < (left: GroupID, right: GroupID) -> Bool { left.rawValue < right.rawValue }
+    public var description: String { "g\(rawValue)" }
+}
+
+/// The identity of a voter or learner of a group; never reused.
+public struct MemberID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let rawValue: UInt64
+
+    public init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    public static func < (left: MemberID, right: MemberID) -> Bool { left.rawValue < right.rawValue }
+    public var description: String { "m\(rawValue)" }
+}
+
+/// A Raft term: at most one leader in each.
+public typealias Term = UInt64
+
+/// The place of an entry in a group's log. The first entry has index 1; 0 stands before the log.
+public typealias LogIndex = UInt64
+
+/// One entry of a group's log.
+public struct LogEntry: Hashable, Sendable {
+    public enum Kind: UInt8, Sendable {
+        /// Says that a leader's term has begun; carries nothing.
+        case noOperation = 0
+        /// A proposal's payload.
+        case command = 1
+        /// A change of the group's members.
+        case configuration = 2
+    }
+
+    public let index: LogIndex
+    public let term: Term
+    public let kind: Kind
+    public let payload: [UInt8]
+
+    public init(index: LogIndex, term: Term, kind: Kind, payload: [UInt8]) {
+        self.index = index
+        self.term = term
+        self.kind = kind
+        self.payload = payload
+    }
+}
+
+/// What a voter must have on disk before it answers (Ongaro and Ousterhout, figure 2).
+public struct HardState: Hashable, Sendable {
+    public var term: Term
+    public var vote: MemberID?
+
+    public init(term: Term = 0, vote: MemberID? = nil) {
+        self.term = term
+        self.vote = vote
+    }
+}

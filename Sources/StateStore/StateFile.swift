@@ -1,0 +1,68 @@
+import GRDB
+import Glibc
+import Primitives
+
+/// The file under a store: that it exists, is ours, and is for its owner's eyes only.
+enum StateFile {
+    private static let ownerOnly: mode_t = 0o600
+
+    /// Makes the file if need be, and otherwise checks it without changing anything in it.
+    static func prepare(_ path: String) throws(StateStoreError) {
+        guard try create(path) else {
+            try restrict(path)
+            try checkSchema(path)
+            return
+        }
+        try synchronizeDirectory(of: path)
+    }
+
+    /// SQLite gives its `-wal` and `-shm` files the mode of the database, so that making the file
+    /// before SQLite does is enough.
+    ///
+    /// - Returns: false if the file was there. A file that may be open is never opened here, since
+    ///   closing any descriptor of a file drops the process's POSIX locks on it, SQLite's too.
+    private static func create(_ path: String) throws(StateStoreError) -> Bool {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, ownerOnly)
+        guard descriptor >= 0 else {
+            guard errno == EEXIST else { throw failure(path) }
+            return false
+        }
+        // The process's umask may have taken away more than it should; fchmod does not ask it.
+        guard fchmod(descriptor, ownerOnly) == 0 else {
+            Glibc.close(descriptor)
+            throw failure(path)
+        }
+        Glibc.close(descriptor)
+        return true
+    }
+
+    /// Opening for writing would already change the file, so the look comes first.
+    private static func checkSchema(_ path: String) throws(StateStoreError) {
+        let connection = try StateConnection.readOnly(path: path)
+        do {
+            try connection.reader.close()
+        } catch {
+            throw StateStoreError(error, opening: path)
+        }
+    }
+
+    private static func restrict(_ path: String) throws(StateStoreError) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw failure(path) }
+        guard status.st_mode & 0o077 != 0 else { return }
+        guard chmod(path, ownerOnly) == 0 else { throw failure(path) }
+    }
+
+    /// A name that was just made is lost with the power unless its folder is synced.
+    private static func synchronizeDirectory(of path: String) throws(StateStoreError) {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(folder) }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure(folder) }
+    }
+
+    private static func failure(_ path: String) -> StateStoreError {
+        .open(path: path, reason: String(cString: strerror(errno)))
+    }
+}
