@@ -38,6 +38,7 @@ let collections: [Target.Dependency] = [
 ]
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 
@@ -72,7 +73,7 @@ let package = Package(
             "Transport", ["CLibUV", "Primitives", "Environment"] + collections,
             settings: strictMemory),
         room("Journal", ["Primitives", "Environment", crypto]),
-        room("StateStore", ["Primitives", "Environment", grdb]),
+        room("StateStore", ["Primitives", "Environment", grdb, sqlite]),
         room("Vault", ["Primitives", "Payments", crypto]),
         room("Telemetry", ["Primitives", logging]),
 
@@ -128,7 +129,7 @@ let package = Package(
         tests(of: "StateStore", ["Primitives", "Environment"]),
         tests(of: "Vault", ["Primitives", "Payments"]),
         tests(of: "Gateway", ["Primitives", "Payments"]),
-        tests(of: "MerchantAPI", ["Primitives", "Payments", "Gateway"]),
+        tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583"]),
         tests(of: "Simulator", ["Primitives"]),
         .testTarget(name: "TidyTests", swiftSettings: strict),

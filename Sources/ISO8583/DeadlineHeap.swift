@@ -1,13 +1,18 @@
 import Primitives
 
-/// A binary heap of keys by instant; equal instants come in the order in which they were added, so
-/// that a run replays.
-struct DeadlineHeap<Key: Sendable>: Sendable {
+/// A binary heap of exchanges by instant; equal instants come in the order in which the exchanges
+/// were registered, so that a run replays.
+struct DeadlineHeap: Sendable {
+    /// One registration of a key, of which there may be several over time.
+    struct Mark: Sendable {
+        let key: ExchangeKey
+        /// Ascending over all registrations.
+        let sequence: UInt64
+    }
+
     struct Item: Sendable {
         let instant: MonotonicInstant
-        /// Told by the owner, ascending; says which registration of the key is meant.
-        let sequence: UInt64
-        let key: Key
+        let mark: Mark
     }
 
     private var items: [Item] = []
@@ -15,8 +20,11 @@ struct DeadlineHeap<Key: Sendable>: Sendable {
     var count: Int { items.count }
     var first: Item? { items.first }
 
-    init(_ items: [Item] = []) {
-        for item in items { push(item) }
+    /// Removes the items for which `isKept` is false.
+    mutating func keep(_ isKept: (Item) -> Bool) {
+        let kept = items.filter(isKept)
+        items = []
+        for item in kept { push(item) }
     }
 
     mutating func push(_ item: Item) {
@@ -49,6 +57,6 @@ struct DeadlineHeap<Key: Sendable>: Sendable {
 
     private func precedes(_ left: Int, _ right: Int) -> Bool {
         let (left, right) = (items[left], items[right])
-        return (left.instant, left.sequence) < (right.instant, right.sequence)
+        return (left.instant, left.mark.sequence) < (right.instant, right.mark.sequence)
     }
 }

@@ -17,6 +17,9 @@ extension UInt8 {
     /// Whether the byte is an ASCII digit or letter.
     var isAlphanumeric: Bool { isDigit || (self | 0x20) &- 0x61 < 26 }
 
+    /// Whether the byte is ASCII that shows, or a blank.
+    var isPrintable: Bool { self &- 0x20 <= 0x7E - 0x20 }
+
     /// Whether the byte stands on a magnetic track 2 or 3, or is the separator as `D`.
     var isTrackCharacter: Bool { 0x30...0x3F ~= self || self == UInt8(ascii: "D") }
 }
@@ -24,23 +27,27 @@ extension UInt8 {
 extension FieldDefinition.Content {
     /// The place of the first byte of `bytes[range]` that the class does not allow.
     func firstWrong(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
+        let start = range.lowerBound
+        let value = bytes.extracting(range)
         switch self {
         case .numeric:
-            for index in range where !bytes[index].isDigit { return index }
+            for index in value.indices where !value[index].isDigit { return start + index }
         case .signedNumeric:
-            for index in range {
-                let byte = bytes[index]
+            for index in value.indices {
+                let byte = value[index]
                 let isSign = byte == UInt8(ascii: "C") || byte == UInt8(ascii: "D")
-                guard index == range.lowerBound ? isSign : byte.isDigit else { return index }
+                guard index == 0 ? isSign : byte.isDigit else { return start + index }
             }
         case .alphanumeric:
             return firstWrongUnlessPadded(bytes, range)
         case .text:
-            for index in range where !(0x20...0x7E ~= bytes[index]) { return index }
+            for index in value.indices where !value[index].isPrintable { return start + index }
         case .binary:
             break
         case .track:
-            for index in range where !bytes[index].isTrackCharacter { return index }
+            for index in value.indices where !value[index].isTrackCharacter {
+                return start + index
+            }
         }
         return nil
     }

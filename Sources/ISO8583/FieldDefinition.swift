@@ -1,7 +1,7 @@
 /// How one data element is written: what it may contain, how that becomes bytes, and how long it
 /// may be.
 public struct FieldDefinition: Hashable, Sendable {
-    /// The classes of characters of ISO 8583:1987 section 4.2.
+    /// The classes of characters of ISO 8583:1987.
     public enum Content: Hashable, Sendable {
         /// `n`: the digits 0 to 9.
         case numeric
@@ -56,7 +56,7 @@ public struct FieldDefinition: Hashable, Sendable {
 
     /// A definition. A combination that the standard does not have is a programming error.
     public init(
-        _ content: Content, _ length: Length = .fixed, _ maximumLength: Int,
+        _ content: Content, _ length: Length, _ maximumLength: Int,
         encoding: Encoding = .ascii
     ) {
         switch encoding {

@@ -17,8 +17,8 @@ public import Primitives
 public struct InFlightMatcher<Token: Sendable>: Sendable {
     /// What bounds the matcher.
     public struct Limits: Hashable, Sendable {
-        /// Requests without an answer yet. What is above is refused, so that a slow host pushes back
-        /// on us and not on our memory.
+        /// Requests without an answer yet. What is above is refused, so that a slow host pushes
+        /// back on us and not on our memory.
         public var inFlightCountMaximum: Int
         /// Requests in flight and timed out together: what is timed out is never forgotten early,
         /// so that no late approval is missed; registering is refused instead. As many answered
@@ -43,7 +43,7 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
     }
 
     /// What an arriving message is.
-    public enum Match {
+    public enum Match: Sendable {
         /// The answer to the request of this token.
         case matched(Token)
         /// The answer to a request that has timed out.
@@ -66,13 +66,6 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
         case full
     }
 
-    private struct Key: Hashable, Sendable {
-        let responseType: MessageType
-        /// DE 41, at most eight bytes, with zeros in front; 0 when it is not there, as in 0800.
-        let terminal: UInt64
-        let trace: TraceNumber
-    }
-
     private enum State: Sendable {
         case inFlight
         case timedOut(until: MonotonicInstant)
@@ -85,18 +78,13 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
         var state: State
     }
 
-    private struct Mark: Sendable {
-        let key: Key
-        let sequence: UInt64
-    }
-
     public let limits: Limits
     private let pairing: ResponsePairing
-    private var entries: [Key: Entry] = [:]
+    private var entries: [ExchangeKey: Entry] = [:]
     /// One live item for each entry, and stale ones whose sequence no entry has.
-    private var deadlines = DeadlineHeap<Key>()
+    private var deadlines = DeadlineHeap()
     /// The answered requests in a ring, the oldest at `answeredNext` once it is full.
-    private var answered: [Mark] = []
+    private var answered: [DeadlineHeap.Mark] = []
     private var answeredNext = 0
     private var nextSequence: UInt64 = 0
     /// Requests without an answer yet.
@@ -120,7 +108,7 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
         guard let responseType = pairing.response(to: request.type) else {
             throw .notARequest(request.type)
         }
-        guard let key = key(responseType, request) else { throw .noKey }
+        guard let key = ExchangeKey(responseType, request) else { throw .noKey }
         let previous = entries[key]?.state
         var timedOutAfter = timedOutCount
         switch previous {
@@ -140,7 +128,7 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
 
     /// Finds the request that `response` answers.
     public mutating func match(_ response: Message, now: MonotonicInstant) -> Match {
-        guard let key = key(response.type.first, response), let entry = entries[key] else {
+        guard let key = ExchangeKey(response.type, response), let entry = entries[key] else {
             return .unknown
         }
         switch entry.state {
@@ -163,23 +151,26 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
     public mutating func expire(now: MonotonicInstant) -> [Token] {
         var expired: [Token] = []
         while let item = deadlines.pop(through: now) {
-            guard let entry = entries[item.key], entry.sequence == item.sequence else { continue }
+            guard let entry = entries[item.mark.key], entry.sequence == item.mark.sequence else {
+                continue
+            }
             switch entry.state {
             case .inFlight:
-                markTimedOut(item.key, now)
+                let until = markTimedOut(item.mark.key, now)
+                schedule(item.mark.key, item.mark.sequence, at: until)
                 expired.append(entry.token)
             case .timedOut(let until):
                 if until > now {
-                    schedule(item.key, item.sequence, at: until)
+                    schedule(item.mark.key, item.mark.sequence, at: until)
                 } else {
                     timedOutCount -= 1
-                    entries[item.key] = nil
+                    entries[item.mark.key] = nil
                 }
             case .answered(let until):
                 if until > now {
-                    schedule(item.key, item.sequence, at: until)
+                    schedule(item.mark.key, item.mark.sequence, at: until)
                 } else {
-                    entries[item.key] = nil
+                    entries[item.mark.key] = nil
                 }
             }
         }
@@ -190,7 +181,7 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
     /// deadline had come: the link is lost, and whether they arrived is unknown. Their answers may
     /// still come, as `.late`, over the next connection.
     public mutating func expireAll(now: MonotonicInstant) -> [Token] {
-        var open: [(key: Key, entry: Entry)] = []
+        var open: [(key: ExchangeKey, entry: Entry)] = []
         for (key, entry) in entries {
             if case .inFlight = entry.state { open.append((key, entry)) }
         }
@@ -203,7 +194,7 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
     /// not in flight.
     public mutating func withdraw(_ request: Message) -> Token? {
         guard let responseType = pairing.response(to: request.type),
-            let key = key(responseType, request), let entry = entries[key],
+            let key = ExchangeKey(responseType, request), let entry = entries[key],
             case .inFlight = entry.state
         else { return nil }
         inFlightCount -= 1
@@ -211,32 +202,24 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
         return entry.token
     }
 
-    /// The repeat mark of a response type is left out: hosts differ in whether they set it.
-    private func key(_ responseType: MessageType, _ message: Message) -> Key? {
-        guard let trace = message.trace else { return nil }
-        let terminal = message[.terminal] ?? []
-        guard terminal.count <= 8 else { return nil }
-        let packed = terminal.reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        return Key(responseType: responseType.first, terminal: packed, trace: trace)
-    }
-
-    /// Each state change to timed out happens while the entry's item is off the heap or stays in it
-    /// with an earlier instant, and an early item is only looked at and put back.
-    private mutating func markTimedOut(_ key: Key, _ now: MonotonicInstant) {
-        guard var entry = entries[key] else { return }
+    /// Leaves the entry's item as it is: one that comes early is put back at the right instant.
+    @discardableResult
+    private mutating func markTimedOut(_ key: ExchangeKey, _ now: MonotonicInstant)
+        -> MonotonicInstant
+    {
         let until = now + limits.memory
-        entry.state = .timedOut(until: until)
-        entries[key] = entry
+        entries[key]?.state = .timedOut(until: until)
         inFlightCount -= 1
         timedOutCount += 1
-        schedule(key, entry.sequence, at: until)
+        return until
     }
 
-    private mutating func markAnswered(_ key: Key, _ entry: Entry, _ now: MonotonicInstant) {
+    private mutating func markAnswered(_ key: ExchangeKey, _ entry: Entry, _ now: MonotonicInstant)
+    {
         var entry = entry
         entry.state = .answered(until: now + limits.memory)
         entries[key] = entry
-        let mark = Mark(key: key, sequence: entry.sequence)
+        let mark = DeadlineHeap.Mark(key: key, sequence: entry.sequence)
         guard answered.count == limits.rememberedCountMaximum else {
             answered.append(mark)
             return
@@ -247,8 +230,14 @@ public struct InFlightMatcher<Token: Sendable>: Sendable {
         answeredNext = (answeredNext + 1) % answered.count
     }
 
-    /// Adds an item, and drops the stale ones when they are most of the heap.
-    private mutating func schedule(_ key: Key, _ sequence: UInt64, at instant: MonotonicInstant) {
-        deadlines.push(DeadlineHeap.Item(instant: instant, sequence: sequence, key: key))
+    /// Adds an item, and drops the stale ones when they are most of the heap, so that the heap
+    /// stays in proportion to the entries.
+    private mutating func schedule(
+        _ key: ExchangeKey, _ sequence: UInt64, at instant: MonotonicInstant
+    ) {
+        let mark = DeadlineHeap.Mark(key: key, sequence: sequence)
+        deadlines.push(DeadlineHeap.Item(instant: instant, mark: mark))
+        guard deadlines.count > 2 * entries.count + 64 else { return }
+        deadlines.keep { entries[$0.mark.key]?.sequence == $0.mark.sequence }
     }
 }

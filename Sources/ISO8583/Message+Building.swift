@@ -13,7 +13,8 @@ extension Message {
     ///
     /// - Parameters:
     ///   - echoing: Which elements are copied when they are there. Sensitive ones (see
-    ///     `FieldNumber.isSensitive`) are left out even when they are named: the requester has them.
+    ///     `FieldNumber.isSensitive`) are left out even when they are named, for the requester has
+    ///     them.
     ///   - pairing: Which type answers which.
     public func response(
         _ code: ResponseCode, echoing: [FieldNumber] = Message.echoedFields,

@@ -27,11 +27,13 @@ public struct Message: Sendable {
         storage = []
     }
 
-    /// A message whose elements will be found in `received`.
-    init(_ type: MessageType, received: ArraySlice<UInt8>, fieldCount: Int) {
+    /// A message whose elements are those of `bitmap`. Each of them has to be appended, in order,
+    /// before the message is used.
+    init(_ type: MessageType, received: ArraySlice<UInt8>, bitmap: Bitmap) {
         self.type = type
+        self.bitmap = bitmap
         storage = received
-        slots.reserveCapacity(fieldCount)
+        slots.reserveCapacity(bitmap.count)
     }
 
     /// The numbers of the data elements that are there, ascending.
@@ -72,7 +74,7 @@ public struct Message: Sendable {
         liveByteCount += Int(slot.count)
     }
 
-    /// Removes a data element, if it is there.
+    /// Removes a data element, if it is there. Its bytes stay in memory until `wipe`.
     public mutating func remove(_ number: FieldNumber) {
         guard bitmap.contains(number) else { return }
         liveByteCount -= Int(slots.remove(at: bitmap.rank(of: number)).count)
@@ -80,7 +82,8 @@ public struct Message: Sendable {
     }
 
     /// Removes every data element and overwrites all bytes of this message with zeros. Bytes that
-    /// somebody else still holds (the received buffer, an encoded copy, a `Secret`) are not reached.
+    /// somebody else still holds (the received buffer, an encoded copy, a `Secret`) are not
+    /// reached.
     public mutating func wipe() {
         bitmap = Bitmap()
         slots = []
@@ -99,19 +102,17 @@ public struct Message: Sendable {
         value(in: slots[rank])
     }
 
-    /// Adds the element whose value lies at `range` of the received bytes. Elements come in
-    /// ascending order.
-    mutating func append(_ number: FieldNumber, at range: Range<Int>) {
+    /// Says where the next element's value lies in the received bytes.
+    mutating func append(at range: Range<Int>) {
         slots.append(Slot(start: UInt32(range.lowerBound), count: UInt32(range.count)))
-        bitmap.insert(number)
         liveByteCount += range.count
     }
 
-    /// Adds the element with a value that was unpacked. Elements come in ascending order.
-    mutating func append(_ number: FieldNumber, unpacked: some Collection<UInt8>) {
+    /// Gives the next element a value that was unpacked.
+    mutating func append(unpacked value: [UInt8]) {
         let start = storage.count
-        storage.append(contentsOf: unpacked)
-        append(number, at: start..<storage.count)
+        storage.append(contentsOf: value)
+        append(at: start..<storage.count)
     }
 
     /// Values that were replaced stay in the storage until they are most of it: setting an element

@@ -43,7 +43,7 @@ public struct MessageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Bytes from the start of the message.
     public let offset: Int
 
-    init(_ reason: Reason, _ part: MessagePart, at offset: Int) {
+    package init(_ reason: Reason, _ part: MessagePart, at offset: Int) {
         self.reason = reason
         self.part = part
         self.offset = offset
@@ -70,7 +70,7 @@ public struct EncodingError: Error, Hashable, Sendable, CustomStringConvertible 
     public let reason: Reason
     public let field: FieldNumber
 
-    init(_ reason: Reason, _ field: FieldNumber) {
+    package init(_ reason: Reason, _ field: FieldNumber) {
         self.reason = reason
         self.field = field
     }

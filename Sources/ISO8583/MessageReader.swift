@@ -9,13 +9,13 @@ struct MessageReader {
         let span = bytes.span
         let type = try readType(span, specification.typeEncoding)
         var bitmap = try readBitmaps(span, specification)
-        var message = Message(type, received: bytes, fieldCount: bitmap.count)
+        var message = Message(type, received: bytes, bitmap: bitmap)
         while let bit = bitmap.popFirst() {
             let number = FieldNumber(ofBit: bit)
             guard let definition = specification.fields[number] else {
                 throw MessageError(.noDefinition, .field(number), at: position)
             }
-            try readField(span, number, definition, into: &message)
+            try readField(span, .field(number), definition, into: &message)
         }
         guard position == span.count else {
             throw MessageError(
@@ -98,10 +98,9 @@ struct MessageReader {
     }
 
     private mutating func readField(
-        _ bytes: Span<UInt8>, _ number: FieldNumber, _ definition: FieldDefinition,
+        _ bytes: Span<UInt8>, _ part: MessagePart, _ definition: FieldDefinition,
         into message: inout Message
     ) throws(MessageError) {
-        let part = MessagePart.field(number)
         let length = try readLength(bytes, definition, part)
         switch (definition.encoding, definition.content) {
         case (.ascii, .binary):
@@ -109,19 +108,19 @@ struct MessageReader {
                 throw MessageError(.oddNibbles, part, at: position)
             }
             let range = try take(length, of: bytes, part)
-            message.append(number, unpacked: try unpackHexadecimal(bytes, range, part))
+            message.append(unpacked: try unpackHexadecimal(bytes, range, part))
         case (.ascii, let content):
             let range = try take(length, of: bytes, part)
             if let index = content.firstWrong(bytes, range) {
                 throw MessageError(.wrongCharacter, part, at: index)
             }
-            message.append(number, at: range)
+            message.append(at: range)
         case (.bcd, let content):
             let range = try take((length + 1) / 2, of: bytes, part)
             let digits = try unpackDigits(bytes, range, length, content, part)
-            message.append(number, unpacked: digits)
+            message.append(unpacked: digits)
         case (.binary, _):
-            message.append(number, at: try take(length, of: bytes, part))
+            message.append(at: try take(length, of: bytes, part))
         }
     }
 

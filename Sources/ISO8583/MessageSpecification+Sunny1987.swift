@@ -33,10 +33,10 @@ extension MessageSpecification {
             25: numeric(2),  // point of service condition code
             26: numeric(2),  // point of service PIN capture code
             27: numeric(1),  // authorization identification response length
-            28: FieldDefinition(.signedNumeric, 9),  // amount, transaction fee
-            29: FieldDefinition(.signedNumeric, 9),  // amount, settlement fee
-            30: FieldDefinition(.signedNumeric, 9),  // amount, transaction processing fee
-            31: FieldDefinition(.signedNumeric, 9),  // amount, settlement processing fee
+            28: FieldDefinition(.signedNumeric, .fixed, 9),  // amount, transaction fee
+            29: FieldDefinition(.signedNumeric, .fixed, 9),  // amount, settlement fee
+            30: FieldDefinition(.signedNumeric, .fixed, 9),  // amount, transaction processing fee
+            31: FieldDefinition(.signedNumeric, .fixed, 9),  // amount, settlement processing fee
             32: numeric(upTo: 11),  // acquiring institution
             33: numeric(upTo: 11),  // forwarding institution
             34: FieldDefinition(.text, .llvar(.ascii), 28),  // primary account number, extended
@@ -46,9 +46,9 @@ extension MessageSpecification {
             38: alphanumeric(6),  // authorization identification response
             39: alphanumeric(2),  // response code
             40: alphanumeric(3),  // service restriction code
-            41: FieldDefinition(.text, 8),  // card acceptor terminal
-            42: FieldDefinition(.text, 15),  // card acceptor
-            43: FieldDefinition(.text, 40),  // card acceptor name and location
+            41: FieldDefinition(.text, .fixed, 8),  // card acceptor terminal
+            42: FieldDefinition(.text, .fixed, 15),  // card acceptor
+            43: FieldDefinition(.text, .fixed, 40),  // card acceptor name and location
             44: FieldDefinition(.text, .llvar(.ascii), 25),  // additional response data
             45: FieldDefinition(.text, .llvar(.ascii), 76),  // track 1 data
             46: text(upTo: 999),  // additional data, ISO
@@ -57,7 +57,7 @@ extension MessageSpecification {
             49: alphanumeric(3),  // currency code, transaction
             50: alphanumeric(3),  // currency code, settlement
             51: alphanumeric(3),  // currency code, cardholder billing
-            52: FieldDefinition(.binary, 16),  // PIN
+            52: FieldDefinition(.binary, .fixed, 16),  // PIN
             53: numeric(16),  // security related control information
             54: text(upTo: 240),  // additional amounts
             55: FieldDefinition(.binary, .lllvar(.ascii), 510),  // ICC data
@@ -69,7 +69,7 @@ extension MessageSpecification {
             61: text(upTo: 999),  // reserved, private
             62: text(upTo: 999),  // reserved, private
             63: text(upTo: 999),  // reserved, private
-            64: FieldDefinition(.binary, 16),  // MAC
+            64: FieldDefinition(.binary, .fixed, 16),  // MAC
             66: numeric(1),  // settlement code
             67: numeric(2),  // extended payment code
             68: numeric(3),  // receiving institution country code
@@ -100,9 +100,9 @@ extension MessageSpecification {
             93: alphanumeric(5),  // response indicator
             94: alphanumeric(7),  // service indicator
             95: alphanumeric(42),  // replacement amounts
-            96: FieldDefinition(.binary, 16),  // message security code
-            97: FieldDefinition(.signedNumeric, 17),  // amount, net settlement
-            98: FieldDefinition(.text, 25),  // payee
+            96: FieldDefinition(.binary, .fixed, 16),  // message security code
+            97: FieldDefinition(.signedNumeric, .fixed, 17),  // amount, net settlement
+            98: FieldDefinition(.text, .fixed, 25),  // payee
             99: numeric(upTo: 11),  // settlement institution
             100: numeric(upTo: 11),  // receiving institution
             101: FieldDefinition(.text, .llvar(.ascii), 17),  // file name
@@ -132,11 +132,11 @@ extension MessageSpecification {
             125: text(upTo: 999),
             126: text(upTo: 999),
             127: text(upTo: 999),
-            128: FieldDefinition(.binary, 16),  // MAC
+            128: FieldDefinition(.binary, .fixed, 16),  // MAC
         ])
 
     private static func numeric(_ digitCount: Int) -> FieldDefinition {
-        FieldDefinition(.numeric, digitCount)
+        FieldDefinition(.numeric, .fixed, digitCount)
     }
 
     private static func numeric(upTo digitCount: Int) -> FieldDefinition {
@@ -144,7 +144,7 @@ extension MessageSpecification {
     }
 
     private static func alphanumeric(_ characterCount: Int) -> FieldDefinition {
-        FieldDefinition(.alphanumeric, characterCount)
+        FieldDefinition(.alphanumeric, .fixed, characterCount)
     }
 
     private static func text(upTo characterCount: Int) -> FieldDefinition {

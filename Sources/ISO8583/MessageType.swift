@@ -1,5 +1,5 @@
 /// The message type indicator (MTI): version, class, function and origin, a digit each
-/// (ISO 8583:1987 section 4.1).
+/// (ISO 8583:1987).
 public struct MessageType: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The second digit.
     public enum Class: UInt8, Hashable, Sendable {
@@ -96,7 +96,8 @@ public struct MessageType: Hashable, Comparable, Sendable, CustomStringConvertib
     /// The type without its repeat mark: 0421 becomes 0420.
     public var first: MessageType { isRepeat ? MessageType(unchecked: packed - 1) : self }
 
-    /// The type of the same message said again: 0420 becomes 0421. Nil for what is itself an answer.
+    /// The type of the same message said again: 0420 becomes 0421. Nil for what is itself an
+    /// answer.
     public var repeated: MessageType? {
         guard expectsResponse, origin != nil else { return nil }
         return isRepeat ? self : MessageType(unchecked: packed + 1)
@@ -162,8 +163,8 @@ extension MessageType {
     public static let networkManagementResponse = MessageType(.networkManagement, .requestResponse)
 }
 
-/// Which type answers which on one link. Hosts differ (some answer 0400 with 0430), so the pairs are
-/// the standard's with exceptions as data.
+/// Which type answers which on one link. Hosts differ (some answer 0400 with 0430), so the pairs
+/// are the standard's with exceptions as data.
 public struct ResponsePairing: Hashable, Sendable {
     /// By the request's type without its repeat mark.
     private let exceptions: [MessageType: MessageType]

@@ -96,10 +96,13 @@ struct MessageWriter {
         let ones = UInt8(length % 10)
         switch definition.length {
         case .fixed: break
-        case .llvar(.ascii): bytes += [0x30 | tens, 0x30 | ones]
-        case .lllvar(.ascii): bytes += [0x30 | hundreds, 0x30 | tens, 0x30 | ones]
-        case .llvar(.bcd): bytes.append(tens << 4 | ones)
-        case .lllvar(.bcd): bytes += [hundreds, tens << 4 | ones]
+        case .llvar(.ascii), .lllvar(.ascii):
+            if definition.length == .lllvar(.ascii) { bytes.append(0x30 | hundreds) }
+            bytes.append(0x30 | tens)
+            bytes.append(0x30 | ones)
+        case .llvar(.bcd), .lllvar(.bcd):
+            if definition.length == .lllvar(.bcd) { bytes.append(hundreds) }
+            bytes.append(tens << 4 | ones)
         }
     }
 

@@ -1,7 +1,7 @@
 /// Original data elements, DE 90, n42: which message a reversal or an advice is about.
 ///
 /// 4 digits of type, 6 of trace, 10 of DE 7, 11 of the acquiring and 11 of the forwarding
-/// institution, the institutions right-justified with zeros in front (ISO 8583:1987 section 4.3.36).
+/// institution, the institutions right-justified with zeros in front (ISO 8583:1987).
 public struct OriginalDataElements: Hashable, Sendable {
     public let messageType: MessageType
     public let trace: TraceNumber
@@ -27,8 +27,8 @@ public struct OriginalDataElements: Hashable, Sendable {
         self.forwardingInstitution = forwardingInstitution
     }
 
-    /// The elements that name `original`: its type without the repeat mark, DE 11, 7, 32 and 33. Nil
-    /// when it has no trace number or an institution that is no number of 11 digits.
+    /// The elements that name `original`: its type without the repeat mark, DE 11, 7, 32 and 33.
+    /// Nil when it has no trace number or an institution that is no number of 11 digits.
     public init?(of original: Message) {
         guard let trace = original.trace else { return nil }
         let institutions = [FieldNumber.acquiringInstitution, .forwardingInstitution].map {

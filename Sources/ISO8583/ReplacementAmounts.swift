@@ -1,8 +1,8 @@
 /// Replacement amounts, DE 95, 42 characters: what a partial reversal leaves of the original.
 ///
-/// 12 digits of transaction amount, 12 of settlement amount, then the two fees as `x+n8`: C (credit)
-/// or D (debit) and 8 digits (ISO 8583:1987 section 4.3.41). A fee of nothing is nine zeros, so that
-/// hosts that have the element as n42 read it too.
+/// 12 digits of transaction amount, 12 of settlement amount, then the two fees as `x+n8`: C
+/// (credit) or D (debit) and 8 digits (ISO 8583:1987). A fee of nothing is nine
+/// zeros, so that hosts that have the element as n42 read it too.
 public struct ReplacementAmounts: Hashable, Sendable {
     /// A fee with its direction.
     public enum Fee: Hashable, Sendable {
@@ -34,8 +34,8 @@ public struct ReplacementAmounts: Hashable, Sendable {
         self.settlementFee = settlementFee
     }
 
-    /// Nil unless the bytes are the 42 characters of the element. A fee of zero may have either sign
-    /// or a zero in its place.
+    /// Nil unless the bytes are the 42 characters of the element. A fee of zero may have either
+    /// sign or a zero in its place.
     public init?(bytes: some Collection<UInt8>) {
         let bytes = Array(bytes)
         guard bytes.count == 42,

@@ -1,4 +1,4 @@
-/// A response code, DE 39, an2: the answer to a request (ISO 8583:1987 table 8, and the codes that
+/// A response code, DE 39, an2: the answer to a request (ISO 8583:1987, and the codes that
 /// the card networks added).
 public struct ResponseCode: Hashable, Sendable, CustomStringConvertible {
     private let first: UInt8

@@ -1,5 +1,5 @@
 import Crypto
-import Primitives
+package import Primitives
 
 /// The running hash over all batches.
 package struct ChainValue: Hashable, Sendable {

@@ -19,7 +19,7 @@ package struct JournalReader {
         case unbegun
     }
 
-    private struct Log {
+    fileprivate struct Log {
         /// A run without gaps that ends with the group's last index.
         var entries: [LogEntry] = []
         /// Entries up to here are in none of the segments read; fine if they turn out compacted.
@@ -57,7 +57,9 @@ package struct JournalReader {
                 // A segment whose header was never synchronized: the one before is still there,
                 // or it would have been the first. No batch can be in it.
                 let mayBeUnbegun = isNewest && (state != nil || sequence == 1)
-                guard mayBeUnbegun, !holdsLaterBatch(bytes, from: 0, seed: chain.seed) else {
+                guard mayBeUnbegun,
+                    !holdsBatch(bytes, from: 0, number: nextBatchSequence, seed: chain.seed)
+                else {
                     throw .corrupt(segment: sequence, offset: 0, .segmentHeader)
                 }
                 return .unbegun
@@ -127,16 +129,16 @@ package struct JournalReader {
             nextBatchSequence += 1
             chain = header.chain
         }
-        if bytes[min(end, bytes.count)...].allSatisfy({ $0 == 0 }) {
-            return .whole(lastPart: lastPart)
-        }
+        if bytes.isZero(from: end) { return .whole(lastPart: lastPart) }
 
         let damaged = BatchHeader(in: bytes, at: end, seed: seed)
         if let damaged, damaged.sequence != nextBatchSequence {
             throw .corrupt(segment: segment, offset: end, .batchOrder)
         }
         let behind = end + (damaged?.batchByteCount ?? JournalFormat.sectorByteCount)
-        guard isNewest, !holdsLaterBatch(bytes, from: behind, seed: seed) else {
+        guard isNewest,
+            !holdsBatch(bytes, from: behind, number: nextBatchSequence + 1, seed: seed)
+        else {
             throw .corrupt(segment: segment, offset: end, .batch)
         }
         cut = RecoveredLog.Cut(segment: segment, offset: end)
@@ -154,10 +156,13 @@ package struct JournalReader {
         return header
     }
 
-    private func holdsLaterBatch(_ bytes: [UInt8], from offset: Int, seed: UInt32) -> Bool {
+    /// Whether the header of a batch with this or a later number stands at or behind `offset`.
+    private func holdsBatch(
+        _ bytes: [UInt8], from offset: Int, number: UInt64, seed: UInt32
+    ) -> Bool {
         stride(from: offset, to: bytes.count, by: JournalFormat.sectorByteCount).contains {
             guard let header = BatchHeader(in: bytes, at: $0, seed: seed) else { return false }
-            return header.sequence >= nextBatchSequence
+            return header.sequence >= number
         }
     }
 
@@ -166,10 +171,10 @@ package struct JournalReader {
         _ header: BatchHeader, _ bytes: [UInt8], segment: UInt64
     ) throws(JournalError) {
         let start = end + JournalFormat.batchHeaderByteCount
-        var reader = ByteReader(bytes[start..<(start + header.recordsByteCount)])
+        var rest = bytes[start..<(start + header.recordsByteCount)]
         for _ in 0..<header.recordCount {
             do throws(RecordFlaw) {
-                let record = try JournalRecord.decode(from: &reader)
+                let record = try JournalRecord.decode(from: &rest)
                 guard state!.accepts(record) else { throw .malformed }
                 state!.apply(record)
                 keep(record)
@@ -180,7 +185,7 @@ package struct JournalReader {
                 }
             }
         }
-        guard reader.remainingCount == 0 else {
+        guard rest.isEmpty else {
             throw .corrupt(segment: segment, offset: end, .record)
         }
     }
@@ -200,7 +205,8 @@ package struct JournalReader {
 extension JournalReader.Log {
     fileprivate mutating func append(_ entry: LogEntry) {
         if let last = entries.last, entry.index <= last.index {
-            entries.removeLast(min(entries.count, Int(last.index - entry.index) + 1))
+            let replacedCount = Int(clamping: last.index - entry.index)
+            entries.removeLast(min(entries.count - 1, replacedCount) + 1)
         }
         missingUpTo = min(missingUpTo, entry.index - 1)
         entries.append(entry)
@@ -213,6 +219,5 @@ extension JournalReader.Log {
         } else if let last = entries.last, last.index <= mark.upTo {
             entries = []
         }
-        if entries.isEmpty { missingUpTo = missingUpTo > mark.upTo ? missingUpTo : 0 }
     }
 }

@@ -1,4 +1,4 @@
-import Primitives
+package import Primitives
 
 /// What the journal holds, without the entries: each group's marks, and which groups still need
 /// which segment. Writer and reader apply the same records to it, so they cannot disagree.
@@ -22,13 +22,14 @@ package struct JournalState: Hashable, Sendable {
         current = SegmentPins(sequence: sequence)
     }
 
-    /// Whether a record fits what is held: entries follow each other without a gap and never
-    /// replace what is compacted, and a compaction mark only rises.
+    /// Whether a record fits what is held: entries are bounded, follow each other without a gap and
+    /// never replace what is compacted, and a compaction mark only rises.
     package func accepts(_ record: JournalRecord) -> Bool {
         let marks = groups[record.group] ?? GroupMarks()
         switch record {
         case .entry(_, let entry):
-            return entry.index > marks.compactedUpTo && entry.index - 1 <= marks.lastIndex
+            return entry.payload.count <= JournalFormat.entryPayloadByteCountMax
+                && entry.index > marks.compactedUpTo && entry.index - 1 <= marks.lastIndex
         case .hardState:
             return true
         case .compacted(_, let mark):

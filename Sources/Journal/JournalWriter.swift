@@ -52,7 +52,8 @@ package struct JournalWriter: Sendable {
         var writer = JournalWriter(
             state: JournalState(segment: 1, groups: [:]), offset: 0, nextBatchSequence: 1,
             chain: .genesis, seed: ChainValue.genesis.seed, segmentByteCount: segmentByteCount)
-        return (writer, writer.beginSegment())
+        let segment = writer.beginSegment()
+        return (writer, segment)
     }
 
     /// The bytes of the next batch. Every record has to fit the group's log; one that does not
@@ -106,7 +107,8 @@ package struct JournalWriter: Sendable {
         let log = "last index \(marks.lastIndex), compacted up to \(marks.compactedUpTo)"
         return switch record {
         case .entry(let group, let entry):
-            "\(group): entry \(entry.index) does not fit the log with \(log)"
+            "\(group): entry \(entry.index) of \(entry.payload.count) bytes does not fit the log "
+                + "with \(log)"
         case .hardState(let group, _):
             "\(group): hard state does not fit the log with \(log)"
         case .compacted(let group, let mark):

@@ -14,64 +14,57 @@ extension JournalRecord {
 
     /// Appends the record's bytes.
     package func encode(into bytes: inout [UInt8]) {
-        var header = ByteWriter(capacity: JournalFormat.recordHeaderByteCount)
+        let start = bytes.count
         var payload: [UInt8] = []
         switch self {
         case .entry(_, let entry):
             payload = entry.payload
-            writeHeader(
-                &header, type: 1, kind: entry.kind.rawValue, payloadByteCount: payload.count,
+            appendHeader(
+                to: &bytes, type: 1, kind: entry.kind.rawValue, payloadByteCount: payload.count,
                 term: entry.term, index: entry.index)
         case .hardState(_, let state):
-            writeHeader(
-                &header, type: 2, flags: state.vote == nil ? 0 : Self.votedFlag,
+            appendHeader(
+                to: &bytes, type: 2, flags: state.vote == nil ? 0 : Self.votedFlag,
                 term: state.term, index: state.vote?.rawValue ?? 0)
         case .compacted(_, let mark):
-            writeHeader(
-                &header, type: 3, flags: mark.discardsSuffix ? Self.discardsFlag : 0,
+            appendHeader(
+                to: &bytes, type: 3, flags: mark.discardsSuffix ? Self.discardsFlag : 0,
                 term: mark.term, index: mark.upTo)
         }
-        header.writeFixed(CRC32C.checksum(payload, from: CRC32C.checksum(header.bytes)))
-        bytes.append(contentsOf: header.bytes)
+        bytes.appendFixed(CRC32C.checksum(payload, from: CRC32C.checksum(bytes[start...])))
         bytes.append(contentsOf: payload)
     }
 
-    private func writeHeader(
-        _ header: inout ByteWriter, type: UInt8, flags: UInt8 = 0, kind: UInt8 = 0,
+    private func appendHeader(
+        to bytes: inout [UInt8], type: UInt8, flags: UInt8 = 0, kind: UInt8 = 0,
         payloadByteCount: Int = 0, term: Term, index: UInt64
     ) {
-        header.writeFixed(UInt32(payloadByteCount))
-        header.write(type)
-        header.write(flags)
-        header.write(kind)
-        header.write(UInt8(0))
-        header.writeFixed(group.rawValue)
-        header.writeFixed(UInt32(0))
-        header.writeFixed(term)
-        header.writeFixed(index)
+        bytes.appendFixed(UInt32(payloadByteCount))
+        bytes.append(type)
+        bytes.append(flags)
+        bytes.append(kind)
+        bytes.append(0)
+        bytes.appendFixed(group.rawValue)
+        bytes.appendFixed(UInt32(0))
+        bytes.appendFixed(term)
+        bytes.appendFixed(index)
     }
 
-    /// Reads the record at the reader's place.
+    /// Reads the record that `bytes` begin with, and drops it from them.
     package static func decode(
-        from reader: inout ByteReader
+        from bytes: inout ArraySlice<UInt8>
     ) throws(RecordFlaw) -> JournalRecord {
-        let header: RecordHeader
-        let payload: ArraySlice<UInt8>
-        do throws(DecodingError) {
-            let raw = try reader.readRaw(JournalFormat.recordHeaderByteCount)
-            header = try RecordHeader(raw)
-            guard header.payloadByteCount <= JournalFormat.entryPayloadByteCountMax else {
-                throw .invalid(what: "payload length", offset: 0)
-            }
-            payload = try reader.readRaw(header.payloadByteCount)
-            let checksum = CRC32C.checksum(
-                payload, from: CRC32C.checksum(raw.prefix(raw.count - 4)))
-            guard checksum == header.checksum else {
-                throw .invalid(what: "record checksum", offset: 0)
-            }
-        } catch {
-            throw .malformed
-        }
+        let headerByteCount = JournalFormat.recordHeaderByteCount
+        guard bytes.count >= headerByteCount else { throw .malformed }
+        let raw = bytes.prefix(headerByteCount)
+        let header = RecordHeader(raw)
+        guard header.payloadByteCount <= JournalFormat.entryPayloadByteCountMax,
+            header.payloadByteCount <= bytes.count - headerByteCount
+        else { throw .malformed }
+        let payload = bytes.dropFirst(headerByteCount).prefix(header.payloadByteCount)
+        let checksum = CRC32C.checksum(payload, from: CRC32C.checksum(raw.dropLast(4)))
+        guard checksum == header.checksum else { throw .malformed }
+        bytes = bytes[payload.endIndex...]
         return try header.record(payload: payload)
     }
 
@@ -88,18 +81,18 @@ extension JournalRecord {
         let index: UInt64
         let checksum: UInt32
 
-        init(_ raw: ArraySlice<UInt8>) throws(DecodingError) {
-            var reader = ByteReader(raw)
-            payloadByteCount = Int(try reader.readFixed(UInt32.self))
-            type = try reader.readByte()
-            flags = try reader.readByte()
-            kind = try reader.readByte()
-            reserved = try reader.readByte()
-            group = GroupID(try reader.readFixed(UInt32.self))
-            keyID = try reader.readFixed(UInt32.self)
-            term = try reader.readFixed(UInt64.self)
-            index = try reader.readFixed(UInt64.self)
-            checksum = try reader.readFixed(UInt32.self)
+        /// Takes apart exactly the bytes of a header.
+        init(_ raw: ArraySlice<UInt8>) {
+            payloadByteCount = Int(raw.fixed(UInt32.self, at: 0))
+            type = raw.fixed(UInt8.self, at: 4)
+            flags = raw.fixed(UInt8.self, at: 5)
+            kind = raw.fixed(UInt8.self, at: 6)
+            reserved = raw.fixed(UInt8.self, at: 7)
+            group = GroupID(raw.fixed(UInt32.self, at: 8))
+            keyID = raw.fixed(UInt32.self, at: 12)
+            term = raw.fixed(UInt64.self, at: 16)
+            index = raw.fixed(UInt64.self, at: 24)
+            checksum = raw.fixed(UInt32.self, at: 32)
         }
 
         func record(payload: ArraySlice<UInt8>) throws(RecordFlaw) -> JournalRecord {

@@ -30,6 +30,11 @@ public struct RecoveredLog: Hashable, Sendable {
         public let segment: UInt64
         /// Where in the segment the batch began, in bytes.
         public let offset: Int
+
+        package init(segment: UInt64, offset: Int) {
+            self.segment = segment
+            self.offset = offset
+        }
     }
 
     /// Every group that the journal knows.
@@ -44,7 +49,7 @@ public struct RecoveredLog: Hashable, Sendable {
     }
 }
 
-/// Why a journal cannot be opened. It is left as it was found.
+/// Why a journal cannot be opened. A damaged one is left as it was found.
 public enum JournalError: Error, Hashable, Sendable {
     /// What is wrong with the bytes at a place.
     public enum Damage: String, Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Primitives
+package import Primitives
 
 /// What a group's log looks like without its entries.
 package struct GroupMarks: Hashable, Sendable {
@@ -129,7 +129,8 @@ package struct SegmentHeader: Hashable, Sendable {
         let chain = try ChainValue(from: &reader)
         let groupCount = Int(try reader.readFixed(UInt32.self))
         _ = try reader.readFixed(UInt32.self)
-        guard groupCount <= JournalFormat.groupCountMax,
+        guard nextBatchSequence <= JournalFormat.sequenceMax,
+            groupCount <= JournalFormat.groupCountMax,
             byteCount == JournalFormat.segmentHeaderFixedByteCount
                 + groupCount * JournalFormat.groupByteCount + JournalFormat.checksumByteCount
         else { throw SegmentHeaderFlaw.malformed }

@@ -1,1 +1,184 @@
-// Node
+import Cluster
+public import Environment
+import Gateway
+import Journal
+public import MerchantAPI
+public import Payments
+public import Primitives
+import StateStore
+public import Telemetry
+
+/// Why a node cannot start. Each says what to do about it.
+public enum NodeStartError: Error, Sendable, CustomStringConvertible {
+    /// The journal is damaged, or cannot be read.
+    case journal(String)
+    /// The state store is damaged, or cannot be read.
+    case store(String)
+    /// The data folder was made for another number of shards.
+    case shardCount(found: Int, configured: Int)
+    /// The state is ahead of the journal: one of them was replaced from outside.
+    case stateAheadOfJournal(GroupID, state: LogIndex, journal: LogIndex)
+
+    public var description: String {
+        switch self {
+        case .journal(let reason): "the journal cannot be opened: \(reason)"
+        case .store(let reason): "the state store cannot be opened: \(reason)"
+        case .shardCount(let found, let configured):
+            "the data folder has \(found) shards and the configuration \(configured); "
+                + "set shards to \(found), or name another data folder"
+        case .stateAheadOfJournal(let group, let state, let journal):
+            "\(group): the state is at index \(state) and the journal ends at \(journal); "
+                + "the journal and the state of a node belong together: restore both"
+        }
+    }
+}
+
+/// One node: shards, links and API over one loop, one journal and one state store.
+public actor Node {
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    /// What the ingress calls.
+    public nonisolated let service: MerchantService
+    public nonisolated let metrics: MetricRegistry
+    private let router: GatewayRouter
+    private let writer: StateWriter
+    private let journal: Journal
+    private let store: StateStore
+    private let hosts: [ShardHost<GatewayMachine>]
+
+    /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
+    public init(
+        _ configuration: NodeConfiguration, in environment: NodeEnvironment,
+        metrics: MetricRegistry = MetricRegistry()
+    ) throws(NodeStartError) {
+        precondition((1...NodeConfiguration.shardCountMax).contains(configuration.shardCount))
+        let (journal, log) = try Self.openJournal(configuration, environment)
+        let stored = try Self.readStored(configuration, environment.store)
+        loop = environment.loop
+        store = environment.store
+        self.journal = journal
+        self.metrics = metrics
+        writer = StateWriter(
+            loop: environment.loop, store: environment.store, journal: journal,
+            worker: environment.writeWorker, halt: environment.halt)
+        var hosts: [ShardHost<GatewayMachine>] = []
+        for number in 0..<configuration.shardCount {
+            let group = GroupID(UInt32(number))
+            let part = log.groups[group]
+            let journalEnd = part?.entries.last?.index ?? part?.compactedUpTo ?? 0
+            let state = stored[group]?.index ?? 0
+            guard state <= journalEnd else {
+                throw .stateAheadOfJournal(group, state: state, journal: journalEnd)
+            }
+            hosts.append(
+                ShardHost(
+                    group: group, member: MemberID(1), loop: environment.loop, journal: journal,
+                    log: part, store: environment.store, stored: stored[group],
+                    reader: environment.readWorker, halt: environment.halt))
+        }
+        self.hosts = hosts
+        storedIndexes = stored.mapValues(\.index)
+        let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
+        router = GatewayRouter(
+            hosts: hosts, links: configuration.links, options: configuration.gateway,
+            cards: cards, loop: environment.loop, network: environment.network,
+            random: environment.random, metrics: GatewayMetrics(metrics))
+        service = MerchantService(
+            loop: environment.loop, gateway: router, tokenizer: cards,
+            directory: MerchantDirectory(configuration.merchants), random: environment.random,
+            limits: configuration.api)
+    }
+
+    private let storedIndexes: [GroupID: LogIndex]
+
+    private static func openJournal(
+        _ configuration: NodeConfiguration, _ environment: NodeEnvironment
+    ) throws(NodeStartError) -> (Journal, RecoveredLog) {
+        do {
+            let opened = try Journal.open(
+                loop: environment.loop, worker: environment.journalWorker,
+                fileSystem: environment.fileSystem,
+                directory: configuration.dataDirectory + "/journal", halt: environment.halt,
+                options: Journal.Options(segmentByteCount: configuration.segmentByteCount))
+            return (opened.journal, opened.recovered)
+        } catch {
+            throw .journal("\(error)")
+        }
+    }
+
+    private static func readStored(
+        _ configuration: NodeConfiguration, _ store: StateStore
+    ) throws(NodeStartError) -> [GroupID: AppliedState] {
+        let shardCountFact = "shard_count"
+        do {
+            if let fact = try store.fact(shardCountFact) {
+                let found = Int(fact.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+                guard found == configuration.shardCount else {
+                    throw NodeStartError.shardCount(
+                        found: found, configured: configuration.shardCount)
+                }
+            } else {
+                try store.setFact(
+                    shardCountFact,
+                    [
+                        UInt8(truncatingIfNeeded: configuration.shardCount >> 8),
+                        UInt8(truncatingIfNeeded: configuration.shardCount),
+                    ])
+            }
+            var stored: [GroupID: AppliedState] = [:]
+            for state in try store.appliedStates() { stored[state.group] = state }
+            return stored
+        } catch let error as NodeStartError {
+            throw error
+        } catch {
+            throw .store("\(error)")
+        }
+    }
+
+    /// Stands for the shards' elections, connects the links, and serves once that is done.
+    public func start() async {
+        for host in hosts { await writer.add(host, written: storedIndexes[host.group] ?? 0) }
+        await writer.start()
+        await router.start()
+    }
+
+    /// Signs off, writes everything back and syncs. Not needed for safety, only for a quick start.
+    public func stop() async {
+        await router.stop()
+        for host in hosts { await host.stop() }
+        await writer.stop()
+    }
+
+    /// True while the node can take payments.
+    public func isReady() async -> Bool { await router.isReady() }
+
+    /// Work that was done so far, for tests that count it and for metrics.
+    public struct WorkCounts: Hashable, Sendable {
+        public let journalSyncs: Int
+        public let journalBytes: Int
+        public let journalEntries: Int
+        public let statements: Int
+        public let transactions: Int
+    }
+
+    public var workCounts: WorkCounts {
+        let log = journal.counters
+        let state = store.counts
+        return WorkCounts(
+            journalSyncs: log.syncs, journalBytes: log.bytes, journalEntries: log.entries,
+            statements: Int(state.statements), transactions: Int(state.transactions))
+    }
+
+    /// Every payment of the node, for reconciliation and for the checks of a simulation.
+    public func allPayments() async -> [Payment] {
+        await router.allPayments()
+    }
+
+    /// Sums over all books of each shard by currency; every one must be zero.
+    public func booksTotals() async -> [Int64] {
+        await router.booksTotals()
+    }
+}

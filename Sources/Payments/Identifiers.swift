@@ -72,8 +72,11 @@ public struct PartID: Hashable, Sendable {
 
     /// Reads `<prefix><stem><digit>`, as in `ch_…` and `re_…`.
     public init?(prefix: String, _ text: some StringProtocol) {
-        guard text.hasPrefix(prefix), let last = text.unicodeScalars.last,
-            let digit = UInt8(exactly: last.value), let number = Base62.value(of: digit),
+        // The bytes are counted, because one character can be a digit with something in front of it.
+        guard text.hasPrefix(prefix),
+            text.utf8.count == prefix.utf8.count + IdentifierStem.characterCount + 1,
+            let last = text.unicodeScalars.last, let digit = UInt8(exactly: last.value),
+            let number = Base62.value(of: digit),
             let stem = IdentifierStem(text.dropFirst(prefix.count).dropLast())
         else { return nil }
         self.init(payment: PaymentID(stem: stem), number: number)

@@ -157,7 +157,13 @@ extension LedgerEntry: BinaryCodable {
             (reader: inout ByteReader) throws(DecodingError) -> LedgerPosting in
             LedgerPosting(try reader.readEnum(), debit: try reader.readSigned())
         }
-        let sum = postings.reduce(Int64(0)) { $0 &+ $1.debit }
+        // A sum that overflows is out of balance too, though it may wrap around to zero.
+        var sum: Int64 = 0
+        for posting in postings {
+            let (next, overflow) = sum.addingReportingOverflow(posting.debit)
+            guard !overflow else { throw .invalid(what: "ledger balance", offset: start) }
+            sum = next
+        }
         guard sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
     }
 }

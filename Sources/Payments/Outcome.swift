@@ -37,6 +37,8 @@ public struct IdempotencyRecord: Hashable, Sendable {
         case completed(Outcome)
     }
 
+    /// 16 bytes: a keyed digest of merchant, mode and key, under which the record is found.
+    public let keyDigest: [UInt8]
     /// A keyed digest over the canonical request.
     public let fingerprint: [UInt8]
     /// The `Request-Id` of the request that came first.
@@ -47,7 +49,11 @@ public struct IdempotencyRecord: Hashable, Sendable {
     /// How long a completed record answers retries, in milliseconds: 24 hours are promised.
     public static let lifetimeMilliseconds: Int64 = 25 * 3600 * 1000
 
-    public init(fingerprint: [UInt8], requestID: String, created: Timestamp, state: State) {
+    public init(
+        keyDigest: [UInt8], fingerprint: [UInt8], requestID: String, created: Timestamp,
+        state: State
+    ) {
+        self.keyDigest = keyDigest
         self.fingerprint = fingerprint
         self.requestID = requestID
         self.created = created
@@ -132,6 +138,7 @@ extension AwaitedOutcome: BinaryCodable {
 
 extension IdempotencyRecord: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
+        writer.write(keyDigest)
         writer.write(fingerprint)
         writer.write(requestID)
         writer.write(created)
@@ -146,6 +153,7 @@ extension IdempotencyRecord: BinaryCodable {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
+        keyDigest = try reader.readBytes()
         fingerprint = try reader.readBytes()
         requestID = try reader.readString()
         created = try reader.read()

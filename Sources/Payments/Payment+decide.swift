@@ -134,10 +134,7 @@ extension Payment {
         case .effectAcknowledged(let number):
             .success(decideAcknowledged(number, context))
         case .effectRefused(let number, let responseCode):
-            .success(
-                isOpen(effect: number)
-                    ? [.effectRefused(number: number, responseCode: responseCode, at: context.now)]
-                    : [])
+            .success(decideRefused(number, responseCode, context))
         }
     }
 
@@ -209,7 +206,8 @@ extension Payment {
         guard case .succeeded(let number) = status else {
             return .failure(.unexpectedStatus(operation: .refund, status: status.name))
         }
-        let remaining = amountReceived - amountRefunded
+        // What the acquirer refused to take cannot be paid back: it would be money of nobody.
+        let remaining = isCaptureRefused(of: number) ? 0 : amountReceived - amountRefunded
         guard remaining > 0 else { return .failure(.alreadyRefunded) }
         let amount = requested ?? remaining
         guard amount > 0 else { return .failure(.amountNotPositive) }
@@ -279,6 +277,31 @@ extension Payment {
                 for: Money(minorUnits: amount, currency: terms.amount.currency))
         }
         return [.effectAcknowledged(number: number, at: context.now, fee: fee)]
+    }
+
+    private func decideRefused(
+        _ number: Int, _ responseCode: String, _ context: DecisionContext
+    ) -> [PaymentEvent] {
+        guard isOpen(effect: number) else { return [] }
+        var refused = [number]
+        if case .capture = effects[number].kind {
+            // Refunds that wait behind the capture were not sent, and have nothing to pay back now.
+            for effect in effects where effect.state == .open {
+                if case .refund = effect.kind { refused.append(effect.number) }
+            }
+        }
+        return refused.map {
+            .effectRefused(number: $0, responseCode: responseCode, at: context.now)
+        }
+    }
+
+    private func isCaptureRefused(of number: Int) -> Bool {
+        effects.contains { effect in
+            guard case .capture(number, _) = effect.kind, case .refused = effect.state else {
+                return false
+            }
+            return true
+        }
     }
 
     private func reversal(

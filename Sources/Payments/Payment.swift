@@ -184,7 +184,7 @@ public struct Approval: Hashable, Sendable {
     /// DE 38, six characters, possibly blank.
     public let code: String
     public let at: Timestamp
-    /// What the merchant pays when the money is captured, in minor units.
+    /// What the issuer said of the card verification code.
     public let verificationCodeCheck: VerificationCodeCheck
 
     public init(code: String, at: Timestamp, verificationCodeCheck: VerificationCodeCheck) {

@@ -2,30 +2,33 @@ import GRDB
 import Primitives
 
 /// Writes batches on one connection, inside a transaction that the caller holds.
-struct BatchWriter {
+struct BatchWriter: ~Copyable {
     private let database: Database
-    private let upsert: Statement
-    private let replace: Statement
-    private let remove: Statement
-    private let apply: Statement
+    private let upsert: SQLRun
+    private let remove: SQLRun
+    private let apply: SQLRun
 
     init(_ database: Database) throws {
+        let upsert = try SQLRun(database, Self.upsertSQL)
+        let remove = try SQLRun(
+            database, "DELETE FROM aggregate WHERE shard = ? AND kind = ? AND id = ?")
+        let apply = try SQLRun(database, Self.applySQL)
+        // Only now: a value that cannot be copied has to be made whole in one go.
         self.database = database
-        upsert = try database.cachedStatement(sql: Self.upsertSQL)
-        replace = try database.cachedStatement(sql: Self.replaceSQL)
-        remove = try database.cachedStatement(
-            sql: "DELETE FROM aggregate WHERE shard = ? AND kind = ? AND id = ?")
-        apply = try database.cachedStatement(sql: Self.applySQL)
+        self.upsert = upsert
+        self.remove = remove
+        self.apply = apply
     }
 
-    func write(_ batch: StateBatch, _ counts: inout StatementCounts) throws {
+    borrowing func write(_ batch: StateBatch, _ counts: inout StatementCounts) throws {
         try writeApplied(batch.applied, &counts)
         for key in batch.removed {
             precondition(
                 key.group == batch.group, "a key of \(key.group) in a batch of \(batch.group)")
-            try remove.execute(
-                arguments: [Int64(key.group.rawValue), Int64(key.kind.rawValue), key.id])
-            counts.rowsChanged += UInt64(database.changesCount)
+            try remove.bind(Int64(key.group.rawValue), at: 1)
+            try remove.bind(Int64(key.kind.rawValue), at: 2)
+            try remove.bind(key.id, at: 3)
+            counts.rowsChanged += UInt64(try remove.execute())
         }
         counts.statements += UInt64(batch.removed.count)
         for row in batch.rows {
@@ -36,31 +39,39 @@ struct BatchWriter {
         }
     }
 
-    private func write(_ row: AggregateRow, _ counts: inout StatementCounts) throws {
-        let arguments: StatementArguments = [
-            Int64(row.key.group.rawValue), Int64(row.key.kind.rawValue), row.key.id, row.owner,
-            row.created, Int64(bitPattern: row.version), row.isOpen ? 1 : 0,
-            Blob.databaseValue(row.payload),
-        ]
-        upsert.setUncheckedArguments(arguments)
-        try upsert.execute()
+    private borrowing func write(_ row: AggregateRow, _ counts: inout StatementCounts) throws {
+        try Self.bind(row, to: upsert)
         counts.statements += 1
-        if database.changesCount == 0 {
-            replace.setUncheckedArguments(arguments)
+        if try upsert.execute() == 0 {
+            let replace = try SQLRun(database, Self.replaceSQL)
+            try Self.bind(row, to: replace)
             try replace.execute()
             counts.statements += 1
         }
         counts.rowsChanged += 1
     }
 
-    private func writeApplied(
+    private static func bind(_ row: AggregateRow, to run: borrowing SQLRun) throws {
+        try run.bind(Int64(row.key.group.rawValue), at: 1)
+        try run.bind(Int64(row.key.kind.rawValue), at: 2)
+        try run.bind(row.key.id, at: 3)
+        try run.bind(row.owner, at: 4)
+        try run.bind(row.created, at: 5)
+        try run.bind(Int64(bitPattern: row.version), at: 6)
+        try run.bind(row.isOpen ? 1 : 0, at: 7)
+        try run.bind(row.payload, at: 8)
+    }
+
+    private borrowing func writeApplied(
         _ applied: AppliedState, _ counts: inout StatementCounts
     ) throws {
         guard let index = Int64(exactly: applied.index), let term = Int64(exactly: applied.term)
-        else { throw StateStoreError.outOfRange(operation: "write batches") }
-        try apply.execute(arguments: [Int64(applied.group.rawValue), index, term])
+        else { throw StateStoreError.outOfRange(operation: "write an applied index") }
+        try apply.bind(Int64(applied.group.rawValue), at: 1)
+        try apply.bind(index, at: 2)
+        try apply.bind(term, at: 3)
         counts.statements += 1
-        guard database.changesCount == 0 else { return }
+        guard try apply.execute() == 0 else { return }
         guard let stored = try RowReader.applied(database, applied.group) else {
             preconditionFailure("\(applied.group): nothing is stored and nothing was inserted")
         }

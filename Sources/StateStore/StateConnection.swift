@@ -76,11 +76,13 @@ enum StateConnection: Sendable {
         // The read worker, and one more for whoever looks on.
         configuration.maximumReaderCount = 2
         configuration.prepareDatabase { database in
-            // 8 MiB of pages a connection, no temporary files beside the sealed one, and pages are
-            // looked at before they are believed.
+            // A writer of 32 MiB keeps the inner pages of some million rows; a reader needs less.
+            // No temporary files beside the sealed one, and pages are looked at before they are
+            // believed.
+            let cacheKibibytes = database.configuration.readonly ? 8_192 : 32_768
             try database.execute(
                 sql: """
-                    PRAGMA cache_size = -8192;
+                    PRAGMA cache_size = -\(cacheKibibytes);
                     PRAGMA temp_store = MEMORY;
                     PRAGMA cell_size_check = ON;
                     PRAGMA trusted_schema = OFF;

@@ -22,17 +22,20 @@ extension StateStore {
     public func load(_ keys: [AggregateKey]) throws(StateStoreError) -> [AggregateRow] {
         guard !keys.isEmpty else { return [] }
         return try view("load rows") { database, counts in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT \(RowReader.columns) FROM aggregate
-                    WHERE shard = ? AND kind = ? AND id = ?
-                    """)
+            let run = try SQLRun(
+                database,
+                """
+                SELECT \(RowReader.columns) FROM aggregate
+                WHERE shard = ? AND kind = ? AND id = ?
+                """)
             var rows: [AggregateRow] = []
             rows.reserveCapacity(keys.count)
             for key in keys {
-                try RowReader.append(
-                    statement, [Int64(key.group.rawValue), Int64(key.kind.rawValue), key.id],
-                    of: key.group, key.kind, to: &rows)
+                try run.bind(Int64(key.group.rawValue), at: 1)
+                try run.bind(Int64(key.kind.rawValue), at: 2)
+                try run.bind(key.id, at: 3)
+                try RowReader.append(run, of: key.group, key.kind, to: &rows)
+                run.reset()
             }
             counts.statements += UInt64(keys.count)
             counts.rowsRead += UInt64(rows.count)
@@ -43,15 +46,35 @@ extension StateStore {
     /// One page of a listing, newest first.
     public func list(_ query: AggregateQuery) throws(StateStoreError) -> [AggregateRow] {
         guard query.limit > 0 else { return [] }
-        let page = ListStatement(query)
         return try view("list rows") { database, counts in
-            var rows: [AggregateRow] = []
-            try RowReader.append(
-                try database.cachedStatement(sql: page.sql), page.arguments,
-                of: query.group, query.kind, to: &rows)
+            let rows = try ListStatement(query).rows(database)
             counts.statements += 1
             counts.rowsRead += UInt64(rows.count)
-            if page.isOldestFirst { rows.reverse() }
+            return rows
+        }
+    }
+
+    /// All aggregates of a kind by the bytes of their ids: the first `limitMax` of them that come
+    /// after `after`.
+    public func scan(
+        group: GroupID, kind: AggregateKind, after: String? = nil
+    ) throws(StateStoreError) -> [AggregateRow] {
+        try view("scan rows") { database, counts in
+            let comparison = after == nil ? ">=" : ">"
+            let run = try SQLRun(
+                database,
+                """
+                SELECT \(RowReader.columns) FROM aggregate
+                WHERE shard = ? AND kind = ? AND id \(comparison) ?
+                ORDER BY id LIMIT \(AggregateQuery.limitMax)
+                """)
+            try run.bind(Int64(group.rawValue), at: 1)
+            try run.bind(Int64(kind.rawValue), at: 2)
+            try run.bind(after ?? "", at: 3)
+            var rows: [AggregateRow] = []
+            try RowReader.append(run, of: group, kind, to: &rows)
+            counts.statements += 1
+            counts.rowsRead += UInt64(rows.count)
             return rows
         }
     }
@@ -64,20 +87,22 @@ extension StateStore {
     ) throws(StateStoreError) -> [AggregateRow] {
         guard limit > 0 else { return [] }
         return try view("read open rows") { database, counts in
-            // No id is empty, so nothing is left out when there is no `after`.
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT \(RowReader.columns) FROM aggregate
-                    WHERE shard = ? AND kind = ? AND is_open = 1 AND id > ?
-                    ORDER BY id LIMIT ?
-                    """)
+            // The first page has the empty id too, if there is one.
+            let comparison = after == nil ? ">=" : ">"
+            // Left to itself SQLite takes the primary key, and walks over every finished row.
+            let run = try SQLRun(
+                database,
+                """
+                SELECT \(RowReader.columns) FROM aggregate INDEXED BY aggregate_open
+                WHERE shard = ? AND kind = ? AND is_open = 1 AND id \(comparison) ?
+                ORDER BY id LIMIT ?
+                """)
+            try run.bind(Int64(group.rawValue), at: 1)
+            try run.bind(Int64(kind.rawValue), at: 2)
+            try run.bind(after ?? "", at: 3)
+            try run.bind(Int64(min(limit, AggregateQuery.limitMax)), at: 4)
             var rows: [AggregateRow] = []
-            try RowReader.append(
-                statement,
-                [
-                    Int64(group.rawValue), Int64(kind.rawValue), after ?? "",
-                    Int64(min(limit, AggregateQuery.limitMax)),
-                ], of: group, kind, to: &rows)
+            try RowReader.append(run, of: group, kind, to: &rows)
             counts.statements += 1
             counts.rowsRead += UInt64(rows.count)
             return rows
@@ -88,61 +113,16 @@ extension StateStore {
     public func fact(_ name: String) throws(StateStoreError) -> [UInt8]? {
         try view("read a fact") { database, counts in
             counts.statements += 1
-            let statement = try database.cachedStatement(
-                sql: "SELECT value FROM meta WHERE name = ?")
-            return try Row.fetchOne(statement, arguments: ["fact:" + name])
-                .map { try $0.withUnsafeData(atIndex: 0) { Blob.bytes($0) } }
+            let run = try SQLRun(database, "SELECT value FROM meta WHERE name = ?")
+            try run.bind("fact:" + name, at: 1)
+            return try run.next() ? try run.bytes(0) : nil
         }
     }
 
     /// How SQLite goes about a listing, for the test that it never sorts or scans.
     package func queryPlan(of query: AggregateQuery) throws(StateStoreError) -> [String] {
-        let page = ListStatement(query)
-        return try view("explain a listing") { database, _ in
-            try Row.fetchAll(
-                database, sql: "EXPLAIN QUERY PLAN " + page.sql, arguments: page.arguments
-            ).map { $0["detail"] }
+        try view("explain a listing") { database, _ in
+            try ListStatement(query).plan(database)
         }
-    }
-}
-
-/// The SQL of one page and what is bound to it.
-private struct ListStatement {
-    let sql: String
-    let arguments: StatementArguments
-    /// A page before a position is read away from it, and turned round afterwards.
-    let isOldestFirst: Bool
-
-    /// The cursor's `created` also narrows the range: SQLite seeks by one bound on each side, and
-    /// would otherwise walk from the newest row to a cursor far down the list.
-    init(_ query: AggregateQuery) {
-        var from = query.createdFrom ?? .min
-        var through = query.createdThrough ?? .max
-        var position: ListPosition?
-        let comparison: String
-        switch query.cursor {
-        case nil:
-            (comparison, isOldestFirst) = ("", false)
-        case .after(let cursor):
-            (comparison, isOldestFirst) = ("AND (created, id) < (?, ?)", false)
-            through = min(through, cursor.created)
-            position = cursor
-        case .before(let cursor):
-            (comparison, isOldestFirst) = ("AND (created, id) > (?, ?)", true)
-            from = max(from, cursor.created)
-            position = cursor
-        }
-        let direction = isOldestFirst ? "ASC" : "DESC"
-        sql = """
-            SELECT \(RowReader.columns) FROM aggregate
-            WHERE shard = ? AND kind = ? AND owner = ? AND created BETWEEN ? AND ? \(comparison)
-            ORDER BY created \(direction), id \(direction) LIMIT ?
-            """
-        var arguments: StatementArguments = [
-            Int64(query.group.rawValue), Int64(query.kind.rawValue), query.owner, from, through,
-        ]
-        if let position { arguments += [position.created, position.id] }
-        arguments += [Int64(query.limit)]
-        self.arguments = arguments
     }
 }

@@ -54,8 +54,6 @@ public final class StateStore: Sendable {
         }
     }
 
-    // MARK: - Writing
-
     /// Writes all batches and their applied indexes in one transaction: all of it or nothing.
     ///
     /// A batch per shard is usual; two of one shard are applied in order. `owner` and `created` are
@@ -76,14 +74,16 @@ public final class StateStore: Sendable {
     /// Like a batch, it survives power loss only after a checkpoint.
     public func setFact(_ name: String, _ value: [UInt8]) throws(StateStoreError) {
         try change("set a fact") { database, counts in
-            let statement = try database.cachedStatement(
-                sql: """
-                    INSERT INTO meta (name, value) VALUES (?, ?)
-                    ON CONFLICT (name) DO UPDATE SET value = excluded.value
-                    """)
-            try statement.execute(arguments: ["fact:" + name, Blob.databaseValue(value)])
+            let run = try SQLRun(
+                database,
+                """
+                INSERT INTO meta (name, value) VALUES (?, ?)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                """)
+            try run.bind("fact:" + name, at: 1)
+            try run.bind(value, at: 2)
             counts.statements += 1
-            counts.rowsChanged += 1
+            counts.rowsChanged += UInt64(try run.execute())
         }
     }
 
@@ -99,14 +99,15 @@ public final class StateStore: Sendable {
     ) throws(StateStoreError) -> Int {
         guard limit > 0 else { return 0 }
         return try change("remove expired rows") { database, counts in
-            let statement = try database.cachedStatement(sql: Self.removeExpiredSQL)
-            try statement.execute(
-                arguments: [
-                    Int64(group.rawValue), Int64(kind.rawValue), createdBefore, Int64(limit),
-                ])
+            let run = try SQLRun(database, Self.removeExpiredSQL)
+            try run.bind(Int64(group.rawValue), at: 1)
+            try run.bind(Int64(kind.rawValue), at: 2)
+            try run.bind(createdBefore, at: 3)
+            try run.bind(Int64(limit), at: 4)
+            let removedCount = try run.execute()
             counts.statements += 1
-            counts.rowsChanged += UInt64(database.changesCount)
-            return database.changesCount
+            counts.rowsChanged += UInt64(removedCount)
+            return removedCount
         }
     }
 
@@ -126,8 +127,6 @@ public final class StateStore: Sendable {
                 AND old.created < ?3 AND old.is_open = 0
             LIMIT ?4)
         """
-
-    // MARK: - Access
 
     /// Runs `body` in one write transaction, rolled back if it throws, and counts what was kept.
     func change<Output>(

@@ -1,0 +1,136 @@
+import Primitives
+public import StateStore
+
+// The aggregates of one shard that are in memory.
+//
+//   unknown ── admit (a row was read, or none is there) ──▶ clean
+//   clean   ── set ──▶ dirty ── takeDirty ──▶ writing ── written ──▶ clean ── evict ──▶ unknown
+//                        ▲                       │ set
+//                        └───────────────────────┘  (dirty again; the write under way is older)
+//
+// What is dirty or being written never leaves memory, so a reader that asks the table first and the
+// store second always sees the newest state.
+
+/// Aggregates in memory, with what of them the store does not have yet. A value without I/O.
+public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
+    private struct Slot {
+        /// Nil for a key that is known to have no aggregate.
+        var aggregate: Aggregate?
+        /// Counts the changes; a write of an older change does not make the slot clean.
+        var change: UInt64 = 0
+        var isDirty = false
+        /// How many readers need the slot to stay.
+        var pinCount = 0
+        /// When the slot was last used, in the table's own counting.
+        var usedAt: UInt64 = 0
+    }
+
+    private var slots: [AggregateKey: Slot] = [:]
+    private var dirtyKeys: [AggregateKey] = []
+    private var writingKeys: [AggregateKey: UInt64] = [:]
+    private var useCount: UInt64 = 0
+
+    /// How many clean aggregates stay in memory: about 4 KiB each, so 64 MiB a shard.
+    public let cleanCountMax: Int
+
+    public init(cleanCountMax: Int = 16_384) {
+        self.cleanCountMax = cleanCountMax
+    }
+
+    public var count: Int { slots.count }
+    public var dirtyCount: Int { dirtyKeys.count }
+
+    /// True when the table can tell, present or not.
+    public func knows(_ key: AggregateKey) -> Bool {
+        slots[key] != nil
+    }
+
+    /// The aggregate of a key that the table knows; nil when there is none.
+    public subscript(key: AggregateKey) -> Aggregate? {
+        guard let slot = slots[key] else {
+            preconditionFailure("\(key) was read before it was loaded")
+        }
+        return slot.aggregate
+    }
+
+    /// Takes what the store has, or has not, for a key that is unknown so far.
+    public mutating func admit(_ key: AggregateKey, _ aggregate: Aggregate?) {
+        guard slots[key] == nil else { return }
+        useCount += 1
+        slots[key] = Slot(aggregate: aggregate, usedAt: useCount)
+    }
+
+    /// Changes an aggregate, or makes one.
+    public mutating func set(_ key: AggregateKey, _ aggregate: Aggregate) {
+        useCount += 1
+        var slot = slots[key] ?? Slot()
+        slot.aggregate = aggregate
+        slot.change += 1
+        slot.usedAt = useCount
+        if !slot.isDirty {
+            slot.isDirty = true
+            dirtyKeys.append(key)
+        }
+        slots[key] = slot
+    }
+
+    /// Keeps a key in memory until `unpin`.
+    public mutating func pin(_ key: AggregateKey) {
+        slots[key]?.pinCount += 1
+    }
+
+    public mutating func unpin(_ key: AggregateKey) {
+        slots[key]?.pinCount -= 1
+    }
+
+    /// Every changed aggregate as a row. They stay in memory until `written`.
+    public mutating func takeDirty() -> [AggregateRow] {
+        precondition(writingKeys.isEmpty, "a second write began before the first had ended")
+        var rows: [AggregateRow] = []
+        rows.reserveCapacity(dirtyKeys.count)
+        for key in dirtyKeys {
+            guard var slot = slots[key], let aggregate = slot.aggregate else { continue }
+            slot.isDirty = false
+            slots[key] = slot
+            writingKeys[key] = slot.change
+            rows.append(aggregate.row(key: key))
+        }
+        dirtyKeys.removeAll(keepingCapacity: true)
+        return rows
+    }
+
+    /// The rows of the last `takeDirty` are in the store.
+    public mutating func written() {
+        writingKeys.removeAll(keepingCapacity: true)
+        evict()
+    }
+
+    /// Aggregates that the store may not have yet in their newest state, in no particular order.
+    public func unwritten(
+        where matches: (AggregateKey, Aggregate) -> Bool
+    ) -> [AggregateKey: Aggregate] {
+        var found: [AggregateKey: Aggregate] = [:]
+        for key in dirtyKeys {
+            if let aggregate = slots[key]?.aggregate, matches(key, aggregate) {
+                found[key] = aggregate
+            }
+        }
+        for key in writingKeys.keys {
+            if let aggregate = slots[key]?.aggregate, matches(key, aggregate) {
+                found[key] = aggregate
+            }
+        }
+        return found
+    }
+
+    /// Lets go of the clean, unpinned aggregates that were not used for longest, down to the bound.
+    private mutating func evict() {
+        // Half as much again may gather first, so that the work of choosing is shared by many.
+        guard slots.count > cleanCountMax + cleanCountMax / 2 else { return }
+        let candidates =
+            slots
+            .filter { !$1.isDirty && $1.pinCount == 0 && writingKeys[$0] == nil }
+            .sorted { $0.value.usedAt < $1.value.usedAt }
+        for (key, _) in candidates.prefix(slots.count - cleanCountMax) { slots[key] = nil }
+    }
+}

@@ -1,0 +1,36 @@
+public import Primitives
+public import StateStore
+
+/// One thing that a shard's log evolves and that is stored as one row.
+public protocol ShardAggregate: Sendable {
+    /// The row of the aggregate under its key.
+    func row(key: AggregateKey) -> AggregateRow
+    /// Reads a row that `row` made.
+    init(row: AggregateRow) throws(Primitives.DecodingError)
+}
+
+/// What a shard's log means: a value that every replica evolves alike.
+///
+/// `apply` is deterministic in the table and the payload; it reads and writes only the aggregates
+/// that `keys` names for the payload, so that the shard can bring them into memory beforehand.
+public protocol ShardMachine: Sendable {
+    associatedtype Aggregate: ShardAggregate
+
+    /// The aggregates that an entry reads or writes.
+    static func keys(
+        of payload: [UInt8], in group: GroupID
+    ) throws(Primitives.DecodingError) -> [AggregateKey]
+
+    /// Evolves the table, or refuses the entry as a whole because it was decided on a state that has
+    /// changed since.
+    static func apply(
+        _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<Aggregate>
+    ) throws(Primitives.DecodingError) -> ApplyVerdict
+}
+
+/// What became of a committed entry.
+public enum ApplyVerdict: Hashable, Sendable {
+    case applied
+    /// The entry names a version of an aggregate that is no longer current; nothing was changed.
+    case stale(AggregateKey)
+}

@@ -1,0 +1,139 @@
+public import Environment
+public import Journal
+public import Primitives
+public import StateStore
+
+/// A shard as the state writer sees it. Loop only.
+protocol WrittenBack: Sendable {
+    var group: GroupID { get }
+    func takeChanges(after written: LogIndex) -> StateBatch?
+    func changesWritten()
+    func changeCount() -> Int
+}
+
+extension ShardHost: WrittenBack {
+    nonisolated func takeChanges(after written: LogIndex) -> StateBatch? {
+        assumeIsolated { $0.takeBatch(after: written) }
+    }
+
+    nonisolated func changesWritten() {
+        assumeIsolated { $0.written() }
+    }
+
+    nonisolated func changeCount() -> Int {
+        assumeIsolated { $0.unwrittenCount }
+    }
+}
+
+/// Writes what the shards changed to the state store, many changes in one transaction, and lets the
+/// journal forget what a synced checkpoint covers.
+public actor StateWriter {
+    public struct Options: Sendable {
+        /// How long a change may stay in memory only. The journal has it; this bounds the replay.
+        public var interval: Duration = .milliseconds(50)
+        /// How often the store is synced and the journal compacted.
+        public var checkpointInterval: Duration = .seconds(10)
+
+        public init() {}
+    }
+
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    private let store: StateStore
+    private let journal: Journal
+    private let worker: any BlockingWorker
+    private let halt: any NodeHalt
+    private let options: Options
+    private var shards: [any WrittenBack] = []
+    private var writtenIndexes: [GroupID: LogIndex] = [:]
+    private var isWriting = false
+    private var isStopped = false
+    private var lastCheckpoint: MonotonicInstant
+
+    public init(
+        loop: any NodeLoop, store: StateStore, journal: Journal, worker: any BlockingWorker,
+        halt: any NodeHalt, options: Options = Options()
+    ) {
+        self.loop = loop
+        self.store = store
+        self.journal = journal
+        self.worker = worker
+        self.halt = halt
+        self.options = options
+        lastCheckpoint = loop.now
+    }
+
+    /// Adds a shard whose stored state is that of `written`.
+    public func add<Machine>(_ shard: ShardHost<Machine>, written: LogIndex) {
+        shards.append(shard)
+        writtenIndexes[shard.group] = written
+    }
+
+    public func start() {
+        scheduleTick()
+    }
+
+    /// Writes everything back, syncs, and stops.
+    public func stop() async {
+        isStopped = true
+        while isWriting { await loop.sleep(for: .milliseconds(1)) }
+        await write()
+        await checkpoint()
+    }
+
+    private func scheduleTick() {
+        loop.schedule(after: options.interval) { [self] in
+            assumeIsolated { $0.tick() }
+        }
+    }
+
+    private func tick() {
+        guard !isStopped else { return }
+        Task { await self.turn() }
+    }
+
+    private func turn() async {
+        await write()
+        if loop.now - lastCheckpoint >= options.checkpointInterval { await checkpoint() }
+        if !isStopped { scheduleTick() }
+    }
+
+    private func write() async {
+        isWriting = true
+        defer { isWriting = false }
+        let batches = shards.compactMap { $0.takeChanges(after: writtenIndexes[$0.group] ?? 0) }
+        guard !batches.isEmpty else { return }
+        let store = store
+        let result = await worker.run {
+            StoreResult { () throws(StateStoreError) in try store.write(batches) }
+        }
+        switch result {
+        case .success:
+            for batch in batches { writtenIndexes[batch.group] = batch.appliedIndex }
+            for shard in shards where batches.contains(where: { $0.group == shard.group }) {
+                shard.changesWritten()
+            }
+        case .failure(let error):
+            halt.halt("state store: \(error)")
+        }
+    }
+
+    private func checkpoint() async {
+        lastCheckpoint = loop.now
+        let store = store
+        let result = await worker.run {
+            StoreResult { () throws(StateStoreError) in try store.checkpoint() }
+        }
+        switch result {
+        case .success(let covered):
+            for (group, index) in covered.sorted(by: { $0.key < $1.key }) where index > 0 {
+                journal.compact(group, upTo: index)
+            }
+        case .failure(let error):
+            halt.halt("state store: \(error)")
+        }
+    }
+}

@@ -1,0 +1,218 @@
+public import Cluster
+import Payments
+public import Primitives
+public import StateStore
+
+/// What a merchant shard's log means. Checks every base first, and only then evolves: an entry is
+/// applied whole or not at all, and alike on every replica.
+public enum GatewayMachine: ShardMachine {
+    public typealias Aggregate = GatewayAggregate
+
+    public static func keys(
+        of payload: [UInt8], in group: GroupID
+    ) throws(Primitives.DecodingError) -> [AggregateKey] {
+        keys(of: try ShardEntry(encoded: payload), in: group)
+    }
+
+    static func keys(of entry: ShardEntry, in group: GroupID) -> [AggregateKey] {
+        var keys = [AggregateKey.shard(group)]
+        for event in entry.events {
+            switch event {
+            case .payment(let scope, _, _):
+                keys.append(.payment(scope.payment, in: group))
+                keys.append(.merchantBooks(scope, in: group))
+                if let link = scope.link { keys.append(.linkBooks(link, scope, in: group)) }
+            case .methodCreated(let method):
+                keys.append(.method(method.id, in: group))
+            case .keyClaimed(let facts, _):
+                keys.append(.idempotency(facts.claim, in: group))
+            case .keyCompleted(let facts, let reference, let payment):
+                keys.append(.idempotency(facts.claim, in: group))
+                if let payment { keys.append(.payment(payment, in: group)) }
+                if case .paymentMethod(let id) = reference { keys.append(.method(id, in: group)) }
+            }
+        }
+        return keys
+    }
+
+    public static func apply(
+        _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<GatewayAggregate>
+    ) throws(Primitives.DecodingError) -> ApplyVerdict {
+        let entry = try ShardEntry(encoded: payload)
+        for event in entry.events {
+            if let key = staleKey(of: event, entry.stamp, group, table) { return .stale(key) }
+        }
+        var facts = shardFacts(group, table)
+        facts.stamp = max(facts.stamp, entry.stamp)
+        for event in entry.events { evolve(event, entry.stamp, group, &table, &facts) }
+        table.set(.shard(group), .shard(facts))
+        return .applied
+    }
+
+    static func shardFacts(
+        _ group: GroupID, _ table: AggregateTable<GatewayAggregate>
+    ) -> ShardFacts {
+        guard case .shard(let facts) = table[.shard(group)] else { return ShardFacts() }
+        return facts
+    }
+
+    // MARK: Checking
+
+    private static func staleKey(
+        of event: ShardEvent, _ stamp: Timestamp, _ group: GroupID,
+        _ table: AggregateTable<GatewayAggregate>
+    ) -> AggregateKey? {
+        switch event {
+        case .payment(let scope, let base, _):
+            let key = AggregateKey.payment(scope.payment, in: group)
+            return payment(key, table)?.version ?? 0 == base ? nil : key
+        case .methodCreated(let method):
+            let key = AggregateKey.method(method.id, in: group)
+            return table[key] == nil ? nil : key
+        case .keyClaimed(let facts, _):
+            let key = AggregateKey.idempotency(facts.claim, in: group)
+            guard let record = record(key, table) else { return nil }
+            return record.isExpired(at: stamp) ? nil : key
+        case .keyCompleted(let facts, _, _):
+            let key = AggregateKey.idempotency(facts.claim, in: group)
+            guard let record = record(key, table), !record.isExpired(at: stamp) else { return nil }
+            switch record.state {
+            case .inFlight: return record.requestID == facts.requestID ? nil : key
+            case .completed: return key
+            }
+        }
+    }
+
+    // MARK: Evolving
+
+    private static func evolve(
+        _ event: ShardEvent, _ stamp: Timestamp, _ group: GroupID,
+        _ table: inout AggregateTable<GatewayAggregate>, _ facts: inout ShardFacts
+    ) {
+        switch event {
+        case .payment(let scope, _, let events):
+            evolve(scope, events, group, &table, &facts)
+        case .methodCreated(let method):
+            table.set(.method(method.id, in: group), .method(method))
+        case .keyClaimed(let key, let awaited):
+            let record = IdempotencyRecord(
+                keyDigest: key.claim.keyDigest, fingerprint: key.claim.fingerprint,
+                requestID: key.requestID, created: stamp, state: .inFlight(awaited))
+            table.set(
+                .idempotency(key.claim, in: group), .idempotency(record, merchant: key.merchant))
+        case .keyCompleted(let key, let reference, let paymentID):
+            let shown = paymentID.flatMap { payment(.payment($0, in: group), table) }
+            let outcome = outcome(reference, shown, group, table)
+            let rowKey = AggregateKey.idempotency(key.claim, in: group)
+            let begun = record(rowKey, table).flatMap { $0.isExpired(at: stamp) ? nil : $0.created }
+            let record = IdempotencyRecord(
+                keyDigest: key.claim.keyDigest, fingerprint: key.claim.fingerprint,
+                requestID: key.requestID, created: begun ?? stamp, state: .completed(outcome))
+            table.set(rowKey, .idempotency(record, merchant: key.merchant))
+        }
+    }
+
+    private static func evolve(
+        _ scope: PaymentScope, _ events: [PaymentEvent], _ group: GroupID,
+        _ table: inout AggregateTable<GatewayAggregate>, _ facts: inout ShardFacts
+    ) {
+        let key = AggregateKey.payment(scope.payment, in: group)
+        var current = payment(key, table)
+        let postedCount = current?.ledger.count ?? 0
+        for event in events {
+            facts.note(tracesOf: event)
+            if case .created(let created) = event {
+                precondition(current == nil, "\(scope.payment) was created twice")
+                current = Payment(created)
+            } else {
+                precondition(current != nil, "\(scope.payment) has events before its creation")
+                current!.evolve(event)
+            }
+        }
+        guard let current else { return }
+        for entry in current.ledger[postedCount...] { post(entry, scope, group, &table) }
+        table.set(key, .payment(current))
+    }
+
+    /// Adds an entry to the merchant's books and to those with the link: between them it balances.
+    private static func post(
+        _ entry: LedgerEntry, _ scope: PaymentScope, _ group: GroupID,
+        _ table: inout AggregateTable<GatewayAggregate>
+    ) {
+        guard let link = scope.link else {
+            preconditionFailure("\(scope.payment) has a ledger entry and no link")
+        }
+        let merchantKey = AggregateKey.merchantBooks(scope, in: group)
+        var merchantBooks = books(merchantKey, table)
+        merchantBooks.post(entry) { $0.belongsToMerchant }
+        table.set(merchantKey, .books(merchantBooks, owner: "\(scope.merchant)"))
+        let linkKey = AggregateKey.linkBooks(link, scope, in: group)
+        var linkBooks = books(linkKey, table)
+        linkBooks.post(entry) { !$0.belongsToMerchant }
+        table.set(linkKey, .books(linkBooks, owner: "link:\(link)"))
+    }
+
+    private static func outcome(
+        _ reference: OutcomeReference, _ payment: Payment?, _ group: GroupID,
+        _ table: AggregateTable<GatewayAggregate>
+    ) -> Outcome {
+        switch (reference, payment) {
+        case (.payment, let payment?): return .payment(payment)
+        case (.declined(let attempt), let payment?): return .declined(payment, attempt: attempt)
+        case (.refund(let number), let payment?): return .refund(payment, number: number)
+        case (.refused(let refusal), let payment): return .refused(refusal, payment)
+        case (.paymentMethod(let id), _):
+            guard case .method(let method) = table[.method(id, in: group)] else {
+                preconditionFailure("\(id) is an outcome and does not exist")
+            }
+            return .paymentMethod(method)
+        case (.payment, nil), (.declined, nil), (.refund, nil):
+            preconditionFailure("an outcome \(reference) without its payment")
+        }
+    }
+
+    private static func payment(
+        _ key: AggregateKey, _ table: AggregateTable<GatewayAggregate>
+    ) -> Payment? {
+        guard case .payment(let payment) = table[key] else { return nil }
+        return payment
+    }
+
+    private static func record(
+        _ key: AggregateKey, _ table: AggregateTable<GatewayAggregate>
+    ) -> IdempotencyRecord? {
+        guard case .idempotency(let record, _) = table[key] else { return nil }
+        return record
+    }
+
+    private static func books(
+        _ key: AggregateKey, _ table: AggregateTable<GatewayAggregate>
+    ) -> LedgerBalances {
+        guard case .books(let balances, _) = table[key] else { return LedgerBalances() }
+        return balances
+    }
+}
+
+extension ShardFacts {
+    /// Remembers that the event's traces are used.
+    fileprivate mutating func note(tracesOf event: PaymentEvent) {
+        switch event {
+        case .attemptStarted(let start): note(start.trace)
+        case .attemptLost(_, _, let reversal), .lateApproval(_, let reversal):
+            note(reversal.trace)
+        case .captured(_, _, _, let advice, let release):
+            note(advice.trace)
+            if let release { note(release.trace) }
+        case .canceled(_, _, let reversal):
+            if let reversal { note(reversal.trace) }
+        case .refundCreated(_, let advice): note(advice.trace)
+        case .created, .attemptApproved, .attemptDeclined, .attemptNotSent, .effectAcknowledged,
+            .effectRefused:
+            break
+        }
+    }
+
+    private mutating func note(_ trace: ProcessorTrace) {
+        nextTraceSequence = max(nextTraceSequence, trace.sequence + 1)
+    }
+}

@@ -1,0 +1,74 @@
+import Payments
+import Resilience
+public import Telemetry
+
+/// What the gateway counts.
+public struct GatewayMetrics: Sendable {
+    private let messages: MetricRegistry.Counter
+    private let lateAnswers: MetricRegistry.Counter
+    private let unmatchedAnswers: MetricRegistry.Counter
+    private let violations: MetricRegistry.Counter
+    private let linkUp: MetricRegistry.Gauge
+    private let breaker: MetricRegistry.Counter
+    private let events: MetricRegistry.Counter
+    private let proposals: MetricRegistry.Counter
+
+    public init(_ registry: MetricRegistry) {
+        messages = registry.counter(
+            "sunny_link_messages_sent_total", "Messages written to an acquirer.", labels: "link")
+        lateAnswers = registry.counter(
+            "sunny_link_late_answers_total", "Answers that came after the link's time.",
+            labels: "link")
+        unmatchedAnswers = registry.counter(
+            "sunny_link_unmatched_answers_total", "Answers to nothing that was asked.",
+            labels: "link")
+        violations = registry.counter(
+            "sunny_link_protocol_violations_total", "Sessions ended for bytes that are no message.",
+            labels: "link")
+        linkUp = registry.gauge(
+            "sunny_link_up", "1 while the link is signed on.", labels: "link")
+        breaker = registry.counter(
+            "sunny_breaker_transitions_total", "Changes of a circuit breaker's state.",
+            labels: "link", "to")
+        events = registry.counter(
+            "sunny_payment_events_total", "Committed events of payments.", labels: "event")
+        proposals = registry.counter("sunny_proposals_total", "Committed entries.")
+    }
+
+    func messageSent(link: String) { messages.add(1, link) }
+    func lateAnswer(link: String) { lateAnswers.add(1, link) }
+    func unmatchedAnswer(link: String) { unmatchedAnswers.add(1, link) }
+    func protocolViolation(link: String) { violations.add(1, link) }
+    func linkIsUp(_ link: String, _ isUp: Bool) { linkUp.set(isUp ? 1 : 0, link) }
+
+    func breakerMoved(link: String, _ transition: CircuitBreaker.Transition) {
+        breaker.add(1, link, "\(transition.to)")
+    }
+
+    func committed(_ facts: [ShardEvent]) {
+        proposals.add()
+        for case .payment(_, _, let events) in facts {
+            for event in events { self.events.add(1, event.name) }
+        }
+    }
+}
+
+extension PaymentEvent {
+    /// The event's name in metrics.
+    fileprivate var name: String {
+        switch self {
+        case .created: "created"
+        case .attemptStarted: "attempt_started"
+        case .attemptApproved: "attempt_approved"
+        case .attemptDeclined: "attempt_declined"
+        case .attemptNotSent: "attempt_not_sent"
+        case .attemptLost: "attempt_lost"
+        case .lateApproval: "late_approval"
+        case .captured: "captured"
+        case .canceled: "canceled"
+        case .refundCreated: "refund_created"
+        case .effectAcknowledged: "effect_acknowledged"
+        case .effectRefused: "effect_refused"
+        }
+    }
+}

@@ -1,0 +1,184 @@
+public import Cluster
+public import Environment
+public import Payments
+public import Primitives
+import Resilience
+
+/// The shards of this node as the API sees them: routes by the merchant's slot and keeps deadlines.
+public actor GatewayRouter: MerchantGateway {
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    private let shards: [ShardGateway]
+    private let links: [ShardGateway.Link]
+
+    /// How long past the caller's deadline an answer may still come from within: what is committed
+    /// by then is told as it stands.
+    private static let grace = Duration.milliseconds(500)
+
+    /// The gateway over `hosts`, the shards in the order of their numbers, and the links to acquirers
+    /// in the order in which they are preferred.
+    public init(
+        hosts: [ShardHost<GatewayMachine>], links: [LinkOptions], options: GatewayOptions,
+        cards: any CardOpener, loop: any NodeLoop, network: any Network,
+        random: any RandomSource, metrics: GatewayMetrics
+    ) {
+        self.loop = loop
+        let links = links.map { link in
+            let breaker = BreakerActor(
+                link: link.name, loop: loop, random: random, metrics: metrics,
+                breaker: CircuitBreaker())
+            let actor = ProcessorLinkActor(
+                options: link, loop: loop, network: network, random: random, breaker: breaker,
+                metrics: metrics)
+            return ShardGateway.Link(actor: actor, breaker: breaker)
+        }
+        self.links = links
+        shards = hosts.map { host in
+            ShardGateway(
+                host: host, links: links, options: options, cards: cards, loop: loop,
+                random: random, metrics: metrics)
+        }
+    }
+
+    /// Connects the links and stands for the shards' elections.
+    public func start() async {
+        let shards = shards
+        for link in links {
+            await link.actor.start { subject in
+                shards[Self.index(of: subject.payment.stem.slot, shards.count)]
+                    .approvedLate(subject)
+            }
+        }
+        for shard in shards { await shard.start() }
+    }
+
+    /// Signs the links off.
+    public func stop() async {
+        for link in links { await link.actor.stop() }
+    }
+
+    /// True once every shard is served and a link is up: what `/readyz` says.
+    public func isReady() async -> Bool {
+        for shard in shards where !(await shard.isServing) { return false }
+        for link in links where await link.actor.isUp { return true }
+        return false
+    }
+
+    /// Every payment of this node's shards, in the order of their ids: for reconciliation.
+    public func allPayments() async -> [Payment] {
+        var payments: [Payment] = []
+        for shard in shards { payments += await shard.allPayments() }
+        return payments
+    }
+
+    /// Debits minus credits over all books of each shard: each must be zero.
+    public func booksTotals() async -> [Int64] {
+        var totals: [Int64] = []
+        for shard in shards { totals.append(await shard.booksTotal()) }
+        return totals
+    }
+
+    public func perform(_ request: MerchantRequest) async -> CommandReply {
+        let shard = shard(of: request.merchant)
+        return await within(request.deadline + Self.grace, else: .failure(.unavailable)) {
+            await shard.untilServing()
+            let merchant = await shard.merchant(request.merchant)
+            let reply = await merchant.perform(request)
+            await shard.passivate(merchant)
+            return reply
+        }
+    }
+
+    public func answer(
+        _ query: MerchantQuery, merchant: MerchantID, isLive: Bool, deadline: MonotonicInstant
+    ) async -> QueryReply {
+        let shard = shard(of: merchant)
+        return await within(deadline, else: .failure(.unavailable)) {
+            await shard.untilServing()
+            switch query {
+            case .payment(let id):
+                let payment = await shard.payment(id)
+                let isTheirs = payment?.merchant == merchant && payment?.isLive == isLive
+                return .payment(isTheirs ? payment : nil)
+            case .paymentMethod(let id):
+                let method = await shard.method(id)
+                let isTheirs = method?.merchant == merchant && method?.isLive == isLive
+                return .paymentMethod(isTheirs ? method : nil)
+            case .payments(let page):
+                return await Self.list(page, merchant, isLive, shard)
+            }
+        }
+    }
+
+    private static func list(
+        _ page: PaymentPage, _ merchant: MerchantID, _ isLive: Bool, _ shard: ShardGateway
+    ) async -> QueryReply {
+        guard let found = await shard.list(page, merchant: merchant, isLive: isLive) else {
+            switch page.cursor {
+            case .after(let id), .before(let id): return .noSuchCursor(id)
+            case nil: return .payments([], hasMore: false)
+            }
+        }
+        let hasMore = found.count > page.limit
+        // The extra row is at the far end: the oldest, or the newest when the page lies before.
+        if case .before = page.cursor {
+            return .payments(Array(found.suffix(page.limit)), hasMore: hasMore)
+        }
+        return .payments(Array(found.prefix(page.limit)), hasMore: hasMore)
+    }
+
+    private func shard(of merchant: MerchantID) -> ShardGateway {
+        shards[Self.index(of: merchant.stem.slot, shards.count)]
+    }
+
+    private static func index(of slot: Slot, _ count: Int) -> Int {
+        slot.shard(of: count)
+    }
+
+    // MARK: Deadlines
+
+    /// The result of `work`, or `late` once the deadline has passed; the work then goes on alone.
+    private func within<Reply: Sendable>(
+        _ deadline: MonotonicInstant, else late: Reply,
+        _ work: sending @escaping @isolated(any) () async -> Reply
+    ) async -> Reply {
+        let race = Race<Reply>(loop: loop)
+        return await race.run(until: deadline, else: late, work)
+    }
+}
+
+/// One answer out of two that may come: the work's or the clock's.
+private actor Race<Reply: Sendable> {
+    private nonisolated let loop: any NodeLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private var waiting: CheckedContinuation<Reply, Never>?
+
+    init(loop: any NodeLoop) {
+        self.loop = loop
+    }
+
+    func run(
+        until deadline: MonotonicInstant, else late: Reply,
+        _ work: sending @escaping @isolated(any) () async -> Reply
+    ) async -> Reply {
+        await withCheckedContinuation { continuation in
+            waiting = continuation
+            let timer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
+                assumeIsolated { $0.finish(late) }
+            }
+            Task {
+                let reply = await work()
+                timer.cancel()
+                self.finish(reply)
+            }
+        }
+    }
+
+    private func finish(_ reply: Reply) {
+        waiting?.resume(returning: reply)
+        waiting = nil
+    }
+}

@@ -1,0 +1,172 @@
+import ISO8583
+import Payments
+import Primitives
+
+// The message map: which ISO 8583 message each operation becomes, and what an answer to it means.
+//
+//   operation                      message                       repeated as
+//   -----------------------------  ----------------------------  -----------
+//   authorize (manual capture)     0100                          never
+//   pay (automatic capture)        0200                          never
+//   capture                        0220, processing code 000000  0221
+//   refund                         0220, processing code 200000  0221
+//   give back all                  0420                          0421
+//   give back what is not captured 0420 with DE 95               0421
+//
+// Whatever follows an authorization carries the original's reference in DE 37 and its data elements
+// in DE 90; terminal and STAN are its own.
+
+/// Builds requests and reads answers of an acquirer link.
+enum LinkMessages {
+    /// Goods and services.
+    private static let purchase = "000000"
+    /// Returns.
+    private static let refund = "200000"
+    /// DE 22: the number was keyed, no PIN can be entered.
+    private static let entryMode = "012"
+    /// DE 25: electronic commerce.
+    private static let conditionCode = "59"
+    /// DE 18: miscellaneous and specialty retail.
+    private static let merchantType = "5999"
+
+    /// 0100 or 0200 for an attempt. The message holds the card number: wipe it once it is sent.
+    static func attempt(
+        _ attempt: Attempt, of payment: Payment, number: Secret<[UInt8]>,
+        verificationCode: Secret<[UInt8]>?
+    ) throws(ISO8583.EncodingError) -> Message {
+        var message = Message(
+            attempt.capture == .manual ? .authorizationRequest : .financialRequest)
+        message.set(.primaryAccountNumber, secret: number)
+        message.set(.processingCode, text: purchase)
+        message.set(.expiryDate, text: attempt.method.card.expiry.yearMonthDigits)
+        try describe(&message, attempt.trace, attempt.amount, payment)
+        message.set(.retrievalReferenceNumber, text: attempt.trace.reference)
+        if let verificationCode {
+            message.set(.privateData, secret: VerificationCodeElement.encode(verificationCode))
+        }
+        return message
+    }
+
+    /// The advice or reversal of an effect.
+    static func effect(
+        _ effect: Effect, of payment: Payment
+    ) throws(ISO8583.EncodingError) -> Message {
+        let original: Attempt
+        var message: Message
+        let amount: Int64
+        switch effect.kind {
+        case .reversal(let number):
+            original = payment.attempts[number]
+            message = Message(.reversalAdvice)
+            message.set(.processingCode, text: purchase)
+            amount = original.amount
+        case .partialReversal(let number, let captured):
+            original = payment.attempts[number]
+            message = Message(.reversalAdvice)
+            message.set(.processingCode, text: purchase)
+            message.replacementAmounts = ReplacementAmounts(
+                transactionAmount: UInt64(captured))
+            amount = original.amount
+        case .capture(let number, let captured):
+            original = payment.attempts[number]
+            message = Message(.financialAdvice)
+            message.set(.processingCode, text: purchase)
+            amount = captured
+        case .refund(let number):
+            original = payment.chargedAttempt
+            message = Message(.financialAdvice)
+            message.set(.processingCode, text: refund)
+            amount = payment.refunds[number].amount
+        }
+        try describe(&message, effect.trace, amount, payment)
+        message.set(.retrievalReferenceNumber, text: original.trace.reference)
+        message.originalDataElements = OriginalDataElements(
+            messageType: original.capture == .manual ? .authorizationRequest : .financialRequest,
+            trace: trace(original.trace),
+            transmissionTime: TransmissionTime(original.trace.transmittedAt))
+        return message
+    }
+
+    private static func describe(
+        _ message: inout Message, _ trace: ProcessorTrace, _ amount: Int64, _ payment: Payment
+    ) throws(ISO8583.EncodingError) {
+        try message.set(.amount, number: UInt64(amount), width: 12)
+        message.transmissionTime = TransmissionTime(trace.transmittedAt)
+        message.trace = Self.trace(trace)
+        let civil = CivilTime(trace.transmittedAt)
+        try message.set(
+            .localTime, number: UInt64(civil.hour * 10_000 + civil.minute * 100 + civil.second),
+            width: 6)
+        try message.set(.localDate, number: UInt64(civil.month * 100 + civil.day), width: 4)
+        message.set(.merchantType, text: merchantType)
+        message.set(.entryMode, text: entryMode)
+        message.set(.conditionCode, text: conditionCode)
+        message.set(.terminal, text: trace.terminal, width: 8)
+        message.set(.merchant, text: String(payment.merchant.stem.text.prefix(15)), width: 15)
+        try message.set(
+            .currency, number: UInt64(payment.terms.amount.currency.number), width: 3)
+    }
+
+    private static func trace(_ trace: ProcessorTrace) -> TraceNumber {
+        // A STAN is 1 to 999,999 by construction.
+        TraceNumber(trace.stan)!
+    }
+
+    // MARK: Answers
+
+    /// What an answer says of an attempt.
+    enum Reading: Hashable {
+        case approved(code: String, VerificationCodeCheck)
+        case declined(Decline)
+        /// The answer does not fit what was asked: success is never inferred from it.
+        case mismatched
+    }
+
+    /// Reads the answer to `attempt`; its terminal and STAN have matched already.
+    static func read(
+        _ answer: Message, to attempt: Attempt, of payment: Payment, sentVerificationCode: Bool
+    ) -> Reading {
+        guard let code = answer.responseCode else { return .mismatched }
+        guard code.isApproved else {
+            // A partial approval that nobody asked for holds money: it is given back.
+            if code == .partialApproval { return .mismatched }
+            return .declined(Decline(responseCode: "\(code)"))
+        }
+        guard answer.number(.amount) == UInt64(attempt.amount),
+            answer.number(.currency) == UInt64(payment.terms.amount.currency.number),
+            answer.trimmedText(.retrievalReferenceNumber) == attempt.trace.reference
+        else { return .mismatched }
+        let check: VerificationCodeCheck
+        if sentVerificationCode {
+            switch answer.trimmedText(.additionalResponseData)?.first {
+            case "M": check = .pass
+            case "N": check = .fail
+            default: check = .unchecked
+            }
+        } else {
+            check = attempt.method.card.hasVerificationCode ? .unavailable : .absent
+        }
+        return .approved(code: answer.trimmedText(.approvalCode) ?? "", check)
+    }
+}
+
+/// The card verification code as subelement 92 of DE 48: `92`, two digits of length, the digits.
+enum VerificationCodeElement {
+    static func encode(_ code: Secret<[UInt8]>) -> Secret<[UInt8]> {
+        code.reveal { digits in
+            let length = Array((digits.count < 10 ? "0\(digits.count)" : "\(digits.count)").utf8)
+            return Secret(Array("92".utf8) + length + digits)
+        }
+    }
+}
+
+extension Payment {
+    /// The attempt that the payment's money came from.
+    var chargedAttempt: Attempt {
+        switch status {
+        case .succeeded(let number), .requiresCapture(let number): return attempts[number]
+        case .requiresPaymentMethod, .requiresConfirmation, .processing, .canceled:
+            preconditionFailure("\(id) has no charge")
+        }
+    }
+}

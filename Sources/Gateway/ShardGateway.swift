@@ -1,0 +1,297 @@
+public import Cluster
+import Environment
+public import Payments
+public import Primitives
+import Resilience
+import StateStore
+import Vault
+
+/// Opens sealed cards. Only the link's owner calls it, right before it writes.
+public protocol CardOpener: Sendable {
+    /// The digits of the card's number; nil when the seal cannot be opened.
+    func open(_ method: PaymentMethod) -> Secret<[UInt8]>?
+}
+
+/// What merchants and operators may choose.
+public struct GatewayOptions: Sendable {
+    /// How long the answer to a capture or refund waits for the processor's word.
+    public var advicePatience: Duration = .seconds(3)
+    /// The same for those whose caller is gone: their record is completed soon.
+    public var adoptedPatience: Duration = .seconds(30)
+    /// How old a decision may be when its message is written.
+    public var sendWithin: Duration = .seconds(5)
+    /// The longest pause between two tries to deliver an effect: P3 promises a minute.
+    public var retryMax: Duration = .seconds(5)
+    /// How long a card verification code may be kept in memory.
+    public var verificationCodeLifetime: Duration = .seconds(15 * 60)
+    public var fees = FeeSchedule(basisPoints: 290, fixedMinorUnits: 30)
+
+    public init() {}
+}
+
+/// One merchant shard on the node that serves it: hosts the merchants and the payments that are
+/// active, decides with them, and proposes.
+public actor ShardGateway: ShardObserver {
+    struct Link: Sendable {
+        let actor: ProcessorLinkActor
+        let breaker: BreakerActor
+    }
+
+    typealias Host = ShardHost<GatewayMachine>
+
+    nonisolated let options: GatewayOptions
+    nonisolated let cards: any CardOpener
+    private nonisolated let host: Host
+    private nonisolated let links: [Link]
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    private let random: any RandomSource
+    private let metrics: GatewayMetrics
+    private var term: Term?
+    private var traces: TraceAllocator
+    private var stamp = Timestamp(milliseconds: 0)
+    private var payments: [PaymentID: TransactionActor] = [:]
+    private var merchants: [MerchantID: MerchantActor] = [:]
+    private var verificationCodes: EphemeralCardSecrets
+    private var servingWaiters: [CheckedContinuation<Void, Never>] = []
+
+    init(
+        host: Host, links: [Link], options: GatewayOptions, cards: any CardOpener,
+        loop: any NodeLoop, random: any RandomSource, metrics: GatewayMetrics
+    ) {
+        self.host = host
+        self.links = links
+        self.options = options
+        self.cards = cards
+        self.loop = loop
+        self.random = random
+        self.metrics = metrics
+        traces = TraceAllocator(shard: host.group.rawValue, next: 0)
+        verificationCodes = EphemeralCardSecrets(random: random)
+    }
+
+    nonisolated var group: GroupID { host.group }
+
+    func start() async {
+        await host.start(observer: self)
+    }
+
+    // MARK: The term
+
+    public nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
+        assumeIsolated { shard in
+            _ = Task { await shard.beginTerm(term) }
+        }
+    }
+
+    private func beginTerm(_ term: Term) async {
+        let group = host.group
+        if case .shard(let facts)? = await host.fetch(.shard(group)) {
+            traces = TraceAllocator(shard: group.rawValue, next: facts.nextTraceSequence)
+            stamp = facts.stamp
+        }
+        let open = await host.openAggregates(.payment)
+        let inFlight = await host.openAggregates(.idempotency)
+        self.term = term
+        for case .idempotency(let record, let merchant) in inFlight {
+            guard case .inFlight(let awaited) = record.state else { continue }
+            await adopt(awaited, record, merchant)
+        }
+        for case .payment(let payment) in open {
+            await transaction(payment.id).recover()
+        }
+        let waiters = servingWaiters
+        servingWaiters.removeAll()
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func adopt(
+        _ awaited: AwaitedOutcome, _ record: IdempotencyRecord, _ merchant: MerchantID
+    ) async {
+        let claim = IdempotencyClaim(
+            keyDigest: record.keyDigest, fingerprint: record.fingerprint)
+        let key = KeyFacts(merchant: merchant, claim: claim, requestID: record.requestID)
+        await transaction(awaited.payment).adopt(awaited, key: key)
+    }
+
+    /// True once commands are taken.
+    var isServing: Bool { term != nil }
+
+    func untilServing() async {
+        guard term == nil else { return }
+        await withCheckedContinuation { servingWaiters.append($0) }
+    }
+
+    // MARK: Deciding and proposing
+
+    /// Decides a command of a payment on this state; synchronous, so that nothing comes between.
+    func decide(
+        _ payment: Payment, _ command: PaymentCommand
+    ) -> Result<[PaymentEvent], Refusal> {
+        let context = DecisionContext(
+            now: nextStamp(), link: usableLink(isLive: payment.isLive), fees: options.fees)
+        return payment.decide(command, in: context, traces: &traces)
+    }
+
+    /// Commits and applies facts together; false when the outcome is that nothing was committed.
+    func propose(_ events: [ShardEvent]) async -> Bool {
+        guard let term else { return false }
+        let entry = ShardEntry(stamp: nextStamp(), events: events)
+        switch await host.propose(entry.encoded, expectedTerm: term) {
+        case .applied:
+            metrics.committed(events)
+            return true
+        case .stale(let key):
+            // Everything decided here was decided on the newest state: this must not happen.
+            preconditionFailure("\(host.group) decided on a stale \(key.id)")
+        case .refused:
+            return false
+        }
+    }
+
+    /// A stamp that never runs backwards, whatever the clock does.
+    func nextStamp() -> Timestamp {
+        stamp = max(stamp, loop.wallTime)
+        return stamp
+    }
+
+    private func usableLink(isLive: Bool) -> String? {
+        for link in links where link.actor.options.isLive == isLive {
+            let isUsable = link.actor.assumeIsolated { $0.isUp }
+                && link.breaker.assumeIsolated { $0.mayAdmit }
+            if isUsable { return link.actor.options.name }
+        }
+        return nil
+    }
+
+    nonisolated func link(_ name: String) -> Link? {
+        links.first { $0.actor.options.name == name }
+    }
+
+    /// A jittered pause that grows with the failures in a row.
+    func retryDelay(_ failureCount: Int) -> Duration {
+        Backoff(base: .milliseconds(200), cap: options.retryMax)
+            .delay(attempt: failureCount, random: random.next())
+    }
+
+    // MARK: Reading
+
+    func payment(_ id: PaymentID) async -> Payment? {
+        guard case .payment(let payment)? = await host.fetch(.payment(id, in: host.group)) else {
+            return nil
+        }
+        return payment
+    }
+
+    func method(_ id: PaymentMethodID) async -> PaymentMethod? {
+        guard case .method(let method)? = await host.fetch(.method(id, in: host.group)) else {
+            return nil
+        }
+        return method
+    }
+
+    func record(_ claim: IdempotencyClaim) async -> IdempotencyRecord? {
+        let key = AggregateKey.idempotency(claim, in: host.group)
+        guard case .idempotency(let record, _)? = await host.fetch(key) else { return nil }
+        return record
+    }
+
+    /// A page of payments; nil when the cursor is not a payment of this merchant and mode.
+    func list(
+        _ page: PaymentPage, merchant: MerchantID, isLive: Bool
+    ) async -> [Payment]? {
+        var cursor: ListCursor?
+        switch page.cursor {
+        case .after(let id), .before(let id):
+            guard let payment = await payment(id), payment.merchant == merchant,
+                payment.isLive == isLive
+            else { return nil }
+            let place = ListPosition(
+                created: payment.created.milliseconds, id: payment.id.stem.text)
+            if case .after = page.cursor { cursor = .after(place) } else { cursor = .before(place) }
+        case nil: break
+        }
+        let query = AggregateQuery(
+            group: host.group, kind: .payment,
+            owner: paymentOwner(merchant, isLive: isLive), cursor: cursor,
+            createdFrom: page.createdFrom.map { $0.multipliedOrSaturated(by: 1000) },
+            createdThrough: page.createdThrough.map { $0.multipliedOrSaturated(by: 1000, plus: 999) },
+            limit: page.limit + 1)
+        return await host.list(query).compactMap { aggregate in
+            if case .payment(let payment) = aggregate { payment } else { nil }
+        }
+    }
+
+    func allPayments() async -> [Payment] {
+        await host.allAggregates(.payment).compactMap { aggregate in
+            if case .payment(let payment) = aggregate { payment } else { nil }
+        }
+    }
+
+    func booksTotal() async -> Int64 {
+        await host.allAggregates(.books).reduce(0) { sum, aggregate in
+            if case .books(let balances, _) = aggregate { sum + balances.total } else { sum }
+        }
+    }
+
+    // MARK: Entities
+
+    func transaction(_ id: PaymentID) -> TransactionActor {
+        if let active = payments[id] { return active }
+        let actor = TransactionActor(id: id, shard: self, loop: loop)
+        payments[id] = actor
+        return actor
+    }
+
+    func merchant(_ id: MerchantID) -> MerchantActor {
+        if let active = merchants[id] { return active }
+        let actor = MerchantActor(id: id, shard: self, loop: loop, random: random)
+        merchants[id] = actor
+        return actor
+    }
+
+    /// Lets a payment's actor go when nothing of it is active any more.
+    func passivate(_ actor: TransactionActor) {
+        if actor.assumeIsolated({ $0.isIdle }) { payments[actor.id] = nil }
+    }
+
+    func passivate(_ actor: MerchantActor) {
+        if actor.assumeIsolated({ $0.isIdle }) { merchants[actor.id] = nil }
+    }
+
+    var activePaymentCount: Int { payments.count }
+
+    nonisolated func approvedLate(_ subject: LinkSubject) {
+        assumeIsolated { shard in
+            _ = Task { await shard.takeLateApproval(subject) }
+        }
+    }
+
+    private func takeLateApproval(_ subject: LinkSubject) async {
+        let actor = transaction(subject.payment)
+        await actor.approvedLate(subject.attempt)
+        passivate(actor)
+    }
+
+    // MARK: Card verification codes
+
+    func keep(_ code: Secret<[UInt8]>, of method: PaymentMethodID) {
+        // A store that is full loses the code, not the payment: it goes on as "unavailable".
+        try? verificationCodes.put(method.stem.text, code: code, now: loop.now)
+    }
+
+    func takeVerificationCode(_ method: PaymentMethodID) -> Secret<[UInt8]>? {
+        verificationCodes.take(method.stem.text, now: loop.now)
+    }
+}
+
+extension Int64 {
+    fileprivate func multipliedOrSaturated(by factor: Int64, plus rest: Int64 = 0) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        let (sum, carry) = product.addingReportingOverflow(rest)
+        return overflow || carry ? (self < 0 ? .min : .max) : sum
+    }
+}

@@ -1,0 +1,478 @@
+import Cluster
+import Environment
+import ISO8583
+import Payments
+import Primitives
+
+// One payment while something happens to it.
+//
+//   command ─▶ mailbox ─▶ decide ─▶ propose ─▶ committed ─┬─▶ attempt: one message, one answer
+//                                                         └─▶ outbox: effects, one after the other
+//   answer, acknowledgement ─▶ mailbox ─▶ decide ─▶ propose ─▶ committed ─▶ claims resolved
+//
+// The mailbox is held from the decision to the commit, and never while a processor is waited for: a
+// decision is always made on the newest committed state. A claim is a command whose outcome is not
+// known yet; the commit that makes it known completes its idempotency record in the same entry.
+
+/// Runs one payment's commands, its attempt and its outbox. Lives on the shard's leader, while it
+/// is needed.
+actor TransactionActor {
+    let id: PaymentID
+    private let shard: ShardGateway
+    private nonisolated let loop: any NodeLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private var mailbox = Mailbox()
+    private var claims: [Claim] = []
+    private var nextClaimID: UInt64 = 1
+    private var isOutboxRunning = false
+    private var isAttemptRunning = false
+    /// In which session of its link an attempt of this process was written.
+    private var sessions: [Int: UInt64] = [:]
+    /// The effects that may have been written before: they are sent as repeats.
+    private var sentEffects: Set<Int> = []
+
+    /// A command whose outcome is not known yet.
+    private struct Claim {
+        let id: UInt64
+        let awaited: AwaitedOutcome
+        let key: KeyFacts?
+        /// False for a claim that a new leader found in the log: its caller is gone.
+        let hasCaller: Bool
+        let timer: any LoopTimer
+        /// The caller, once it waits.
+        var reply: CheckedContinuation<CommandReply, Never>?
+    }
+
+    /// Replies that were known before their caller came to wait.
+    private var earlyReplies: [UInt64: CommandReply] = [:]
+
+    init(id: PaymentID, shard: ShardGateway, loop: any NodeLoop) {
+        self.id = id
+        self.shard = shard
+        self.loop = loop
+    }
+
+    /// True when nothing runs and nobody waits: the actor may go.
+    var isIdle: Bool {
+        mailbox.isIdle && claims.isEmpty && earlyReplies.isEmpty && !isOutboxRunning
+            && !isAttemptRunning
+    }
+
+    // MARK: Commands
+
+    /// What a command asks, besides the payment command itself.
+    struct Order: Sendable {
+        let command: PaymentCommand
+        let key: KeyFacts?
+        let merchant: MerchantID
+        let isLive: Bool
+        let deadline: MonotonicInstant
+        /// Facts of the shard that are committed with it: a payment method.
+        var facts: [ShardEvent] = []
+        /// Set when the payment is made by this command.
+        var creation: PaymentCreated?
+    }
+
+    func perform(_ order: Order) async -> CommandReply {
+        guard await enterMailbox() else { return .failure(.overloaded) }
+        var isHeld = true
+        defer { if isHeld { leaveMailbox() } }
+
+        let payment: Payment
+        if let creation = order.creation {
+            payment = Payment(creation)
+        } else {
+            guard let found = await shard.payment(id), found.merchant == order.merchant,
+                found.isLive == order.isLive
+            else { return await refuse(.noSuchPayment(id), nil, order) }
+            payment = found
+        }
+        switch await shard.decide(payment, order.command) {
+        case .failure(.noLinkAvailable):
+            return .failure(.unavailable)
+        case .failure(let refusal):
+            return await refuse(refusal, payment, order)
+        case .success(let events):
+            switch await commit(events, on: payment, order) {
+            case .concluded(let reply):
+                return reply
+            case .claimed(let claimID):
+                leaveMailbox()
+                isHeld = false
+                return await reply(of: claimID)
+            }
+        }
+    }
+
+    private enum Committed {
+        case concluded(CommandReply)
+        case claimed(UInt64)
+    }
+
+    private func commit(
+        _ events: [PaymentEvent], on payment: Payment, _ order: Order
+    ) async -> Committed {
+        var after = payment
+        for event in events { after.evolve(event) }
+        let awaited = AwaitedOutcome(of: events, id)
+        var facts = order.facts
+        let base = order.creation == nil ? payment.version : 0
+        let created = order.creation.map { [PaymentEvent.created($0)] } ?? []
+        facts.append(.payment(PaymentScope(after), base: base, events: created + events))
+        if let key = order.key {
+            if let awaited {
+                facts.append(.keyClaimed(key, awaited: awaited))
+            } else {
+                facts.append(.keyCompleted(key, .payment, payment: id))
+            }
+        }
+        guard await shard.propose(facts) else { return .concluded(.failure(.unavailable)) }
+        guard let awaited else {
+            startWork(after)
+            return .concluded(.outcome(.payment(after), replayOf: nil))
+        }
+        // The claim stands before the work begins that resolves it.
+        let claimID = claim(
+            awaited, key: order.key, patience(for: awaited, order.deadline), hasCaller: true)
+        startWork(after)
+        return .claimed(claimID)
+    }
+
+    /// Stores a refusal under its key, when there is one, and returns it.
+    private func refuse(
+        _ refusal: Refusal, _ payment: Payment?, _ order: Order
+    ) async -> CommandReply {
+        if let key = order.key {
+            let isStored = await shard.propose([
+                .keyCompleted(key, .refused(refusal), payment: payment?.id)
+            ])
+            guard isStored else { return .failure(.unavailable) }
+        }
+        return .outcome(.refused(refusal, payment), replayOf: nil)
+    }
+
+    // MARK: Claims
+
+    /// Waits for the outcome of a command that is committed; at the end of patience it is told as it
+    /// stands.
+    private func reply(of claimID: UInt64) async -> CommandReply {
+        if let reply = earlyReplies.removeValue(forKey: claimID) { return reply }
+        return await withCheckedContinuation { continuation in
+            guard let index = claims.firstIndex(where: { $0.id == claimID }) else {
+                preconditionFailure("\(id) lost the claim \(claimID)")
+            }
+            claims[index].reply = continuation
+        }
+    }
+
+    private func finish(_ claim: Claim, _ reply: CommandReply) {
+        claim.timer.cancel()
+        if let waiting = claim.reply {
+            waiting.resume(returning: reply)
+        } else if claim.hasCaller {
+            earlyReplies[claim.id] = reply
+        }
+    }
+
+    private func patience(
+        for awaited: AwaitedOutcome, _ deadline: MonotonicInstant
+    ) -> Duration {
+        let untilDeadline = max(.zero, deadline - loop.now)
+        switch awaited {
+        case .attempt: return untilDeadline
+        case .capture, .refund: return min(untilDeadline, shard.options.advicePatience)
+        }
+    }
+
+    private func claim(
+        _ awaited: AwaitedOutcome, key: KeyFacts?, _ patience: Duration, hasCaller: Bool
+    ) -> UInt64 {
+        let claimID = nextClaimID
+        nextClaimID += 1
+        let timer = loop.schedule(after: patience) { [self] in
+            assumeIsolated { actor in _ = Task { await actor.patienceEnded(claimID) } }
+        }
+        claims.append(
+            Claim(id: claimID, awaited: awaited, key: key, hasCaller: hasCaller, timer: timer))
+        return claimID
+    }
+
+    /// Takes up a claim that was in the log when this leader's term began.
+    func adopt(_ awaited: AwaitedOutcome, key: KeyFacts) async {
+        _ = claim(awaited, key: key, shard.options.adoptedPatience, hasCaller: false)
+        await advance(nil)
+    }
+
+    private func patienceEnded(_ claimID: UInt64) async {
+        guard claims.contains(where: { $0.id == claimID }) else { return }
+        guard await enterMailbox(isInternal: true) else { return }
+        defer { leaveMailbox() }
+        guard let payment = await shard.payment(id),
+            let index = claims.firstIndex(where: { $0.id == claimID })
+        else { return }
+        let claim = claims.remove(at: index)
+        let reference = claim.awaited.reference(in: payment) ?? claim.awaited.provisional
+        if let key = claim.key {
+            guard await shard.propose([.keyCompleted(key, reference, payment: id)]) else {
+                finish(claim, .failure(.unavailable))
+                return
+            }
+        }
+        finish(claim, .outcome(reference.outcome(of: payment), replayOf: nil))
+        await shard.passivate(self)
+    }
+
+    // MARK: Inputs of the processor
+
+    /// Commits what an input decides, and with it the record of every claim that it resolves.
+    private func advance(_ command: PaymentCommand?) async {
+        guard await enterMailbox(isInternal: true) else { return }
+        defer { leaveMailbox() }
+        guard let payment = await shard.payment(id) else { return }
+        var events: [PaymentEvent] = []
+        if let command, case .success(let decided) = await shard.decide(payment, command) {
+            events = decided
+        }
+        var after = payment
+        for event in events { after.evolve(event) }
+        let resolved = claims.filter { $0.awaited.reference(in: after) != nil }
+        var facts: [ShardEvent] = []
+        if !events.isEmpty {
+            facts.append(.payment(PaymentScope(after), base: payment.version, events: events))
+        }
+        for claim in resolved {
+            if let key = claim.key, let reference = claim.awaited.reference(in: after) {
+                facts.append(.keyCompleted(key, reference, payment: id))
+            }
+        }
+        var isCommitted = true
+        if !facts.isEmpty { isCommitted = await shard.propose(facts) }
+        claims.removeAll { claim in resolved.contains { $0.id == claim.id } }
+        if isCommitted { startWork(after) }
+        for claim in resolved {
+            guard isCommitted, let reference = claim.awaited.reference(in: after) else {
+                finish(claim, .failure(.unavailable))
+                continue
+            }
+            finish(claim, .outcome(reference.outcome(of: after), replayOf: nil))
+        }
+    }
+
+    /// Takes up what the log says is open: an attempt without a result is unknown.
+    func recover() async {
+        guard let payment = await shard.payment(id) else { return }
+        for attempt in payment.attempts where attempt.state == .pending {
+            await advance(
+                .attemptUnanswered(attempt: attempt.number, .connectionLost))
+        }
+        for effect in payment.effects where effect.state == .open {
+            sentEffects.insert(effect.number)
+        }
+        startWork(await shard.payment(id) ?? payment)
+    }
+
+    func approvedLate(_ attempt: Int) async {
+        await advance(.approvedLate(attempt: attempt))
+    }
+
+    // MARK: The attempt and the outbox
+
+    private func startWork(_ payment: Payment) {
+        if case .processing(let number) = payment.status,
+            payment.attempts[number].state == .pending, !isAttemptRunning
+        {
+            isAttemptRunning = true
+            Task { await self.runAttempt(payment, number) }
+        }
+        if payment.nextEffect != nil, !isOutboxRunning {
+            isOutboxRunning = true
+            Task { await self.runOutbox() }
+        }
+    }
+
+    private func runAttempt(_ payment: Payment, _ number: Int) async {
+        let attempt = payment.attempts[number]
+        let command = await result(of: attempt, of: payment)
+        isAttemptRunning = false
+        await advance(command)
+        await shard.passivate(self)
+    }
+
+    private func result(of attempt: Attempt, of payment: Payment) async -> PaymentCommand {
+        let number = attempt.number
+        guard let link = shard.link(attempt.trace.link),
+            let method = await shard.method(attempt.method.id),
+            let cardNumber = shard.cards.open(method)
+        else { return .attemptNotSent(attempt: number) }
+        let code = await shard.takeVerificationCode(method.id)
+        guard
+            let message = try? LinkMessages.attempt(
+                attempt, of: payment, number: cardNumber, verificationCode: code)
+        else { return .attemptNotSent(attempt: number) }
+        let permit = await link.breaker.admit()
+        guard permit.isAllowed else { return .attemptNotSent(attempt: number) }
+        let reply = await link.actor.request(
+            message, subject: LinkSubject(payment: id, attempt: number),
+            sendBy: loop.now + shard.options.sendWithin)
+        await link.breaker.record(permit, reply)
+        switch reply {
+        case .notSent:
+            return .attemptNotSent(attempt: number)
+        case .unanswered(let reason, let session):
+            sessions[number] = session
+            return .attemptUnanswered(attempt: number, reason)
+        case .answered(let answer, let session):
+            sessions[number] = session
+            let reading = LinkMessages.read(
+                answer, to: attempt, of: payment, sentVerificationCode: code != nil)
+            switch reading {
+            case .approved(let approvalCode, let check):
+                return .attemptAnswered(
+                    attempt: number, .approved(code: approvalCode, check))
+            case .declined(let decline):
+                return .attemptAnswered(attempt: number, .declined(decline))
+            case .mismatched:
+                return .attemptUnanswered(attempt: number, .mismatchedAnswer)
+            }
+        }
+    }
+
+    private func runOutbox() async {
+        var failureCount = 0
+        while let payment = await shard.payment(id), let effect = payment.nextEffect {
+            if let command = await result(of: effect, of: payment) {
+                failureCount = 0
+                await advance(command)
+            } else {
+                failureCount += 1
+                await loop.sleep(for: shard.retryDelay(failureCount))
+            }
+        }
+        isOutboxRunning = false
+        await shard.passivate(self)
+    }
+
+    /// What the processor said of an effect; nil when it has to be sent again.
+    private func result(of effect: Effect, of payment: Payment) async -> PaymentCommand? {
+        guard let link = shard.link(effect.trace.link) else { return nil }
+        await link.actor.untilUp()
+        if let undone = effect.undoneAttempt {
+            await link.actor.untilQuiet(since: sessions[undone] ?? 0)
+        }
+        guard var message = try? LinkMessages.effect(effect, of: payment) else { return nil }
+        if sentEffects.contains(effect.number), let repeated = message.repeated() {
+            message = repeated
+        }
+        let reply = await link.actor.request(
+            message, subject: nil, sendBy: loop.now + shard.options.sendWithin)
+        switch reply {
+        case .notSent:
+            return nil
+        case .unanswered:
+            sentEffects.insert(effect.number)
+            return nil
+        case .answered(let answer, _):
+            guard let code = answer.responseCode else { return nil }
+            if code.isApproved { return .effectAcknowledged(number: effect.number) }
+            return .effectRefused(number: effect.number, responseCode: "\(code)")
+        }
+    }
+
+    // MARK: The mailbox
+
+    /// False when too many wait. The processor's inputs are few, and never turned away.
+    private func enterMailbox(isInternal: Bool = false) async -> Bool {
+        switch mailbox.tryEnter() {
+        case .entered:
+            return true
+        case .full where !isInternal:
+            return false
+        case .mustWait, .full:
+            await withCheckedContinuation { mailbox.wait($0) }
+            return true
+        }
+    }
+
+    private func leaveMailbox() {
+        mailbox.leave()
+    }
+}
+
+extension AwaitedOutcome {
+    /// What the caller of a command with these events waits for; nil when they tell all.
+    init?(of events: [PaymentEvent], _ payment: PaymentID) {
+        for event in events {
+            switch event {
+            case .attemptStarted(let start):
+                self = .attempt(payment, number: start.number)
+                return
+            case .captured:
+                self = .capture(payment)
+                return
+            case .refundCreated(let refund, _):
+                self = .refund(payment, number: refund.number)
+                return
+            case .created, .attemptApproved, .attemptDeclined, .attemptNotSent, .attemptLost,
+                .lateApproval, .canceled, .effectAcknowledged, .effectRefused:
+                continue
+            }
+        }
+        return nil
+    }
+
+    /// The outcome in a state that has it; nil while it is open.
+    func reference(in payment: Payment) -> OutcomeReference? {
+        switch self {
+        case .attempt(_, let number):
+            switch payment.attempts[number].state {
+            case .pending, .reversing: nil
+            case .authorized, .captured, .voided: .payment
+            case .declined, .notSent, .reversed: .declined(attempt: number)
+            }
+        case .capture:
+            payment.hasOpenCapture ? nil : .payment
+        case .refund(_, let number):
+            payment.refunds[number].state == .pending ? nil : .refund(number: number)
+        }
+    }
+
+    /// What is told when patience ends first.
+    var provisional: OutcomeReference {
+        switch self {
+        case .attempt, .capture: .payment
+        case .refund(_, let number): .refund(number: number)
+        }
+    }
+}
+
+extension OutcomeReference {
+    /// The outcome that the reference makes of a payment; the same that the shard's log makes of it.
+    func outcome(of payment: Payment) -> Outcome {
+        switch self {
+        case .payment: .payment(payment)
+        case .declined(let attempt): .declined(payment, attempt: attempt)
+        case .refund(let number): .refund(payment, number: number)
+        case .refused(let refusal): .refused(refusal, payment)
+        case .paymentMethod: preconditionFailure("a payment method is no outcome of a payment")
+        }
+    }
+}
+
+extension Payment {
+    fileprivate var hasOpenCapture: Bool {
+        effects.contains { effect in
+            if case .capture = effect.kind { effect.state == .open } else { false }
+        }
+    }
+}
+
+extension Effect {
+    /// The attempt that the effect undoes, when it does.
+    fileprivate var undoneAttempt: Int? {
+        switch kind {
+        case .reversal(let attempt), .partialReversal(let attempt, _): attempt
+        case .capture, .refund: nil
+        }
+    }
+}

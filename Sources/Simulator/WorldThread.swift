@@ -1,0 +1,99 @@
+import CSwiftHooks
+
+extension World {
+    /// Makes a world on a thread of its own, gives it to `body` there, and waits for its end.
+    ///
+    /// To be called from any thread; worlds may run side by side. While `body` runs, no job of its
+    /// thread can reach Swift's global pool. Throws what `body` throws, and else the world's failure
+    /// if it has one, so that none is overlooked. What a test expects, it should return from `body`
+    /// and check outside, where its test is known.
+    public static func simulate<Output: Sendable>(
+        seed: UInt64, parameters: WorldParameters = WorldParameters(),
+        _ body: @escaping @Sendable (World) throws -> Output
+    ) throws -> Output {
+        let run = WorldRun { () throws -> Output in
+            let world = World(seed: seed, parameters: parameters)
+            return try world.runGuarded(body)
+        }
+        let status = CSwiftRunOnThread(
+            stackByteCount,
+            { context in
+                guard let context else { return }
+                Unmanaged<AnyWorldRun>.fromOpaque(context).takeUnretainedValue().run()
+            }, Unmanaged<AnyWorldRun>.passUnretained(run).toOpaque())
+        guard status == 0, let result = run.result else {
+            preconditionFailure("no thread for a simulated world: error \(status)")
+        }
+        return try result.get()
+    }
+
+    /// Room for a deep recursion of inline resumptions; only what is touched is real.
+    private static let stackByteCount = 64 << 20
+
+    /// Whether the calling thread is this world's.
+    var isOnThread: Bool { CSwiftThreadOwner() == Unmanaged.passUnretained(self).toOpaque() }
+
+    private func runGuarded<Output>(_ body: (World) throws -> Output) throws -> Output {
+        MainActorTrap.installHooks()
+        CSwiftGuardThread(Unmanaged.passUnretained(self).toOpaque()) { owner, escape in
+            guard let owner, let escape else { return }
+            Unmanaged<World>.fromOpaque(owner).takeUnretainedValue().caught(escape)
+        }
+        defer {
+            tearDown()
+            CSwiftUnguardThread()
+        }
+        let output = try body(self)
+        if let failure { throw failure }
+        return output
+    }
+
+    private func caught(_ escape: UnsafePointer<CSwiftEscape>) {
+        record(.escaped, subject: currentLoop?.identifier ?? 0)
+        if parameters.escapes == .runOnLoop, let loop = currentLoop,
+            escape.pointee.kind != CSwiftEscapeMainExecutor,
+            let job = escape.pointee.job
+        {
+            // Proof: the runtime's `Job *` is all that an `UnownedJob` is, and the hook hands over
+            // the job, which is then run once.
+            loop.adopt(unsafeBitCast(job, to: UnownedJob.self))
+            return
+        }
+        guard failure == nil else { return }
+        end(.jobEscaped(EscapedJob(escape, on: currentLoop?.description, elapsed: elapsed)))
+    }
+}
+
+/// What the thread is to run, without its types.
+private class AnyWorldRun {
+    func run() {}
+}
+
+private final class WorldRun<Output>: AnyWorldRun {
+    private let body: () throws -> Output
+    private(set) var result: Result<Output, any Error>?
+
+    init(_ body: @escaping () throws -> Output) {
+        self.body = body
+    }
+
+    override func run() {
+        result = Result(catching: body)
+    }
+}
+
+/// What the world's thread takes for the main actor's executor.
+private final class MainActorTrap: SerialExecutor {
+    private static let shared = MainActorTrap()
+
+    static func installHooks() {
+        // Proof: an `UnownedSerialExecutor` is two words, the object and its witness table.
+        let words = unsafeBitCast(
+            UnownedSerialExecutor(ordinary: shared), to: (UInt, UInt).self)
+        CSwiftInstallHooks(words.0, words.1)
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        CSwiftReportMainExecutorJob(unsafeBitCast(UnownedJob(job), to: UnsafeRawPointer.self))
+    }
+}

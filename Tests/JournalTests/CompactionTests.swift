@@ -1,0 +1,143 @@
+import Environment
+import Journal
+import Primitives
+import Testing
+
+@Suite("Segments and compaction")
+struct CompactionTests {
+    let disk = MemoryFileSystem()
+    let first = GroupID(1)
+    let second = GroupID(2)
+
+    private var segmentCount: Int { disk.contents.count }
+
+    @Test("full segments are removed once every group has compacted them")
+    func removesSegments() throws {
+        let life = try Life(disk, segmentByteCount: 4096)
+        for index in LogIndex(1)...20 {
+            life.commit(first, entries(index...index))
+            life.commit(second, entries(index...index), hardState: HardState(term: index))
+        }
+        let before = segmentCount
+        #expect(before > 3)
+        life.journal.compact(first, upTo: 15, term: 1)
+        life.settle()
+        #expect(life.journal.counters.batches == 40, "a mark waits for the next batch")
+        life.commit(first, entries(21...21))
+        #expect(segmentCount == before, "the second group still needs the segments")
+        #expect(life.journal.pinningGroups == [second])
+
+        life.journal.compact(second, upTo: 14, term: 1) {}
+        life.settle()
+        #expect(segmentCount < before)
+        #expect(life.journal.counters.segmentsRemoved == before - segmentCount)
+        #expect(disk.removed == disk.removed.sorted(), "oldest first")
+
+        let next = try Life(disk, segmentByteCount: 4096)
+        #expect(next.recovered.groups[first]?.entries == entries(16...21))
+        #expect(next.recovered.groups[first]?.compactedUpTo == 15)
+        #expect(next.recovered.groups[first]?.compactedTerm == 1)
+        #expect(next.recovered.groups[second]?.entries == entries(15...20))
+        #expect(next.recovered.groups[second]?.hardState == HardState(term: 20))
+        next.commit(second, entries(21...30))
+        #expect(
+            try Life(disk, segmentByteCount: 4096).recovered.groups[second]?.entries
+                == entries(15...30))
+    }
+
+    @Test("an idle group's hard state and mark outlive its segments")
+    func idleGroupSurvives() throws {
+        let life = try Life(disk, segmentByteCount: 4096)
+        life.commit(second, entries(1...4), hardState: HardState(term: 8, vote: MemberID(5)))
+        life.journal.compact(second, upTo: 4, term: 1)
+        for index in LogIndex(1)...40 {
+            life.commit(first, entries(index...index))
+            life.journal.compact(first, upTo: index, term: 1)
+        }
+        life.settle()
+        #expect(!disk.exists(Life.directory + "/0000000000000001.journal"))
+        #expect(segmentCount <= 2)
+        let group = try #require(try Life(disk).recovered.groups[second])
+        #expect(group.hardState == HardState(term: 8, vote: MemberID(5)))
+        #expect(group.compactedUpTo == 4)
+        #expect(group.entries == [])
+    }
+
+    @Test("a replaced suffix does not keep a segment, and its start may be removed")
+    func replacedSuffixIsNotNeeded() throws {
+        let life = try Life(disk, segmentByteCount: 2048)
+        life.commit(first, entries(1...20))
+        life.commit(first, entries(5...6, term: 2))
+        for index in LogIndex(7)...16 { life.commit(first, entries(index...index, term: 2)) }
+        life.journal.compact(first, upTo: 4, term: 1) {}
+        life.settle()
+        #expect(!disk.exists(Life.directory + "/0000000000000001.journal"))
+        #expect(
+            try Life(disk, segmentByteCount: 2048).recovered.groups[first]?.entries
+                == entries(5...16, term: 2))
+    }
+
+    @Test("a mark ahead of the log stands for an installed snapshot, and the log goes on behind it")
+    func markAheadOfTheLog() throws {
+        let life = try Life(disk)
+        life.commit(first, entries(1...3))
+        life.journal.compact(first, upTo: 100, term: 7) {}
+        life.settle()
+        life.commit(first, entries(101...102, term: 7))
+        let group = try #require(try Life(disk).recovered.groups[first])
+        #expect(group.compactedUpTo == 100)
+        #expect(group.compactedTerm == 7)
+        #expect(group.entries == entries(101...102, term: 7))
+    }
+
+    @Test("a snapshot that contradicts the log discards the entries behind it")
+    func discardsTheSuffix() throws {
+        let life = try Life(disk)
+        life.commit(first, entries(1...9))
+        life.journal.compact(first, upTo: 5, term: 3, discardingSuffix: true) {}
+        life.settle()
+        let group = try #require(try Life(disk).recovered.groups[first])
+        #expect(group.compactedUpTo == 5)
+        #expect(group.entries == [])
+        life.commit(first, entries(6...7, term: 3))
+        #expect(try Life(disk).recovered.groups[first]?.entries == entries(6...7, term: 3))
+    }
+
+    @Test("a crash between compaction and removal is made up for when the journal is opened")
+    func removesWhenOpened() throws {
+        let life = try Life(disk, segmentByteCount: 2048)
+        for index in LogIndex(1)...12 { life.commit(first, entries(index...index)) }
+        let before = segmentCount
+        life.journal.compact(first, upTo: 11, term: 1) {}
+        life.loop.turn()
+        life.worker.work()
+        #expect(segmentCount >= before)
+        _ = try Life(disk, segmentByteCount: 2048)
+        #expect(segmentCount < before)
+    }
+
+    @Test("a batch larger than a segment gets one to itself")
+    func batchLargerThanASegment() throws {
+        let life = try Life(disk, segmentByteCount: 1024)
+        life.commit(first, entries(1...1))
+        life.commit(first, entries(2...40))
+        life.commit(first, entries(41...41))
+        #expect(segmentCount == 3)
+        #expect(
+            try Life(disk, segmentByteCount: 1024).recovered.groups[first]?.entries
+                == entries(1...41))
+    }
+
+    @Test("a failed removal halts the node")
+    func failedRemoval() throws {
+        let life = try Life(disk, segmentByteCount: 1024)
+        life.commit(first, entries(1...5))
+        life.commit(first, entries(6...9))
+        life.journal.compact(first, upTo: 9, term: 1) {}
+        life.loop.turn()
+        life.worker.work()
+        disk.failChanges(after: 0)
+        life.settle()
+        #expect(life.halt.reasons.first?.hasPrefix("journal: unlink") == true)
+    }
+}

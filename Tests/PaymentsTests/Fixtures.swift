@@ -1,0 +1,130 @@
+import Payments
+import Primitives
+import Synchronization
+
+/// Chance that a seed replays, behind the interface that takes it in production.
+final class SeededSource: RandomSource {
+    private let random: Mutex<SeededRandom>
+
+    init(seed: UInt64) {
+        random = Mutex(SeededRandom(seed: seed))
+    }
+
+    func next() -> UInt64 { random.withLock { $0.next() } }
+}
+
+enum Fixture {
+    static let start = Timestamp(milliseconds: 1_700_000_000_000)
+    static let stem = IdentifierStem("0a1ABCDEFGHabcdef")!
+    static let payment = PaymentID(stem: stem)
+    static let merchant = MerchantID(stem: IdentifierStem("0a1mmmmmmmmmmmmmm")!)
+    static let usd = Currency(code: "usd")!
+    static let fees = FeeSchedule(basisPoints: 290, fixedMinorUnits: 30)
+
+    static let visa = snapshot(lastFour: "4242", brand: .visa)
+    static let mastercard = snapshot(lastFour: "4444", brand: .mastercard)
+    static let approval = ProcessorAnswer.approved(code: "A1B2C3", .pass)
+    static let decline = Decline(responseCode: "51")
+
+    static func snapshot(lastFour: String, brand: CardBrand) -> PaymentMethodSnapshot {
+        PaymentMethodSnapshot(
+            id: PaymentMethodID(stem: IdentifierStem("0a1pppppppppp\(lastFour)")!),
+            card: CardFacts(
+                brand: brand, lastFour: lastFour, expiry: CardExpiry(month: 12, year: 2030)!,
+                funding: .credit, fingerprint: "abcdefghijklmnop", hasVerificationCode: true),
+            billing: BillingDetails())
+    }
+
+    static func terms(_ amount: Int64, _ capture: CaptureMethod) -> PaymentTerms {
+        PaymentTerms(
+            amount: Money(minorUnits: amount, currency: usd), capture: capture, description: nil,
+            receiptEmail: nil, statementDescriptor: nil, statementDescriptorSuffix: nil,
+            metadata: [])
+    }
+}
+
+/// One payment with what a shard gives it: a stamp, a link, traces.
+struct Walk {
+    var payment: Payment
+    var traces = TraceAllocator(shard: 7, next: 0)
+    var now = Fixture.start
+    var link: String? = "east"
+    var fees = Fixture.fees
+
+    init(
+        amount: Int64 = 1000, _ capture: CaptureMethod = .manual,
+        method: PaymentMethodSnapshot? = Fixture.visa
+    ) {
+        payment = Payment(
+            PaymentCreated(
+                id: Fixture.payment, merchant: Fixture.merchant, isLive: false, at: now,
+                terms: Fixture.terms(amount, capture), clientSecret: "secret", method: method))
+    }
+
+    var context: DecisionContext { DecisionContext(now: now, link: link, fees: fees) }
+
+    /// Decides and, unless refused, evolves; a second passes.
+    @discardableResult
+    mutating func run(_ command: PaymentCommand) -> Result<[PaymentEvent], Refusal> {
+        let decision = payment.decide(command, in: context, traces: &traces)
+        if case .success(let events) = decision {
+            for event in events { payment.evolve(event) }
+        }
+        now = now.advanced(byMilliseconds: 1000)
+        return decision
+    }
+
+    /// The walk after a few commands that must not be refused.
+    func after(_ commands: PaymentCommand...) -> Walk {
+        var walk = self
+        for command in commands {
+            guard case .success = walk.run(command) else {
+                preconditionFailure("\(command) was refused in \(walk.payment.status)")
+            }
+        }
+        return walk
+    }
+
+    var attemptStates: [Attempt.State] { payment.attempts.map(\.state) }
+    var effectKinds: [Effect.Kind] { payment.effects.map(\.kind) }
+    var openEffects: [Int] {
+        payment.effects.filter { $0.state == .open }.map(\.number)
+    }
+}
+
+extension Walk {
+    /// A walk that stands in each status, by its shortest way.
+    static func standing(in status: Refusal.StatusName) -> Walk {
+        switch status {
+        case .requiresPaymentMethod: Walk(method: nil)
+        case .requiresConfirmation: Walk()
+        case .processing: Walk().after(.confirm(method: nil))
+        case .requiresCapture: authorized
+        case .succeeded: authorized.after(.capture(amount: nil))
+        case .canceled: Walk().after(.cancel(reason: .abandoned))
+        }
+    }
+
+    static var authorized: Walk {
+        Walk().after(
+            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+    }
+
+    static var paid: Walk {
+        Walk(.automatic).after(
+            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+    }
+}
+
+extension Refusal.StatusName {
+    static let all: [Refusal.StatusName] = [
+        .requiresPaymentMethod, .requiresConfirmation, .processing, .requiresCapture, .succeeded,
+        .canceled,
+    ]
+}
+
+func hex(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(
+        decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}

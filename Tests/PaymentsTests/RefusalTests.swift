@@ -1,0 +1,148 @@
+import Payments
+import Primitives
+import Testing
+
+@Suite("What a payment refuses")
+struct RefusalTests {
+    private static let asked: [(Refusal.Operation, PaymentCommand)] = [
+        (.confirm, .confirm(method: Fixture.visa)),
+        (.capture, .capture(amount: nil)),
+        (.cancel, .cancel(reason: nil)),
+        (.refund, .refund(amount: nil, reason: nil, metadata: [])),
+    ]
+
+    private static func isAllowed(
+        _ operation: Refusal.Operation, in status: Refusal.StatusName
+    ) -> Bool {
+        switch (operation, status) {
+        case (.confirm, .requiresPaymentMethod), (.confirm, .requiresConfirmation): true
+        case (.capture, .requiresCapture): true
+        case (.cancel, .requiresPaymentMethod), (.cancel, .requiresConfirmation): true
+        case (.cancel, .requiresCapture): true
+        case (.refund, .succeeded): true
+        case (.confirm, _), (.capture, _), (.cancel, _), (.refund, _): false
+        }
+    }
+
+    @Test("every operation in every status is allowed or refused by name, and changes nothing then")
+    func matrix() {
+        for status in Refusal.StatusName.all {
+            for (operation, command) in Self.asked {
+                var walk = Walk.standing(in: status)
+                #expect(walk.payment.status.name == status)
+                let before = walk.payment
+                let traces = walk.traces.next
+                let decision = walk.run(command)
+                if Self.isAllowed(operation, in: status) {
+                    #expect(throws: Never.self) { try decision.get() }
+                    #expect(walk.payment != before)
+                } else {
+                    #expect(
+                        decision
+                            == .failure(
+                                .unexpectedStatus(operation: operation, status: status)))
+                    #expect(walk.payment == before)
+                    #expect(walk.traces.next == traces)
+                }
+            }
+        }
+    }
+
+    @Test("while an outcome is being undone nothing else may begin")
+    func whileReversing() {
+        var walk = Walk().after(.confirm(method: nil), .attemptUnanswered(attempt: 0, .timedOut))
+        for (operation, command) in Self.asked {
+            #expect(
+                walk.run(command)
+                    == .failure(.unexpectedStatus(operation: operation, status: .processing)))
+        }
+    }
+
+    @Test("a confirm needs a method, a link, and an attempt that is left")
+    func confirm() {
+        var bare = Walk(method: nil)
+        #expect(bare.run(.confirm(method: nil)) == .failure(.methodMissing))
+        var unlinked = Walk()
+        unlinked.link = nil
+        #expect(unlinked.run(.confirm(method: nil)) == .failure(.noLinkAvailable))
+        var walk = Walk()
+        for number in 0..<PartID.countMax {
+            walk = walk.after(
+                .confirm(method: Fixture.visa), .attemptNotSent(attempt: number))
+        }
+        #expect(walk.run(.confirm(method: Fixture.visa)) == .failure(.attemptsExhausted))
+    }
+
+    @Test("a capture is more than nothing and no more than the hold")
+    func capture() {
+        var walk = Walk.authorized
+        for amount in [0, -1, Int64.min] {
+            #expect(walk.run(.capture(amount: amount)) == .failure(.amountNotPositive))
+        }
+        for amount in [1001, Int64.max] {
+            #expect(
+                walk.run(.capture(amount: amount))
+                    == .failure(.captureTooLarge(requested: amount, capturable: 1000)))
+        }
+        #expect(walk.payment.status.name == .requiresCapture)
+    }
+
+    @Test("a refund is more than nothing and no more than what is left")
+    func refund() {
+        var walk = Walk.paid.after(.refund(amount: 400, reason: nil, metadata: []))
+        for amount in [0, -1, Int64.min] {
+            #expect(
+                walk.run(.refund(amount: amount, reason: nil, metadata: []))
+                    == .failure(.amountNotPositive))
+        }
+        for amount in [601, Int64.max] {
+            #expect(
+                walk.run(.refund(amount: amount, reason: nil, metadata: []))
+                    == .failure(.refundTooLarge(requested: amount, remaining: 600)))
+        }
+        walk = walk.after(.refund(amount: nil, reason: nil, metadata: []))
+        #expect(
+            walk.run(.refund(amount: nil, reason: nil, metadata: []))
+                == .failure(.alreadyRefunded))
+        #expect(
+            walk.run(.refund(amount: 1, reason: nil, metadata: [])) == .failure(.alreadyRefunded))
+    }
+
+    @Test("a payment has as many refunds as ids can name")
+    func refundsExhausted() {
+        var walk = Walk.paid
+        for _ in 0..<PartID.countMax {
+            walk = walk.after(.refund(amount: 1, reason: nil, metadata: []))
+        }
+        #expect(
+            walk.run(.refund(amount: 1, reason: nil, metadata: [])) == .failure(.refundsExhausted))
+    }
+
+    @Test("answers that come twice, or for what does not exist, do nothing")
+    func repeatedAnswers() {
+        let stray: [PaymentCommand] = [-1, 1, 62, Int.max, Int.min].flatMap { number in
+            [
+                .attemptAnswered(attempt: number, Fixture.approval),
+                .attemptNotSent(attempt: number),
+                .attemptUnanswered(attempt: number, .timedOut), .approvedLate(attempt: number),
+                .effectAcknowledged(number: number),
+                .effectRefused(number: number, responseCode: "12"),
+            ]
+        }
+        for status in Refusal.StatusName.all {
+            var walk = Walk.standing(in: status)
+            let before = walk.payment
+            for command in stray { #expect(walk.run(command) == .success([])) }
+            #expect(walk.payment == before)
+        }
+        var captured = Walk.standing(in: .succeeded).after(.effectAcknowledged(number: 0))
+        let before = captured.payment
+        #expect(captured.run(.effectAcknowledged(number: 0)) == .success([]))
+        #expect(captured.run(.effectRefused(number: 0, responseCode: "12")) == .success([]))
+        #expect(
+            captured.run(.attemptAnswered(attempt: 0, Fixture.approval)) == .success([]))
+        #expect(captured.run(.attemptUnanswered(attempt: 0, .timedOut)) == .success([]))
+        #expect(captured.run(.approvedLate(attempt: 0)) == .success([]))
+        #expect(captured.payment == before)
+    }
+}
