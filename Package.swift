@@ -130,7 +130,7 @@ let package = Package(
         tests(of: "Vault", ["Primitives", "Payments"]),
         tests(of: "Gateway", ["Primitives", "Payments"]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
-        tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583"]),
+        tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
         tests(of: "Simulator", ["Primitives"]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

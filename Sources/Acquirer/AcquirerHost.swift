@@ -23,6 +23,8 @@ public actor AcquirerHost {
 
     private enum Phase {
         case idle
+        /// Reads the journal.
+        case starting
         case running(any StreamListener)
         /// Stopped, or halted.
         case ended
@@ -43,13 +45,14 @@ public actor AcquirerHost {
     private var committedBatch: UInt64 = 0
     private var isCommitting = false
     private var isCommitPlanned = false
-    private var waitingForQuiet: [CheckedContinuation<Void, Never>] = []
+    /// Called when nothing is left to be committed.
+    private var waitingForQuiet: [@Sendable () -> Void] = []
 
     /// A host that does nothing yet.
     ///
     /// - Parameters:
-    ///   - journal: Opened for this host alone. It outlives the host, which neither opens nor closes
-    ///     it, so that a host in memory can be started again.
+    ///   - journal: Opened for this host alone. It outlives the host, which neither opens nor
+    ///     closes it, so that a host in memory can be started again.
     ///   - worker: Where the journal is written.
     ///   - halt: Told when the journal cannot be written.
     public init(
@@ -71,16 +74,36 @@ public actor AcquirerHost {
 
     /// Rebuilds the state from the journal, then listens. Once.
     public func start() async throws(AcquirerHostError) {
-        guard case .idle = phase else { preconditionFailure("a host is started once") }
-        let read = await worker.run { [journal] in
-            Result { () throws(AcquirerJournalError) in try journal.records() }
+        let result = await withCheckedContinuation { continuation in
+            start { continuation.resume(returning: $0) }
         }
+        try result.get()
+    }
+
+    /// As `start()`, for callers on the loop that do not suspend.
+    package func start(
+        then completion: @escaping @Sendable (Result<Void, AcquirerHostError>) -> Void
+    ) {
+        guard case .idle = phase else { preconditionFailure("a host is started once") }
+        phase = .starting
+        worker.submit { [journal] in
+            Result { () throws(AcquirerJournalError) in try journal.records() }
+        } then: { [self] records in
+            completion(assumeIsolated { host in host.started(with: records) })
+        }
+    }
+
+    private func started(
+        with read: Result<JournalRecords, AcquirerJournalError>
+    ) -> Result<Void, AcquirerHostError> {
         // It may have been stopped meanwhile.
-        guard case .idle = phase else { return }
+        guard case .starting = phase else { return .success(()) }
         let records: JournalRecords
         switch read {
         case .success(let found): records = found
-        case .failure(let error): throw .journal(error)
+        case .failure(let error):
+            phase = .ended
+            return .failure(.journal(error))
         }
         instance = AcquirerInstance(
             options: AcquirerInstance.Options(
@@ -95,20 +118,30 @@ public actor AcquirerHost {
                 try network.listen(on: options.address) { [self] stream in
                     assumeIsolated { $0.accepted(stream) }
                 })
+            return .success(())
         } catch {
             controlPort?.close()
-            throw .network(error)
+            phase = .ended
+            return .failure(.network(error))
         }
     }
 
     /// Stops listening, closes the connections without further answers, and returns when everything
     /// that was decided is in the journal.
     public func stop() async {
+        await withCheckedContinuation { continuation in
+            stop { continuation.resume() }
+        }
+    }
+
+    /// As `stop()`, for callers on the loop that do not suspend.
+    package func stop(then completion: @escaping @Sendable () -> Void) {
         if case .running(let listener) = phase { listener.close() }
         phase = .ended
         closeAllSessions()
         controlPort?.close()
-        await journalQuiet()
+        guard isCommitting || !batch.isEmpty else { return completion() }
+        waitingForQuiet.append(completion)
     }
 
     /// Where gateways connect, with the port that the system chose; nil unless it is running.
@@ -130,12 +163,6 @@ public actor AcquirerHost {
         let (reply, directives) = instance.onCommand(command)
         for directive in directives { if directive == .closeAll { closeAllSessions() } }
         return reply
-    }
-
-    /// Returns when nothing is left to be committed.
-    private func journalQuiet() async {
-        guard isCommitting || !batch.isEmpty else { return }
-        await withCheckedContinuation { waitingForQuiet.append($0) }
     }
 }
 
@@ -267,7 +294,8 @@ extension AcquirerHost {
         return Array(repeatElement(frame, count: copyCount).joined())
     }
 
-    /// Joins the end of the outbox when its time has come, so that it is committed and yet overtaken.
+    /// Joins the end of the outbox when its time has come, so that it is committed and yet
+    /// overtaken.
     private func sendLate(_ answer: [UInt8], after milliseconds: Int64, on id: SessionID) {
         guard lateAnswerCount < Self.lateAnswerCountMaximum else { return }
         lateAnswerCount += 1
@@ -344,8 +372,7 @@ extension AcquirerHost {
         for session in sessions { flush(session) }
         commit()
         guard !isCommitting else { return }
-        for waiter in waitingForQuiet { waiter.resume() }
-        waitingForQuiet = []
+        releaseWaiting()
     }
 
     /// Nothing that was decided since the last commit may be answered, and nothing more decided.
@@ -355,7 +382,12 @@ extension AcquirerHost {
         closeAllSessions()
         batch = JournalBatch()
         halt.halt("acquirer \(options.id): \(error)")
-        for waiter in waitingForQuiet { waiter.resume() }
+        releaseWaiting()
+    }
+
+    private func releaseWaiting() {
+        let waiting = waitingForQuiet
         waitingForQuiet = []
+        for completion in waiting { completion() }
     }
 }

@@ -60,8 +60,8 @@ extension AcquirerInstance {
                 refundedAmount: 0))
     }
 
-    /// The first six and last four digits of DE 2, which is all that is ever kept; nil when there is
-    /// no number of at least twelve digits.
+    /// The first six and last four digits of DE 2, which is all that is ever kept; nil when there
+    /// is no number of at least twelve digits.
     func maskedNumber(of message: Message) -> String? {
         guard let number = message[.primaryAccountNumber], number.count >= 12 else { return nil }
         let stars = String(repeating: "*", count: number.count - 10)

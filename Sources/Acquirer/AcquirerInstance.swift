@@ -15,7 +15,7 @@ public import Primitives
 /// | code | to |
 /// |---|---|
 /// | 00 | an advice too that is odd and harms nobody: the unknown, the already reversed |
-/// | 12 | what was reversed before it came; a reversal of what was captured or refunded; another currency than the original's |
+/// | 12 | what was reversed before it came; a reversal of the captured; a wrong currency |
 /// | 13 | an amount of zero; a refund of more than is captured and not refunded |
 /// | 14 | a card number with a wrong check digit |
 /// | 30 | a missing or malformed element, or a message type that the host does not have |
@@ -24,9 +24,9 @@ public import Primitives
 /// | 94 | a known key with another amount, currency or operation |
 /// | 96 | a host whose journal is full |
 ///
-/// A request or advice whose key (DE 41, 11, 37) is known changes nothing and gets the answer of the
-/// first again. What cannot be answered (no trace number or terminal, or itself an answer) closes
-/// the connection.
+/// A request or advice whose key (DE 41, 11, 37) is known changes nothing and gets the answer of
+/// the first again. What cannot be answered (no trace number or terminal, or itself an answer)
+/// closes the connection.
 public struct AcquirerInstance: Sendable {
     public struct Options: Hashable, Sendable {
         /// Whether a reversal of an unknown original is acknowledged and forgotten, until the
@@ -73,7 +73,8 @@ public struct AcquirerInstance: Sendable {
         control = ControlState(forgetsUnknownReversals: options.forgetsUnknownReversals)
     }
 
-    /// All transactions, in the order of their ids. Those of the last messages may not be committed.
+    /// All transactions, in the order of their ids. Those of the last messages may not be
+    /// committed.
     public var transactions: [AcquirerTransaction] { book.transactions }
 
     /// Decides on a message.

@@ -11,15 +11,15 @@ import GRDB
 ///     -- partially_reversed, reversed, captured. original_id: the transaction that a refund gives
 ///     -- back. pan_masked: the first six and last four digits; the others are stars.
 /// advices (id, terminal, stan, rrn, kind, transaction_id, amount, response_code, received_at)
-///     -- One row an answered advice, so that a repeat gets the same answer: kind capture, refund or
-///     -- reversal. amount: what is captured or refunded, or what a reversal leaves (DE 95).
+///     -- One row an answered advice, so that a repeat gets the same answer: kind capture, refund
+///     -- or reversal. amount: what is captured or refunded, or what a reversal leaves (DE 95).
 ///     -- transaction_id: what it changed or made; null when it was refused. Never changes.
 /// messages (sequence, direction, mti, terminal, stan, rrn, response_code, at)
 ///     -- Every message in and every answer that was to be sent out. Only appended to.
 /// ```
 ///
-/// Amounts are minor units of `currency`, the three digits of ISO 4217; times are milliseconds since
-/// the Unix epoch; `stan` has six digits and `transmitted` is DE 7. Full card numbers and
+/// Amounts are minor units of `currency`, the three digits of ISO 4217; times are milliseconds
+/// since the Unix epoch; `stan` has six digits and `transmitted` is DE 7. Full card numbers and
 /// verification codes are never written.
 enum AcquirerJournalSchema {
     /// "SACQ": tells a journal from any other SQLite file.

@@ -1,15 +1,16 @@
 import ISO8583
 
-/// What the host's issuer does with a card, by its number. Any number that passes the Luhn check and
-/// is not listed here is approved and its verification code matches; the expiry date is not looked
-/// at.
+/// What the host's issuer does with a card, by its number. Any number that passes the Luhn check
+/// and is not listed here is approved and its verification code matches; the expiry date is not
+/// looked at.
 struct CardBehavior: Equatable {
     /// 00, or the code of the refusal.
     let responseCode: ResponseCode
     /// What is said of a verification code that was sent.
     let verification: CardVerificationResult
 
-    /// Nil for what is no card number: not 12 to 19 digits, or a wrong check digit (ISO/IEC 7812-1).
+    /// Nil for what is no card number: not 12 to 19 digits, or a wrong check digit (ISO/IEC
+    /// 7812-1).
     init?(number: ArraySlice<UInt8>) {
         guard 12...19 ~= number.count, number.allSatisfy({ 0x30...0x39 ~= $0 }),
             Self.passesLuhn(number)

@@ -12,8 +12,8 @@ public enum CardVerificationResult: String, Hashable, Sendable, CaseIterable {
 ///
 /// DE 48 is a row of subelements, as the card schemes have it: two digits of number, two digits of
 /// length, then so many characters. Subelement 92 holds the three or four digits of the code: a
-/// code of 123 is `9203123`. The answer has a `CardVerificationResult` in DE 44, or no DE 44 when no
-/// code was sent.
+/// code of 123 is `9203123`. The answer has a `CardVerificationResult` in DE 44, or no DE 44 when
+/// no code was sent.
 public enum CardVerificationElement {
     /// The number of the subelement.
     public static let number = "92"
@@ -26,8 +26,8 @@ public enum CardVerificationElement {
         case malformed
     }
 
-    /// Looks whether a code was sent. The code itself is not read: a test card's number decides what
-    /// becomes of it.
+    /// Looks whether a code was sent. The code itself is not read: a test card's number decides
+    /// what becomes of it.
     static func content(of message: Message) -> Content {
         guard var rest = message[.privateData] else { return .absent }
         var content = Content.absent

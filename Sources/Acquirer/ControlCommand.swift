@@ -92,7 +92,8 @@ public enum ControlCommandError: Error, Hashable, Sendable, CustomStringConverti
         case .invalid(let what, let position): "expected \(what) as word \(position)"
         case .unexpectedWord(let position): "nothing expected as word \(position)"
         case .refuseTakesAdvices: "refuse takes advice, reversal or all; use decline RC"
-        case .unreadableLine: "line is not text of up to \(ControlCommand.lineByteCountMaximum) bytes"
+        case .unreadableLine:
+            "line is not text of up to \(ControlCommand.lineByteCountMaximum) bytes"
         }
     }
 }

@@ -14,8 +14,8 @@ public struct ControlState: Hashable, Sendable {
 
     /// The faults that are set, one of each kind and group: at most 32.
     public private(set) var faults: [Fault] = []
-    /// Whether a reversal of an unknown original is acknowledged and forgotten, so that the original
-    /// may still be approved when it comes.
+    /// Whether a reversal of an unknown original is acknowledged and forgotten, so that the
+    /// original may still be approved when it comes.
     public var forgetsUnknownReversals: Bool
 
     public init(forgetsUnknownReversals: Bool = false) {

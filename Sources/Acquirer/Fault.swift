@@ -3,7 +3,8 @@ public import ISO8583
 /// Something that the host was told to do wrong.
 public struct Fault: Hashable, Sendable {
     public enum Effect: Hashable, Sendable {
-        /// The answer waits so long, and what follows on its connection waits behind it: a slow host.
+        /// The answer waits so long, and what follows on its connection waits behind it: a slow
+        /// host.
         case delay(milliseconds: Int64)
         /// The answer alone comes so much later; what follows on its connection overtakes it.
         case late(milliseconds: Int64)

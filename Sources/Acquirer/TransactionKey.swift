@@ -7,8 +7,8 @@ public struct TransactionKey: Hashable, Sendable {
     public let terminal: String
     /// DE 11.
     public let trace: TraceNumber
-    /// DE 37 without the blanks that fill it up, up to 12 characters; empty only for what a reversal
-    /// without DE 37 is about.
+    /// DE 37 without the blanks that fill it up, up to 12 characters; empty only for what a
+    /// reversal without DE 37 is about.
     public let reference: String
 
     public init(terminal: String, trace: TraceNumber, reference: String) {

@@ -72,6 +72,9 @@ static void report(CSwiftEscapeKind kind, const SwiftJob *job) {
     escape.resume[escape.resumeCount++] = job->resume;
     if ((job->flags & JobKindMask) == JobKindTask) {
         const AsyncFrame *frame = job->frame;
+        // A resumed task goes on with its continuation's parent, in the continuation's own frame;
+        // every other job starts with a function that its frame does not return to.
+        escape.isContinuation = frame && frame->resumeParent == job->resume;
         while (frame && frame->resumeParent && escape.resumeCount < 16) {
             escape.resume[escape.resumeCount++] = frame->resumeParent;
             frame = frame->parent;

@@ -102,10 +102,15 @@ public actor ShardHost<Machine: ShardMachine> {
 
     // MARK: Proposing
 
+    /// The journal's bound. What the API lets in makes entries of some ten KiB at most.
+    private static var payloadByteCountMax: Int { 1 << 20 }
+
     /// Commits and applies a payload that was decided in `expectedTerm`.
     ///
     /// Does not return while the outcome is open: when the disk fails, the process ends.
     public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
+        precondition(
+            payload.count <= Self.payloadByteCountMax, "\(group): an entry of \(payload.count) bytes")
         let index: LogIndex
         do {
             index = try raft.propose([payload], expectedTerm: expectedTerm, &directives)

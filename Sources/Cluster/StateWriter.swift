@@ -33,6 +33,8 @@ public actor StateWriter {
         public var interval: Duration = .milliseconds(50)
         /// How often the store is synced and the journal compacted.
         public var checkpointInterval: Duration = .seconds(10)
+        /// Told of each checkpoint before the journal forgets what it covers. Loop only.
+        public var checkpointed: (@Sendable () -> Void)?
 
         public init() {}
     }
@@ -49,6 +51,8 @@ public actor StateWriter {
     private let options: Options
     private var shards: [any WrittenBack] = []
     private var writtenIndexes: [GroupID: LogIndex] = [:]
+    /// How far the journal was told to forget; a mark only rises.
+    private var compactedIndexes: [GroupID: LogIndex] = [:]
     private var isWriting = false
     private var isStopped = false
     private var lastCheckpoint: MonotonicInstant
@@ -66,9 +70,13 @@ public actor StateWriter {
         lastCheckpoint = loop.now
     }
 
-    /// Adds a shard whose stored state is that of `written`.
-    public func add<Machine>(_ shard: ShardHost<Machine>, written: LogIndex) {
+    /// Adds a shard whose stored state is that of `written`, and whose journal begins behind
+    /// `compacted`.
+    public func add<Machine>(
+        _ shard: ShardHost<Machine>, written: LogIndex, compacted: LogIndex
+    ) {
         shards.append(shard)
+        compactedIndexes[shard.group] = compacted
         writtenIndexes[shard.group] = written
     }
 
@@ -129,7 +137,10 @@ public actor StateWriter {
         }
         switch result {
         case .success(let covered):
-            for (group, index) in covered.sorted(by: { $0.key < $1.key }) where index > 0 {
+            options.checkpointed?()
+            for (group, index) in covered.sorted(by: { $0.key < $1.key })
+            where index > compactedIndexes[group] ?? 0 {
+                compactedIndexes[group] = index
                 journal.compact(group, upTo: index)
             }
         case .failure(let error):

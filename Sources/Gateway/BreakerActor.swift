@@ -33,26 +33,46 @@ public actor BreakerActor {
     }
 
     /// False while nothing would be admitted: a payment is then not begun on this link.
-    var mayAdmit: Bool { breaker.mayAdmit(now: loop.now) }
+    var mayAdmit: Bool {
+        var trial = breaker
+        if case .allowed = trial.admit(at: loop.now) { return true } else { return false }
+    }
 
     func admit() -> Permit {
-        switch breaker.admit(now: loop.now) {
-        case .allowed(let token): Permit(token: token)
-        case .rejected: Permit(token: nil)
+        switch breaker.admit(at: loop.now) {
+        case .allowed(let token):
+            if let transition = token.transition {
+                metrics.breakerMoved(link: link, transition)
+            }
+            return Permit(token: token)
+        case .rejected:
+            return Permit(token: nil)
         }
     }
 
     /// A decline is the issuer at work, not a failure of the link.
     func record(_ permit: Permit, _ reply: LinkReply) {
         guard let token = permit.token else { return }
-        let outcome: CircuitBreaker.Outcome =
+        let outcome: CallOutcome =
             switch reply {
             case .answered: .success
             case .notSent: .failure
             case .unanswered: .unknown
             }
         let transitions = breaker.record(
-            token, outcome, now: loop.now, random: random.next())
+            token, outcome, at: loop.now, chance: random.next())
         for transition in transitions { metrics.breakerMoved(link: link, transition) }
     }
+}
+
+extension BreakerPolicy {
+    /// How a link's breaker behaves: half a window of failures, or ten in a row, open it. The open
+    /// time ends well below the minute in which unknown outcomes have to be resolved.
+    static let link: BreakerPolicy = {
+        do throws(BreakerPolicy.Fault) {
+            return try BreakerPolicy(openDurationMax: .seconds(20))
+        } catch {
+            preconditionFailure("the link's breaker policy is out of range: \(error)")
+        }
+    }()
 }

@@ -29,7 +29,7 @@ public actor GatewayRouter: MerchantGateway {
         let links = links.map { link in
             let breaker = BreakerActor(
                 link: link.name, loop: loop, random: random, metrics: metrics,
-                breaker: CircuitBreaker())
+                breaker: CircuitBreaker(policy: .link, at: loop.now))
             let actor = ProcessorLinkActor(
                 options: link, loop: loop, network: network, random: random, breaker: breaker,
                 metrics: metrics)
@@ -143,7 +143,7 @@ public actor GatewayRouter: MerchantGateway {
     /// The result of `work`, or `late` once the deadline has passed; the work then goes on alone.
     private func within<Reply: Sendable>(
         _ deadline: MonotonicInstant, else late: Reply,
-        _ work: sending @escaping @isolated(any) () async -> Reply
+        _ work: @escaping @Sendable () async -> Reply
     ) async -> Reply {
         let race = Race<Reply>(loop: loop)
         return await race.run(until: deadline, else: late, work)
@@ -162,7 +162,7 @@ private actor Race<Reply: Sendable> {
 
     func run(
         until deadline: MonotonicInstant, else late: Reply,
-        _ work: sending @escaping @isolated(any) () async -> Reply
+        _ work: @escaping @Sendable () async -> Reply
     ) async -> Reply {
         await withCheckedContinuation { continuation in
             waiting = continuation

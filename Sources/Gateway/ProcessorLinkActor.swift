@@ -87,7 +87,8 @@ public actor ProcessorLinkActor {
     private var expiryTimer: (any LoopTimer)?
     private var echoTimer: (any LoopTimer)?
     private var retryTimer: (any LoopTimer)?
-    private var failedConnectCount = 0
+    private var backoff = Backoff(
+        base: .milliseconds(100), cap: ProcessorLinkActor.retryMax)!
     private var controlTrace: UInt32 = 0
     private var upWaiters: [CheckedContinuation<Void, Never>] = []
     private var onLateApproval: (@Sendable (LinkSubject) -> Void)?
@@ -223,7 +224,7 @@ public actor ProcessorLinkActor {
             return
         }
         state = .up(stream)
-        failedConnectCount = 0
+        backoff.reset()
         metrics.linkIsUp(options.name, true)
         scheduleEcho()
         let waiters = upWaiters
@@ -241,10 +242,7 @@ public actor ProcessorLinkActor {
 
     private func retryLater() {
         state = .waiting
-        failedConnectCount += 1
-        let backoff = Backoff(base: .milliseconds(100), cap: Self.retryMax)
-        let delay = backoff.delay(attempt: failedConnectCount, random: random.next())
-        retryTimer = loop.schedule(after: delay) { [self] in
+        retryTimer = loop.schedule(after: backoff.next(chance: random.next())) { [self] in
             assumeIsolated { link in
                 if case .waiting = link.state { link.connect() }
             }

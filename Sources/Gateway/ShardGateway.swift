@@ -2,7 +2,6 @@ public import Cluster
 import Environment
 public import Payments
 public import Primitives
-import Resilience
 import StateStore
 import Vault
 
@@ -171,11 +170,8 @@ public actor ShardGateway: ShardObserver {
         links.first { $0.actor.options.name == name }
     }
 
-    /// A jittered pause that grows with the failures in a row.
-    func retryDelay(_ failureCount: Int) -> Duration {
-        Backoff(base: .milliseconds(200), cap: options.retryMax)
-            .delay(attempt: failureCount, random: random.next())
-    }
+    /// A random word.
+    func chance() -> UInt64 { random.next() }
 
     // MARK: Reading
 

@@ -3,6 +3,7 @@ import Environment
 import ISO8583
 import Payments
 import Primitives
+import Resilience
 
 // One payment while something happens to it.
 //
@@ -135,7 +136,7 @@ actor TransactionActor {
         // The claim stands before the work begins that resolves it.
         let claimID = claim(
             awaited, key: order.key, patience(for: awaited, order.deadline), hasCaller: true)
-        startWork(after)
+        startWork(after, begun: awaited.attemptNumber)
         return .claimed(claimID)
     }
 
@@ -278,12 +279,12 @@ actor TransactionActor {
 
     // MARK: The attempt and the outbox
 
-    private func startWork(_ payment: Payment) {
-        if case .processing(let number) = payment.status,
-            payment.attempts[number].state == .pending, !isAttemptRunning
-        {
+    /// Begins what a commit of this process made due. An attempt is begun by the command that committed
+    /// it and by nothing else: one that is found pending may have been sent, and is never sent again.
+    private func startWork(_ payment: Payment, begun attempt: Int? = nil) {
+        if let attempt {
             isAttemptRunning = true
-            Task { await self.runAttempt(payment, number) }
+            Task { await self.runAttempt(payment, attempt) }
         }
         if payment.nextEffect != nil, !isOutboxRunning {
             isOutboxRunning = true
@@ -339,14 +340,14 @@ actor TransactionActor {
     }
 
     private func runOutbox() async {
-        var failureCount = 0
+        // P3 promises a minute: the pauses stay far below it.
+        var backoff = Backoff(base: .milliseconds(200), cap: shard.options.retryMax)!
         while let payment = await shard.payment(id), let effect = payment.nextEffect {
             if let command = await result(of: effect, of: payment) {
-                failureCount = 0
+                backoff.reset()
                 await advance(command)
             } else {
-                failureCount += 1
-                await loop.sleep(for: shard.retryDelay(failureCount))
+                await loop.sleep(for: backoff.next(chance: await shard.chance()))
             }
         }
         isOutboxRunning = false
@@ -419,6 +420,14 @@ extension AwaitedOutcome {
             }
         }
         return nil
+    }
+
+    /// The attempt that the command began, when it began one.
+    var attemptNumber: Int? {
+        switch self {
+        case .attempt(_, let number): number
+        case .capture, .refund: nil
+        }
     }
 
     /// The outcome in a state that has it; nil while it is open.

@@ -17,8 +17,8 @@ public import Primitives
 public actor Journal {
     /// What can be set.
     public struct Options: Hashable, Sendable {
-        /// A segment takes batches up to this size. 64 MiB are a second of writing at full speed and
-        /// are read in a tenth of one.
+        /// A segment takes batches up to this size. 64 MiB are some seconds of writing at full
+        /// speed and are recovered in a quarter of one.
         public var segmentByteCount: Int
 
         public init(segmentByteCount: Int = 64 << 20) {
@@ -58,8 +58,9 @@ public actor Journal {
         case halted
     }
 
-    /// A gathering that has reached this size takes no further append, which is why a batch has room
-    /// for one append of seven times as much. Beyond a few megabytes a larger write is no faster.
+    /// A gathering that has reached this size takes no further append; a batch has room for one
+    /// more append of almost seven times as much, the one that was taken last. Beyond a few
+    /// megabytes a larger write is no faster.
     private static let gatheringByteCountMax = JournalFormat.batchByteCountMax / 8
 
     private nonisolated let loop: any NodeLoop
@@ -107,8 +108,8 @@ public actor Journal {
     /// An entry whose index the group has already replaces that one and everything behind it. The
     /// entries must follow each other, begin at most one behind the group's last index and be
     /// newer than its compacted ones; a payload is at most 1 MiB and one call at most 28 MiB.
-    /// - Parameter completion: is called on the loop once everything is durable, in the order of the
-    ///   calls; never, when the disk fails, as the node is then halted. A call without entries
+    /// - Parameter completion: is called on the loop once everything is durable, in the order of
+    ///   the calls; never, when the disk fails, as the node is then halted. A call without entries
     ///   and hard state completes behind those before it.
     public nonisolated func append(
         _ group: GroupID, entries: [LogEntry], hardState: HardState?,
@@ -132,8 +133,8 @@ public actor Journal {
     /// - Parameters:
     ///   - upTo: an index that rises from call to call.
     ///   - term: the term of the entry at `upTo`, kept for the group's start.
-    ///   - discardingSuffix: whether entries behind `upTo` go as well, because an installed snapshot
-    ///     replaces a log that contradicts it.
+    ///   - discardingSuffix: whether entries behind `upTo` go as well, because an installed
+    ///     snapshot replaces a log that contradicts it.
     ///   - completion: when given, the mark is written without waiting for another batch, and the
     ///     completion is called on the loop once it is durable.
     public nonisolated func compact(

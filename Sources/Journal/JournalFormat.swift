@@ -38,23 +38,24 @@
 // can then not be smuggled in through a payload, nor come from another segment.
 //
 // Chain: the first 16 bytes of SHA-256(chain before ‖ batch header 0..<24 ‖ records and padding).
-// It is computed once a batch. A batch is one write and one fdatasync, it is kept or cut as a whole,
-// so a link inside of it would prove nothing more; and a hash has a fixed cost: for 64 records of
-// 256 bytes one hash measured 14 µs and a hash for each record 110 µs. Each record has a
+// It is computed once a batch. A batch is one write and one fdatasync, and is kept or cut as a
+// whole, so a link inside of it would prove nothing more; and a hash has a fixed cost: for 64
+// records of 256 bytes one hash measured 14 µs and a hash for each record 110 µs. Each record has a
 // checksum of its own so that a repair can tell which entries of a damaged batch are sound.
 //
-// The copies in a segment header are the groups' state when the segment began. They make every older
-// segment superfluous but for the entries in it, and the last index in them tells entries that
-// were removed on purpose from a segment that has been lost.
+// The copies in a segment header are the groups' state when the segment began. They make every
+// older segment superfluous but for the entries in it, and the last index in them tells entries
+// that were removed on purpose from a segment that has been lost.
 //
 // What recovery can tell. Only the very last batch can have been torn, since a batch is written
 // after the one before was synchronized, and any valid header with a later sequence number proves
 // that everything before it was acknowledged. So a batch that is not whole, with no later header
-// behind it, in the last segment, is cut; every other flaw is an error. A torn write may keep any of
-// its sectors: where the batch's own header is whole, the search for later headers begins behind
-// its end, else at the next sector. What cannot be told: whether the last batch was torn before it was
-// acknowledged or has rotted since, as nothing on disk says that it was acknowledged. It is cut,
-// and the recovered log says so; peers that remember a later index then refuse this disk.
+// behind it, in the last segment, is cut; every other flaw is an error. A torn write may keep any
+// of its sectors: where the batch's own header is whole, the search for later headers begins behind
+// its end, else at the next sector. What cannot be told: whether the last batch was torn before it
+// was acknowledged or has rotted since, as nothing on disk says that it was acknowledged. It is
+// cut, and the recovered log says so; peers that remember a later index then refuse this disk. A
+// last batch that reads as nothing but zeros looks like one that was never written.
 
 package import Primitives
 

@@ -39,8 +39,9 @@ public struct RecoveredLog: Hashable, Sendable {
 
     /// Every group that the journal knows.
     public let groups: [GroupID: Group]
-    /// Set when the journal did not end cleanly. As a rule the write was torn by a crash and nobody
-    /// had been told of it; that the batch was acknowledged and has rotted since cannot be excluded.
+    /// Set when the journal did not end cleanly. As a rule the write was torn by a crash and
+    /// nobody had been told of it; that the batch was acknowledged and has rotted since cannot be
+    /// excluded.
     public let cut: Cut?
 
     package init(groups: [GroupID: Group], cut: Cut?) {

@@ -123,7 +123,7 @@ extension SegmentStore {
         _ fileSystem: any FileSystem, _ directory: String
     ) throws(JournalError) -> [UInt64] {
         let names = try filing { () throws(FileError) in
-            try fileSystem.createDirectory(directory)
+            try Self.createDurably(directory, fileSystem)
             return try fileSystem.list(directory)
         }
         let segments = names.compactMap(JournalFormat.segment(ofFileName:)).sorted()
@@ -155,6 +155,26 @@ extension SegmentStore {
         } catch {
             throw .file(error)
         }
+    }
+
+    /// Makes the folder, and its name durable in every folder above it that was made as well: a
+    /// journal whose folder a loss of power takes away has forgotten everything.
+    private static func createDurably(
+        _ directory: String, _ fileSystem: any FileSystem
+    ) throws(FileError) {
+        var made: [String] = []
+        var path = directory
+        while !path.isEmpty, path != "/", !fileSystem.exists(path) {
+            path = parent(of: path)
+            made.append(path)
+        }
+        try fileSystem.createDirectory(directory)
+        for path in made.reversed() { try fileSystem.synchronizeDirectory(path) }
+    }
+
+    private static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 }
 

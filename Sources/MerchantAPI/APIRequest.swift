@@ -37,6 +37,12 @@ public struct APIRequest: Sendable, CustomStringConvertible, CustomReflectable {
         headers.first { $0.name == name }?.value
     }
 
+    /// The method, if it has the form of one: it is repeated in messages, and could be anything.
+    var shownMethod: String {
+        let isWord = method.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+        return isWord && method.utf8.count <= 16 ? method : "?"
+    }
+
     public var description: String { "an API request of \(body.count) bytes" }
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

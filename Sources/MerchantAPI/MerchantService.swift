@@ -108,7 +108,7 @@ struct Exchange: Sendable {
         guard request.method == "POST" else {
             guard request.body.isEmpty else {
                 throw .invalid(
-                    "The parameters of a \(APIError.shown(request.method)) request belong into the "
+                    "The parameters of a \(request.shownMethod) request belong into the "
                         + "query, and its body must be empty.")
             }
             return try FormDecoder.decode(request.query.utf8)

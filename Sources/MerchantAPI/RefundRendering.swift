@@ -25,7 +25,7 @@ extension JSONWriter {
             }
             writer.member("type", "card")
         }
-        null("failure_balance_transaction")
+        // What a failed refund has beside it; others go without the members.
         if case .failed = refund.state { member("failure_reason", "unknown") }
         metadata(refund.metadata)
         reference("payment_intent", payment.id.description, expansion["payment_intent"]) {

@@ -18,7 +18,7 @@ struct RequestHeaders: Sendable {
         if let version = request.header("stripe-version") {
             // A date and a name are enough; the rest are names of beta features.
             guard (1...200).contains(version.utf8.count),
-                version.utf8.allSatisfy({ (0x21..<0x7F).contains($0) })
+                version.utf8.allSatisfy({ (0x20..<0x7F).contains($0) })
             else { throw .invalid("Invalid Stripe API version.") }
             guard !CardNumber.appears(in: version) else {
                 throw .cardNumber(in: "The Stripe-Version header", param: nil)

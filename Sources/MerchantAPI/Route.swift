@@ -109,7 +109,7 @@ enum RequestPath {
     static func unrecognized(_ request: APIRequest) -> APIError {
         APIError(
             status: 404, kind: .invalidRequest,
-            message: "Unrecognized request URL (\(APIError.shown(request.method)): "
+            message: "Unrecognized request URL (\(request.shownMethod): "
                 + "\(APIError.shown(request.path))). Please see https://stripe.com/docs for the "
                 + "addresses of the API; this gateway has a part of them.")
     }

@@ -1,5 +1,5 @@
 import Cluster
-public import Environment
+import Environment
 import Gateway
 import Journal
 public import MerchantAPI
@@ -63,7 +63,8 @@ public actor Node {
         self.metrics = metrics
         writer = StateWriter(
             loop: environment.loop, store: environment.store, journal: journal,
-            worker: environment.writeWorker, halt: environment.halt)
+            worker: environment.writeWorker, halt: environment.halt,
+            options: configuration.writing)
         var hosts: [ShardHost<GatewayMachine>] = []
         for number in 0..<configuration.shardCount {
             let group = GroupID(UInt32(number))
@@ -81,6 +82,7 @@ public actor Node {
         }
         self.hosts = hosts
         storedIndexes = stored.mapValues(\.index)
+        compactedIndexes = log.groups.mapValues(\.compactedUpTo)
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
             hosts: hosts, links: configuration.links, options: configuration.gateway,
@@ -93,6 +95,7 @@ public actor Node {
     }
 
     private let storedIndexes: [GroupID: LogIndex]
+    private let compactedIndexes: [GroupID: LogIndex]
 
     private static func openJournal(
         _ configuration: NodeConfiguration, _ environment: NodeEnvironment
@@ -140,7 +143,11 @@ public actor Node {
 
     /// Stands for the shards' elections, connects the links, and serves once that is done.
     public func start() async {
-        for host in hosts { await writer.add(host, written: storedIndexes[host.group] ?? 0) }
+        for host in hosts {
+            await writer.add(
+                host, written: storedIndexes[host.group] ?? 0,
+                compacted: compactedIndexes[host.group] ?? 0)
+        }
         await writer.start()
         await router.start()
     }

@@ -1,7 +1,7 @@
-public import Environment
+public import Cluster
 public import Gateway
 public import MerchantAPI
-public import Payments
+import Payments
 import Primitives
 
 /// What a node is told when it starts. Values only: where they come from is the caller's business.
@@ -19,6 +19,8 @@ public struct NodeConfiguration: Sendable {
     public var merchants: [MerchantDirectory.Entry]
     public var gateway: GatewayOptions
     public var api: MerchantAPILimits
+    /// How often state is written back and synced.
+    public var writing = StateWriter.Options()
     /// The journal's segment size in bytes.
     public var segmentByteCount: Int
 

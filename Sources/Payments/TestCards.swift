@@ -12,6 +12,9 @@ public enum TestCards {
         return tokens.contains { $0.number == text } || others.contains(text)
     }
 
+    /// Every number of the lists, some of them twice.
+    package static var allNumbers: [String] { tokens.map(\.number) + others }
+
     private static let others: [String] = [
         "4000056655665556", "5200828282828210", "2223003122003222", "5105105105105100",
         "371449635398431", "6011000990139424", "6011981111111113", "4242424242424242",

@@ -27,7 +27,10 @@ public struct LatencyModel: Hashable, Sendable {
     }
 }
 
-/// What becomes of a job that would land on Swift's global pool or on the main actor.
+/// What becomes of a job that would land on Swift's global pool.
+///
+/// The resumption of a continuation always runs on the loop on which it was resumed: the runtime
+/// sends every one by way of the pool, and code has no say in it.
 public enum EscapePolicy: Hashable, Sendable {
     /// It ends the run: in production it would leave the node's thread.
     case failRun

@@ -49,9 +49,9 @@ extension World {
     }
 
     private func caught(_ escape: UnsafePointer<CSwiftEscape>) {
-        record(.escaped, subject: currentLoop?.identifier ?? 0)
-        if parameters.escapes == .runOnLoop, let loop = currentLoop,
-            escape.pointee.kind != CSwiftEscapeMainExecutor,
+        requireThread()
+        let isAllowed = escape.pointee.isContinuation || parameters.escapes == .runOnLoop
+        if isAllowed, escape.pointee.kind == CSwiftEscapeGlobal, let loop = currentLoop,
             let job = escape.pointee.job
         {
             // Proof: the runtime's `Job *` is all that an `UnownedJob` is, and the hook hands over

@@ -32,7 +32,8 @@ struct AdviceTests {
         ] {
             let first = host.answer(advice)
             let transactions = host.transactions
-            #expect(host.answer(try #require(advice.repeated())) == first)
+            let repeated = try #require(advice.repeated())
+            #expect(host.answer(repeated) == first)
             #expect(host.answer(advice) == first)
             #expect(host.transactions == transactions)
         }

@@ -8,7 +8,8 @@ struct RequestTests {
     func authorization() throws {
         var host = AcquirerInstance()
         let request = Messages.request(code: "123")
-        let answer = try #require(host.answer(request))
+        let found = host.answer(request)
+        let answer = try #require(found)
         #expect(answer.type == .authorizationResponse)
         #expect(answer.responseCode == .approved)
         #expect(answer.text(.approvalCode) == "000001")

@@ -9,11 +9,13 @@ struct ReversalTests {
         let original = Messages.request()
         _ = host.answer(original)
         let reversal = Messages.reversal(of: original, trace: 2)
-        let answer = try #require(host.answer(reversal))
+        let found = host.answer(reversal)
+        let answer = try #require(found)
         #expect(answer.type == .reversalAdviceResponse)
         #expect(answer.responseCode == .approved)
         #expect(answer[.originalDataElements] == reversal[.originalDataElements])
-        #expect(host.answer(try #require(reversal.repeated())) == answer)
+        let repeated = try #require(reversal.repeated())
+        #expect(host.answer(repeated) == answer)
         #expect(host.code(Messages.reversal(of: original, trace: 3)) == "00")
         #expect(host.lines == ["auth 1000 reversed captured 0 refunded 0 reversed 1000"])
         #expect(host.code(original) == "00", "the stored answer, with nothing held again")
@@ -67,10 +69,11 @@ struct ReversalTests {
         _ = host.answer(Messages.refund(10, trace: 7, reference: "000000000006"))
         #expect(host.code(Messages.reversal(of: sale, trace: 8)) == "12")
         #expect(host.code(Messages.reversal(of: sale, trace: 9, remaining: 10)) == "00")
-        #expect(host.lines.prefix(2) == [
-            "auth 1000 captured captured 400 refunded 0 reversed 0",
-            "sale 1000 captured captured 10 refunded 10 reversed 990",
-        ])
+        #expect(
+            host.lines.prefix(2) == [
+                "auth 1000 captured captured 400 refunded 0 reversed 0",
+                "sale 1000 captured captured 10 refunded 10 reversed 990",
+            ])
     }
 
     @Test("Only the increment that DE 90 names is reversed")
@@ -109,7 +112,8 @@ struct ReversalTests {
         }
     }
 
-    @Test("A host that forgets acknowledges the reversal and approves the original; then it reverses")
+    @Test(
+        "A host that forgets acknowledges the reversal and approves the original; then it reverses")
     func forgetting() {
         var host = AcquirerInstance(
             options: AcquirerInstance.Options(forgetsUnknownReversals: true))

@@ -191,9 +191,12 @@ struct RecoveryTests {
             #expect(disk.contents.count == 2)
             #expect(try Life(disk).recovered.groups[group]?.entries == entries(1...80))
         }
-        disk.contents = [Self.path(1): [1, 2, 3]]
+        let remnants = [UInt8](repeating: 7, count: 3000)
+        disk.contents = [Self.path(1): remnants]
         let life = try Life(disk)
         #expect(life.recovered.groups.isEmpty)
+        let again = try Life(disk).recovered
+        #expect(again.cut == nil, "nothing of the earlier file is left behind the header")
         life.commit(group, entries(1...1))
         #expect(try Life(disk).recovered.groups[group]?.entries == entries(1...1))
     }

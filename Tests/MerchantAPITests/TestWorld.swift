@@ -31,6 +31,9 @@ final class TestLoop: NodeLoop {
             return !state.isDraining
         }
         guard drains else { return }
+        // A job may let go of the last reference to the loop that runs it.
+        let keeper = Unmanaged.passRetained(self)
+        defer { keeper.release() }
         while let next = nextJob() { next.runSynchronously(on: asUnownedSerialExecutor()) }
     }
 
@@ -188,9 +191,19 @@ extension APIResponse {
 
     /// The text of the first member of that name, at whatever depth.
     func member(_ name: String) -> String? {
+        member(name, isTop: false)
+    }
+
+    /// The text of a member of the root.
+    func topMember(_ name: String) -> String? {
+        member(name, isTop: true)
+    }
+
+    private func member(_ name: String, isTop: Bool) -> String? {
         let start = "\"\(name)\": "
         for line in text.split(separator: "\n") {
             let trimmed = line.drop { $0 == " " }
+            guard !isTop || line.count - trimmed.count == 2 else { continue }
             guard trimmed.hasPrefix(start) else { continue }
             var value = trimmed.dropFirst(start.count)
             if value.last == "," { value.removeLast() }

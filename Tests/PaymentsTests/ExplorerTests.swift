@@ -7,19 +7,22 @@ struct Explorer {
     /// Amounts of captures and refunds that are tried besides "all".
     static let amounts: [Int64] = [1, 2]
     static let attemptCountMax = 2
-    static let refundCountMax = 2
-    /// Reversals of one payment, so that late approvals come to an end.
-    static let reversalCountMax = 4
 
+    let refundCountMax: Int
+    /// Reversals of one payment, so that late approvals come to an end.
+    let reversalCountMax: Int
     /// True when the processor answers effects in the order of their numbers, as the outbox sends
     /// them; false when answers come in any order.
     let answersInOrder: Bool
+
     private(set) var stateCount = 0
     private(set) var decisionCount = 0
     private(set) var violations: [String] = []
 
-    init(answersInOrder: Bool) {
+    init(answersInOrder: Bool, refundCountMax: Int, reversalCountMax: Int) {
         self.answersInOrder = answersInOrder
+        self.refundCountMax = refundCountMax
+        self.reversalCountMax = reversalCountMax
     }
 
     mutating func explore() {
@@ -53,7 +56,7 @@ struct Explorer {
         }
         inputs.append(.capture(amount: nil))
         inputs += Self.amounts.map { .capture(amount: $0) }
-        if payment.refunds.count < Self.refundCountMax {
+        if payment.refunds.count < refundCountMax {
             inputs.append(.refund(amount: nil, reason: nil, metadata: []))
             inputs += Self.amounts.map { .refund(amount: $0, reason: nil, metadata: []) }
         }
@@ -64,7 +67,7 @@ struct Explorer {
                 .attemptNotSent(attempt: number),
                 .attemptUnanswered(attempt: number, .timedOut),
             ]
-            if payment.effects.count(where: \.isReversal) < Self.reversalCountMax {
+            if payment.effects.count(where: \.isReversal) < reversalCountMax {
                 inputs.append(.approvedLate(attempt: number))
             }
         }
@@ -170,8 +173,8 @@ struct Explorer {
         }
         for command in commands {
             decisionCount += 1
-            var copy = walk
-            _ = copy.run(command)
+            var traces = walk.traces
+            _ = walk.payment.decide(command, in: walk.context, traces: &traces)
         }
     }
 
@@ -237,7 +240,7 @@ extension Attempt {
 struct ExplorerTests {
     @Test("keeps the promises when effects are answered in order")
     func inOrder() {
-        var explorer = Explorer(answersInOrder: true)
+        var explorer = Explorer(answersInOrder: true, refundCountMax: 2, reversalCountMax: 2)
         explorer.explore()
         print("in order: \(explorer.stateCount) states, \(explorer.decisionCount) decisions")
         #expect(explorer.violations == [])
@@ -246,7 +249,7 @@ struct ExplorerTests {
 
     @Test("keeps the promises when effects are answered in any order")
     func anyOrder() {
-        var explorer = Explorer(answersInOrder: false)
+        var explorer = Explorer(answersInOrder: false, refundCountMax: 1, reversalCountMax: 2)
         explorer.explore()
         print("any order: \(explorer.stateCount) states, \(explorer.decisionCount) decisions")
         #expect(explorer.violations == [])

@@ -165,7 +165,8 @@ enum Samples {
     static let records: [IdempotencyRecord] =
         (awaited.map { .inFlight($0) } + [.completed(outcomes[3])]).map {
             IdempotencyRecord(
-                fingerprint: [UInt8](0..<32), requestID: "req_1", created: at, state: $0)
+                keyDigest: [UInt8](0..<16), fingerprint: [UInt8](0..<32), requestID: "req_1",
+                created: at, state: $0)
         }
 
     static let balances: LedgerBalances = {

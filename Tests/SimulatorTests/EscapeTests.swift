@@ -3,7 +3,9 @@ import Primitives
 import Simulator
 import Testing
 
-@concurrent private func escapeByConcurrentCall() async {}
+@concurrent @inline(never) private func escapeByConcurrentCall(_ log: Log) async {
+    log.add("escaped")
+}
 
 @inline(never) private func escapeByDetachedTask() {
     Task.detached {}
@@ -48,8 +50,8 @@ import Testing
                     log.add("called \(await first.call(second))")
                     await loop.sleep(for: .seconds(5))
                     log.add("worker \(await worker.run { 6 * 7 })")
-                    let task = Task { [first] in
-                        await first.add("inner task")
+                    let task = Task {
+                        first.add("inner task")
                     }
                     log.add("waited \(await first.wait()), cancelled \(task.isCancelled)")
                 }
@@ -68,10 +70,13 @@ import Testing
 
     @Test("a call of a concurrent function is reported with its name and its caller's loop")
     func concurrentCall() throws {
-        let job = try #require(escape { _ in await escapeByConcurrentCall() })
+        let log = Log()
+        let job = try #require(escape { _ in await escapeByConcurrentCall(log) })
         #expect(job.destination == .globalPool)
         #expect(job.loop == "a#1")
-        #expect(job.functions.contains { $0.contains("EscapeTests") }, "\(job)")
+        #expect(job.functions.contains { $0.contains("escapeByConcurrentCall") }, "\(job)")
+        #expect(job.functions.contains { $0.contains("EscapeTests.concurrentCall") }, "\(job)")
+        #expect(log.lines.isEmpty)
     }
 
     @Test("a detached task is reported with who made it")

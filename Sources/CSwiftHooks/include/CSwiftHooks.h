@@ -18,6 +18,9 @@ typedef struct CSwiftEscape {
     CSwiftEscapeKind kind;
     /// The job itself, as `UnownedJob` has it.
     const void *job;
+    /// Whether a continuation was resumed. The runtime sends every such task by way of the global
+    /// pool (`swift_continuation_init` notes the generic executor), wherever it waited.
+    bool isContinuation;
     const void *stack[24];
     size_t stackCount;
     const void *resume[16];

@@ -1,0 +1,196 @@
+import Acquirer
+import Payments
+import Primitives
+
+/// Holds the end of a run against what clients were told and what the acquirer did.
+///
+/// P1 durable, P2 once, P3 known, P6 balanced, P7 bounded.
+struct GatewayChecks {
+    let payments: [Payment]
+    let booksTotals: [Int64]
+    let transactions: [AcquirerTransaction]
+    let clients: [SimulatedClient]
+
+    /// How long a request may take: the API's deadline, the gateway's grace, and a stalled second.
+    static let requestMax = Duration.seconds(27)
+
+    /// Everything that is not as promised, in words.
+    func violations() -> [String] {
+        var found = [String]()
+        for payment in payments {
+            if let fault = payment.invariantFault { found.append("P6 \(payment.id): \(fault)") }
+            if payment.hasUnfinishedWork { found.append("P3 \(payment.id): unfinished work") }
+            if case .processing = payment.status {
+                found.append("P3 \(payment.id): still processing")
+            }
+        }
+        for total in booksTotals where total != 0 {
+            found.append("P6 the books of a shard are out of balance by \(total)")
+        }
+        found += moneyFaults()
+        for client in clients { found += faults(of: client) }
+        return found
+    }
+
+    // MARK: Money
+
+    private func moneyFaults() -> [String] {
+        var found = [String]()
+        var byReference: [String: [AcquirerTransaction]] = [:]
+        for transaction in transactions {
+            byReference[transaction.key.reference, default: []].append(transaction)
+        }
+        var known = Set<String>()
+        for payment in payments {
+            var captured: Int64 = 0
+            var refunded: Int64 = 0
+            for attempt in payment.attempts {
+                known.insert(attempt.trace.reference)
+                for transaction in byReference[attempt.trace.reference] ?? [] {
+                    guard let approval = transaction.approval else { continue }
+                    if transaction.kind == .refund {
+                        refunded += transaction.amount
+                        continue
+                    }
+                    captured += approval.capturedAmount
+                    let held =
+                        transaction.amount - approval.capturedAmount - approval.reversedAmount
+                    if held > 0, !attempt.mayHold {
+                        found.append(
+                            "P2 \(payment.id): the issuer still holds \(held); "
+                                + story(payment, byReference))
+                    }
+                }
+            }
+            if captured != payment.amountReceived {
+                found.append(
+                    "P2 \(payment.id): \(captured) captured there, \(payment.amountReceived) here; "
+                        + story(payment, byReference))
+            }
+            if refunded != payment.amountRefunded {
+                found.append(
+                    "P2 \(payment.id): \(refunded) refunded there, \(payment.amountRefunded) here")
+            }
+        }
+        for transaction in transactions
+        where transaction.approval != nil && !known.contains(transaction.key.reference) {
+            found.append("P2 the acquirer has \(transaction.key.reference), and nobody else")
+        }
+        return found
+    }
+
+    /// What each side says of a payment, for whoever looks at a violation.
+    private func story(
+        _ payment: Payment, _ byReference: [String: [AcquirerTransaction]]
+    ) -> String {
+        let start = payment.created.milliseconds
+        let attempts = payment.attempts.map { attempt in
+            let there = (byReference[attempt.trace.reference] ?? []).map {
+                "\($0.kind) \($0.state) at +\($0.createdAt.milliseconds - start)"
+                    + " updated +\($0.updatedAt.milliseconds - start) ms"
+            }
+            return "\(attempt.trace.reference) is \(attempt.state), there \(there)"
+        }
+        let effects = payment.effects.map { effect in
+            "\(effect.kind) \(effect.trace.sequence) \(effect.state)"
+                + " from +\(effect.trace.transmittedAt.milliseconds - start) ms"
+        }
+        return "\(payment.status): \(attempts), \(effects)"
+    }
+
+    // MARK: What clients were told
+
+    private func faults(of client: SimulatedClient) -> [String] {
+        var found = [String]()
+        if client.slowest > Self.requestMax {
+            found.append("P7 a request took \(client.slowest)")
+        }
+        if !client.isDone { found.append("P7 a client did not come to its end") }
+        for record in client.records {
+            let made = payments.filter { payment in
+                payment.terms.metadata.contains { $0.value == record.key }
+            }
+            if made.count > 1 { found.append("P2 \(record.key) made \(made.count) payments") }
+            guard let id = record.id else { continue }
+            guard let payment = made.first, "\(payment.id)" == id else {
+                found.append("P1 \(record.key): \(id) is gone")
+                continue
+            }
+            found += faults(of: record, payment)
+        }
+        return found
+    }
+
+    private func faults(of record: PaymentRecord, _ payment: Payment) -> [String] {
+        var found = [String]()
+        let final = payment.status.apiName
+        for status in record.statuses where !Self.mayFollow(status, final) {
+            found.append("P1 \(record.key): was \(status), is \(final)")
+        }
+        if let captured = record.capturedAmount, payment.amountReceived != captured {
+            found.append("P1 \(record.key): told of a capture of \(captured)")
+        }
+        for (id, amount) in record.refunds.sorted(by: { $0.key < $1.key }) {
+            guard let part = PartID(prefix: "re_", id),
+                payment.refunds.indices.contains(part.number),
+                payment.refunds[part.number].amount == amount
+            else {
+                found.append("P1 \(record.key): told of a refund \(id) of \(amount)")
+                continue
+            }
+        }
+        return found
+    }
+
+    /// Whether a payment that was `told` may be `final` in the end.
+    private static func mayFollow(_ told: String, _ final: String) -> Bool {
+        switch told {
+        case "succeeded", "canceled": final == told
+        case "requires_capture": ["requires_capture", "succeeded", "canceled"].contains(final)
+        case "requires_payment_method": final == told
+        default: true
+        }
+    }
+}
+
+extension Attempt {
+    /// True where the issuer rightly holds money that was not captured.
+    fileprivate var mayHold: Bool {
+        switch state {
+        case .authorized: true
+        case .pending, .captured, .declined, .notSent, .reversing, .reversed, .voided: false
+        }
+    }
+}
+
+extension PaymentStatus {
+    /// The status as the API names it.
+    fileprivate var apiName: String {
+        switch self {
+        case .requiresPaymentMethod: "requires_payment_method"
+        case .requiresConfirmation: "requires_confirmation"
+        case .processing: "processing"
+        case .requiresCapture: "requires_capture"
+        case .succeeded: "succeeded"
+        case .canceled: "canceled"
+        }
+    }
+}
+
+extension Payment {
+    /// What breaks P6 in this payment's own state; nil when nothing does.
+    fileprivate var invariantFault: String? {
+        if amountReceived > terms.amount.minorUnits { return "captured beyond the amount" }
+        if amountRefunded > amountReceived { return "refunded beyond what was captured" }
+        var net: Int64 = 0
+        for entry in ledger { net += entry.merchantNet + entry.fee }
+        let succeededRefunds = refunds.reduce(Int64(0)) { sum, refund in
+            if case .succeeded = refund.state { sum + refund.amount } else { sum }
+        }
+        let posted = amountReceived - succeededRefunds
+        if !hasUnfinishedWork, net != posted {
+            return "the ledger has \(net), and \(posted) moved"
+        }
+        return nil
+    }
+}

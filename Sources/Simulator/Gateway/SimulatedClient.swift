@@ -1,0 +1,270 @@
+import Environment
+import MerchantAPI
+import Node
+import Payments
+import Primitives
+
+// A merchant's program: makes payments one after the other and retries as the Stripe SDK does.
+//
+//   create ─▶ (manual: capture or cancel) ─▶ (captured: refund, perhaps twice) ─▶ next payment
+//
+// Each request has a key and is sent again with it until it has a definite answer. What it was told
+// is kept, and held against the end of the run.
+
+/// What a client was told of one payment.
+struct PaymentRecord {
+    let key: String
+    let amount: Int64
+    let isManual: Bool
+    /// Set once a create was answered with the payment in it.
+    var id: String?
+    /// The statuses seen, in the order of the answers.
+    var statuses: [String] = []
+    /// Refund ids and amounts that a 2xx showed.
+    var refunds: [String: Int64] = [:]
+    var capturedAmount: Int64?
+    var wasDeclined = false
+}
+
+final class SimulatedClient {
+    private enum Step {
+        case create
+        case capture(Int64)
+        case cancel
+        case refund(Int64)
+        case retrieve
+        case done
+    }
+
+    private let name: String
+    private let gateway: GatewayWorld
+    private var random: SeededRandom
+    private var world: World { gateway.world }
+
+    private(set) var records: [PaymentRecord] = []
+    private(set) var requestCount = 0
+    private(set) var slowest = Duration.zero
+    private var remaining: Int
+    private var step = Step.create
+    private var refundCount = 0
+    private var currentKey = ""
+    private var currentBody = ""
+    private var firstAnswers: [String: [UInt8]] = [:]
+    private var attempt: UInt64 = 0
+
+    /// True once every payment was made.
+    private(set) var isDone = false
+
+    init(name: String, gateway: GatewayWorld, paymentCount: Int, seed: UInt64) {
+        self.name = name
+        self.gateway = gateway
+        remaining = paymentCount
+        random = SeededRandom(seed: seed)
+    }
+
+    func start() {
+        beginPayment()
+    }
+
+    // MARK: The script
+
+    private func beginPayment() {
+        guard remaining > 0 else {
+            isDone = true
+            return
+        }
+        remaining -= 1
+        refundCount = 0
+        let number = records.count
+        let amount = Int64.random(in: 100...90_000, using: &random)
+        let isManual = random.chance(1, in: 3)
+        let cards = [
+            "pm_card_visa", "pm_card_mastercard", "pm_card_visa", "pm_card_amex",
+            "pm_card_visa_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds",
+        ]
+        let card = cards[Int.random(in: 0..<cards.count, using: &random)]
+        currentKey = "\(name)-\(number)-create"
+        records.append(PaymentRecord(key: currentKey, amount: amount, isManual: isManual))
+        currentBody =
+            "amount=\(amount)&currency=usd&confirm=true&payment_method=\(card)"
+            + "&metadata[order]=\(currentKey)"
+            + "&capture_method=\(isManual ? "manual" : "automatic")"
+        step = .create
+        send()
+    }
+
+    private func advance() {
+        let index = records.count - 1
+        let record = records[index]
+        guard let last = record.statuses.last else { return beginPayment() }
+        switch last {
+        case "requires_capture":
+            if random.chance(1, in: 3) {
+                step = .cancel
+                request("cancel", "")
+            } else {
+                let amount =
+                    random.chance(1, in: 2)
+                    ? record.amount : Int64.random(in: 1...record.amount, using: &random)
+                step = .capture(amount)
+                request("capture", "amount_to_capture=\(amount)")
+            }
+        case "succeeded" where refundCount < 2 && random.chance(1, in: 2):
+            refundCount += 1
+            let captured = record.capturedAmount ?? record.amount
+            let left = captured - record.refunds.values.reduce(0, +)
+            guard left > 0 else { return beginPayment() }
+            let amount = Int64.random(in: 1...left, using: &random)
+            step = .refund(amount)
+            request("refund\(refundCount)", "payment_intent=\(record.id ?? "")&amount=\(amount)")
+        case "processing":
+            step = .retrieve
+            request("retrieve", "")
+        default:
+            beginPayment()
+        }
+    }
+
+    private func request(_ label: String, _ body: String) {
+        currentKey = "\(name)-\(records.count - 1)-\(label)"
+        currentBody = body
+        schedule(.milliseconds(Int64.random(in: 0...400, using: &random))) { $0.send() }
+    }
+
+    private func schedule(_ delay: Duration, _ action: @escaping (SimulatedClient) -> Void) {
+        world.schedule(after: delay) { [unowned self] in action(self) }
+    }
+
+    // MARK: The wire
+
+    private func send() {
+        attempt += 1
+        let number = attempt
+        let key = currentKey
+        guard let node = gateway.running, let loop = gateway.node.incarnation?.loop else {
+            return retry()
+        }
+        let service = node.service
+        let begun = world.elapsed
+        let incarnation = gateway.nodeStartCount
+        let request = apiRequest(receivedAt: loop.now)
+        let box = ClientBox(self)
+        loop.start(service) { service in
+            let response = await service.respond(to: request)
+            box.client.answered(number, response, begun)
+        }
+        requestCount += 1
+        watch(number, key, incarnation)
+    }
+
+    /// Notices that the node that was asked is gone, as a broken connection tells.
+    private func watch(_ number: UInt64, _ key: String, _ incarnation: Int) {
+        schedule(.milliseconds(250)) { client in
+            guard client.attempt == number, client.currentKey == key, !client.isDone else { return }
+            let isSame =
+                client.gateway.running != nil && client.gateway.nodeStartCount == incarnation
+            if isSame { client.watch(number, key, incarnation) } else { client.retry() }
+        }
+    }
+
+    private func apiRequest(receivedAt: MonotonicInstant) -> APIRequest {
+        var headers = [
+            (name: "authorization", value: "Bearer \(gateway.secretKey)"),
+            (name: "content-type", value: "application/x-www-form-urlencoded"),
+        ]
+        let id = records.last?.id ?? ""
+        let path: String
+        switch step {
+        case .create: path = "/v1/payment_intents"
+        case .capture: path = "/v1/payment_intents/\(id)/capture"
+        case .cancel: path = "/v1/payment_intents/\(id)/cancel"
+        case .refund: path = "/v1/refunds"
+        case .retrieve, .done: path = "/v1/payment_intents/\(id)"
+        }
+        if case .retrieve = step {
+            return APIRequest(
+                method: "GET", path: path, headers: headers, receivedAt: receivedAt)
+        }
+        headers.append((name: "idempotency-key", value: currentKey))
+        return APIRequest(
+            method: "POST", path: path, headers: headers, body: Array(currentBody.utf8),
+            receivedAt: receivedAt)
+    }
+
+    private func retry() {
+        attempt += 1
+        schedule(.milliseconds(Int64.random(in: 300...2500, using: &random))) { $0.send() }
+    }
+
+    fileprivate func answered(_ number: UInt64, _ response: APIResponse, _ begun: Duration) {
+        slowest = max(slowest, world.elapsed - begun)
+        guard number == attempt else { return }
+        attempt += 1
+        switch response.status {
+        case 409, 429, 503:
+            schedule(.milliseconds(Int64.random(in: 300...2500, using: &random))) { $0.send() }
+        case 200, 402:
+            take(response)
+        default:
+            world.fail(
+                "\(currentKey): unexpected \(response.status) "
+                    + String(decoding: response.body.prefix(400), as: UTF8.self))
+        }
+    }
+
+    private func take(_ response: APIResponse) {
+        guard let json = JSONText(response.body) else {
+            return world.fail("\(currentKey): an answer that is no JSON")
+        }
+        world.note("\(currentKey) \(response.status)")
+        if case .retrieve = step {} else { checkReplay(response) }
+        let index = records.count - 1
+        let intent = response.status == 402 ? json["error"]?["payment_intent"] : json
+        switch step {
+        case .refund(let amount):
+            if let id = json["id"]?.text { records[index].refunds[id] = amount }
+            if json["amount"]?.integer != amount {
+                world.fail("\(currentKey): a refund of another amount")
+            }
+        case .create, .capture, .cancel, .retrieve, .done:
+            guard let id = intent?["id"]?.text, let status = intent?["status"]?.text else {
+                return world.fail("\(currentKey): an answer without a payment")
+            }
+            if let known = records[index].id, known != id {
+                world.fail("\(currentKey): two payments \(known) and \(id) under one key")
+            }
+            records[index].id = id
+            records[index].statuses.append(status)
+            if case .capture(let amount) = step { records[index].capturedAmount = amount }
+            if response.status == 402 { records[index].wasDeclined = true }
+        }
+        // Now and then the same request once more: the answer must be the same to the byte.
+        if random.chance(1, in: 8), !isRetrieve {
+            schedule(.milliseconds(10)) { $0.send() }
+        } else if case .retrieve = step {
+            schedule(.seconds(1)) { $0.advance() }
+        } else {
+            schedule(.milliseconds(Int64.random(in: 0...2000, using: &random))) { $0.advance() }
+        }
+    }
+
+    private var isRetrieve: Bool { if case .retrieve = step { true } else { false } }
+
+    private func checkReplay(_ response: APIResponse) {
+        if let first = firstAnswers[currentKey] {
+            if first != response.body { world.fail("\(currentKey): a replay with other bytes") }
+        } else {
+            firstAnswers[currentKey] = response.body
+        }
+    }
+}
+
+/// Carries a client into a task of the node's loop.
+private struct ClientBox: @unchecked Sendable {
+    // Proof: a world and all its loops run on one thread, so the client is only touched there.
+    let client: SimulatedClient
+
+    init(_ client: SimulatedClient) {
+        self.client = client
+    }
+}
