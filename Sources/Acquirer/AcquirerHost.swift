@@ -74,8 +74,9 @@ public actor AcquirerHost {
 
     /// Rebuilds the state from the journal, then listens. Once.
     public func start() async throws(AcquirerHostError) {
-        let result = await withCheckedContinuation { continuation in
-            start { continuation.resume(returning: $0) }
+        let result = await loop.suspend {
+            (resumption: Resumption<Result<Void, AcquirerHostError>>) in
+            start { resumption.resume(returning: $0) }
         }
         try result.get()
     }
@@ -129,8 +130,8 @@ public actor AcquirerHost {
     /// Stops listening, closes the connections without further answers, and returns when everything
     /// that was decided is in the journal.
     public func stop() async {
-        await withCheckedContinuation { continuation in
-            stop { continuation.resume() }
+        await loop.suspend { (resumption: Resumption<Void>) in
+            stop { resumption.resume() }
         }
     }
 

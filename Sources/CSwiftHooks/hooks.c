@@ -65,10 +65,6 @@ static void report(CSwiftEscapeKind kind, const SwiftJob *job) {
     memset(&escape, 0, sizeof escape);
     escape.kind = kind;
     escape.job = job;
-    void *addresses[24];
-    int count = backtrace(addresses, 24);
-    for (int index = 0; index < count; index++) escape.stack[index] = addresses[index];
-    escape.stackCount = (size_t)count;
     escape.resume[escape.resumeCount++] = job->resume;
     if ((job->flags & JobKindMask) == JobKindTask) {
         const AsyncFrame *frame = job->frame;
@@ -79,6 +75,13 @@ static void report(CSwiftEscapeKind kind, const SwiftJob *job) {
             escape.resume[escape.resumeCount++] = frame->resumeParent;
             frame = frame->parent;
         }
+    }
+    // Unwinding costs microseconds, and the frames of a resumed task name who waited.
+    if (!escape.isContinuation) {
+        void *addresses[24];
+        int count = backtrace(addresses, 24);
+        for (int index = 0; index < count; index++) escape.stack[index] = addresses[index];
+        escape.stackCount = (size_t)count;
     }
     threadHandler(threadOwner, &escape);
 }

@@ -53,7 +53,7 @@ public actor ShardHost<Machine: ShardMachine> {
     private var appliedIndex: LogIndex
     private var appliedTerm: Term
     private var isApplying = false
-    private var proposals: [LogIndex: CheckedContinuation<ProposalOutcome, Never>] = [:]
+    private var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
     private var directives: [Instance.Directive] = []
 
     /// The shard as its disk remembers it: the journal's part, and the rows up to `stored`.
@@ -110,7 +110,8 @@ public actor ShardHost<Machine: ShardMachine> {
     /// Does not return while the outcome is open: when the disk fails, the process ends.
     public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
         precondition(
-            payload.count <= Self.payloadByteCountMax, "\(group): an entry of \(payload.count) bytes")
+            payload.count <= Self.payloadByteCountMax,
+            "\(group): an entry of \(payload.count) bytes")
         let index: LogIndex
         do {
             index = try raft.propose([payload], expectedTerm: expectedTerm, &directives)
@@ -121,8 +122,8 @@ public actor ShardHost<Machine: ShardMachine> {
             case .tooMuchUncommitted: return .refused(.overloaded)
             }
         }
-        return await withCheckedContinuation { continuation in
-            proposals[index] = continuation
+        return await loop.suspend { resumption in
+            proposals[index] = resumption
             perform()
         }
     }
@@ -180,9 +181,11 @@ public actor ShardHost<Machine: ShardMachine> {
     private func missingKeys(of batch: [LogEntry]) -> [AggregateKey] {
         var missing: [AggregateKey] = []
         for entry in batch where entry.kind == .command {
-            for key in decoded({ () throws(Primitives.DecodingError) in
-                try Machine.keys(of: entry.payload, in: group)
-            }, of: entry) where !table.knows(key) {
+            for key in decoded(
+                { () throws(Primitives.DecodingError) in
+                    try Machine.keys(of: entry.payload, in: group)
+                }, of: entry) where !table.knows(key)
+            {
                 missing.append(key)
             }
         }
@@ -203,15 +206,17 @@ public actor ShardHost<Machine: ShardMachine> {
 
     private func apply(_ entry: LogEntry) {
         precondition(
-            entry.index == appliedIndex + 1, "\(group) applies \(entry.index) after \(appliedIndex)")
+            entry.index == appliedIndex + 1, "\(group) applies \(entry.index) after \(appliedIndex)"
+        )
         unapplied.removeFirst()
         appliedIndex = entry.index
         appliedTerm = entry.term
         var outcome = ProposalOutcome.applied(entry.index)
         if entry.kind == .command {
-            let verdict = decoded({ () throws(Primitives.DecodingError) in
-                try Machine.apply(entry.payload, in: group, to: &table)
-            }, of: entry)
+            let verdict = decoded(
+                { () throws(Primitives.DecodingError) in
+                    try Machine.apply(entry.payload, in: group, to: &table)
+                }, of: entry)
             if case .stale(let key) = verdict { outcome = .stale(key) }
         }
         proposals.removeValue(forKey: entry.index)?.resume(returning: outcome)
@@ -235,7 +240,7 @@ public actor ShardHost<Machine: ShardMachine> {
         let missing = keys.filter { !table.knows($0) }
         guard !missing.isEmpty else { return }
         let store = store
-        let rows = await reader.run {
+        let rows = await reader.run(on: loop) {
             StoreResult { () throws(StateStoreError) in try store.load(missing) }
         }
         admit(rows, for: missing)
@@ -248,7 +253,8 @@ public actor ShardHost<Machine: ShardMachine> {
 
     /// Loads one aggregate and returns it.
     public func fetch(_ key: AggregateKey) async -> Machine.Aggregate? {
-        // It may be evicted between the load and the look only if a bound's worth of others came in.
+        // It may be evicted between the load and the look only if a bound's worth of others came
+        // in.
         while true {
             if table.knows(key) { return table[key] }
             await load([key])
@@ -264,7 +270,7 @@ public actor ShardHost<Machine: ShardMachine> {
         let unwritten = unwritten(kind, owner: nil)
         let store = store
         let group = group
-        let rows = await reader.run {
+        let rows = await reader.run(on: loop) {
             StoreResult { () throws(StateStoreError) in
                 var rows: [AggregateRow] = []
                 while true {
@@ -284,7 +290,7 @@ public actor ShardHost<Machine: ShardMachine> {
         let unwritten = unwritten(kind, owner: nil)
         let store = store
         let group = group
-        let rows = await reader.run {
+        let rows = await reader.run(on: loop) {
             StoreResult { () throws(StateStoreError) in
                 var rows: [AggregateRow] = []
                 while true {
@@ -302,7 +308,7 @@ public actor ShardHost<Machine: ShardMachine> {
         // The memory first: what is written meanwhile is then in both, and counted once.
         let unwritten = unwritten(query.kind, owner: query.owner)
         let store = store
-        let rows = await reader.run {
+        let rows = await reader.run(on: loop) {
             StoreResult { () throws(StateStoreError) in try store.list(query) }
         }
         let merged = merge(values(of: rows), unwritten) { _, row in query.contains(row) }

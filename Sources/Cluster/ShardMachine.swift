@@ -21,8 +21,8 @@ public protocol ShardMachine: Sendable {
         of payload: [UInt8], in group: GroupID
     ) throws(Primitives.DecodingError) -> [AggregateKey]
 
-    /// Evolves the table, or refuses the entry as a whole because it was decided on a state that has
-    /// changed since.
+    /// Evolves the table, or refuses the entry as a whole because it was decided on a state that
+    /// has changed since.
     static func apply(
         _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<Aggregate>
     ) throws(Primitives.DecodingError) -> ApplyVerdict

@@ -115,7 +115,7 @@ public actor StateWriter {
         let batches = shards.compactMap { $0.takeChanges(after: writtenIndexes[$0.group] ?? 0) }
         guard !batches.isEmpty else { return }
         let store = store
-        let result = await worker.run {
+        let result = await worker.run(on: loop) {
             StoreResult { () throws(StateStoreError) in try store.write(batches) }
         }
         switch result {
@@ -132,7 +132,7 @@ public actor StateWriter {
     private func checkpoint() async {
         lastCheckpoint = loop.now
         let store = store
-        let result = await worker.run {
+        let result = await worker.run(on: loop) {
             StoreResult { () throws(StateStoreError) in try store.checkpoint() }
         }
         switch result {

@@ -35,8 +35,8 @@ public protocol LoopTimer: Sendable {
 extension NodeLoop {
     /// Suspends the caller, an actor on this loop, for `duration`.
     public func sleep(for duration: Duration) async {
-        await withCheckedContinuation { continuation in
-            schedule(after: duration) { continuation.resume() }
+        await suspend { resumption in
+            schedule(after: duration) { resumption.resume() }
         }
     }
 }
@@ -51,10 +51,12 @@ public protocol BlockingWorker: Sendable {
 }
 
 extension BlockingWorker {
-    /// Runs `work` on the worker's thread while the caller, an actor on the loop, is suspended.
-    public func run<Output: Sendable>(_ work: @escaping @Sendable () -> Output) async -> Output {
-        await withCheckedContinuation { continuation in
-            submit(work) { continuation.resume(returning: $0) }
+    /// Runs `work` on the worker's thread while the caller, an actor on `loop`, is suspended.
+    public func run<Output: Sendable>(
+        on loop: any NodeLoop, _ work: @escaping @Sendable () -> Output
+    ) async -> Output {
+        await loop.suspend { resumption in
+            submit(work) { resumption.resume(returning: $0) }
         }
     }
 }

@@ -18,8 +18,8 @@ public actor GatewayRouter: MerchantGateway {
     /// by then is told as it stands.
     private static let grace = Duration.milliseconds(500)
 
-    /// The gateway over `hosts`, the shards in the order of their numbers, and the links to acquirers
-    /// in the order in which they are preferred.
+    /// The gateway over `hosts`, the shards in the order of their numbers, and the links to
+    /// acquirers in the order in which they are preferred.
     public init(
         hosts: [ShardHost<GatewayMachine>], links: [LinkOptions], options: GatewayOptions,
         cards: any CardOpener, loop: any NodeLoop, network: any Network,
@@ -154,7 +154,7 @@ public actor GatewayRouter: MerchantGateway {
 private actor Race<Reply: Sendable> {
     private nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-    private var waiting: CheckedContinuation<Reply, Never>?
+    private var waiting: Resumption<Reply>?
 
     init(loop: any NodeLoop) {
         self.loop = loop
@@ -164,8 +164,8 @@ private actor Race<Reply: Sendable> {
         until deadline: MonotonicInstant, else late: Reply,
         _ work: @escaping @Sendable () async -> Reply
     ) async -> Reply {
-        await withCheckedContinuation { continuation in
-            waiting = continuation
+        await loop.suspend { resumption in
+            waiting = resumption
             let timer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
                 assumeIsolated { $0.finish(late) }
             }

@@ -1,4 +1,5 @@
 import DequeModule
+import Environment
 
 /// Lets one command at a time work on an entity, in the order of their coming.
 ///
@@ -9,7 +10,7 @@ struct Mailbox {
     static let waiterCountMax = 128
 
     private var isTaken = false
-    private var waiters: Deque<CheckedContinuation<Void, Never>> = []
+    private var waiters: Deque<Resumption<Void>> = []
 
     enum Entry {
         case entered
@@ -29,8 +30,8 @@ struct Mailbox {
     }
 
     /// Resumed once it is the caller's turn; the mailbox is then the caller's.
-    mutating func wait(_ continuation: CheckedContinuation<Void, Never>) {
-        waiters.append(continuation)
+    mutating func wait(_ resumption: Resumption<Void>) {
+        waiters.append(resumption)
     }
 
     mutating func leave() {

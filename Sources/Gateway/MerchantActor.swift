@@ -2,7 +2,8 @@ import Environment
 import Payments
 import Primitives
 
-/// One merchant while it is active: decides what concerns all of it, above all whether a key is new.
+/// One merchant while it is active: decides what concerns all of it, above all whether a key is
+/// new.
 ///
 /// The keys whose first proposal is under way are remembered here, so that two requests with one
 /// key cannot both find it free: there is no await between the look and the reservation.

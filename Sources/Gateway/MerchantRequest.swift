@@ -49,8 +49,8 @@ public enum MerchantCommand: Sendable {
     /// `amount` in minor units; nil takes the whole hold.
     case capturePayment(PaymentID, amount: Int64?)
     case cancelPayment(PaymentID, reason: CancellationReason?)
-    /// `amount` in minor units; nil pays back what is left. `charge` is the number of the charge that
-    /// the caller named, or nil when it named the payment.
+    /// `amount` in minor units; nil pays back what is left. `charge` is the number of the charge
+    /// that the caller named, or nil when it named the payment.
     case createRefund(
         PaymentID, charge: Int?, amount: Int64?, reason: RefundReason?, metadata: Metadata)
 }

@@ -82,7 +82,7 @@ public actor ProcessorLinkActor {
     private var lastSessionEnd: MonotonicInstant
     private var decoder = FrameDecoder(.link)
     private var matcher = InFlightMatcher<Token>()
-    private var waiting: [UInt64: CheckedContinuation<LinkReply, Never>] = [:]
+    private var waiting: [UInt64: Resumption<LinkReply>] = [:]
     private var nextTokenID: UInt64 = 1
     private var expiryTimer: (any LoopTimer)?
     private var echoTimer: (any LoopTimer)?
@@ -90,7 +90,7 @@ public actor ProcessorLinkActor {
     private var backoff = Backoff(
         base: .milliseconds(100), cap: ProcessorLinkActor.retryMax)!
     private var controlTrace: UInt32 = 0
-    private var upWaiters: [CheckedContinuation<Void, Never>] = []
+    private var upWaiters: [Resumption<Void>] = []
     private var onLateApproval: (@Sendable (LinkSubject) -> Void)?
 
     /// How many bytes may wait for the socket: a few thousand messages. Beyond it nothing is sent,
@@ -139,7 +139,7 @@ public actor ProcessorLinkActor {
     /// Returns once the link is up.
     func untilUp() async {
         guard !isUp else { return }
-        await withCheckedContinuation { upWaiters.append($0) }
+        await loop.suspend { upWaiters.append($0) }
     }
 
     /// Returns once nothing that was written in `session` or before can still arrive at the host.
@@ -176,8 +176,8 @@ public actor ProcessorLinkActor {
         } catch {
             return .notSent
         }
-        return await withCheckedContinuation { continuation in
-            waiting[token.id] = continuation
+        return await loop.suspend { resumption in
+            waiting[token.id] = resumption
             stream.write(frame)
             metrics.messageSent(link: options.name)
             scheduleExpiry()
@@ -288,7 +288,8 @@ public actor ProcessorLinkActor {
             while let frame = try decoder.next() {
                 switch frame {
                 case .keepAlive: break
-                case .message(let bytes): received(try Codec.decode(bytes, specification: .sunny1987))
+                case .message(let bytes):
+                    received(try Codec.decode(bytes, specification: .sunny1987))
                 }
             }
         } catch {

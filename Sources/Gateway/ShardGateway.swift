@@ -55,7 +55,7 @@ public actor ShardGateway: ShardObserver {
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
-    private var servingWaiters: [CheckedContinuation<Void, Never>] = []
+    private var servingWaiters: [Resumption<Void>] = []
 
     init(
         host: Host, links: [Link], options: GatewayOptions, cards: any CardOpener,
@@ -121,7 +121,7 @@ public actor ShardGateway: ShardObserver {
 
     func untilServing() async {
         guard term == nil else { return }
-        await withCheckedContinuation { servingWaiters.append($0) }
+        await loop.suspend { servingWaiters.append($0) }
     }
 
     // MARK: Deciding and proposing
@@ -159,7 +159,8 @@ public actor ShardGateway: ShardObserver {
 
     private func usableLink(isLive: Bool) -> String? {
         for link in links where link.actor.options.isLive == isLive {
-            let isUsable = link.actor.assumeIsolated { $0.isUp }
+            let isUsable =
+                link.actor.assumeIsolated { $0.isUp }
                 && link.breaker.assumeIsolated { $0.mayAdmit }
             if isUsable { return link.actor.options.name }
         }
@@ -214,7 +215,9 @@ public actor ShardGateway: ShardObserver {
             group: host.group, kind: .payment,
             owner: paymentOwner(merchant, isLive: isLive), cursor: cursor,
             createdFrom: page.createdFrom.map { $0.multipliedOrSaturated(by: 1000) },
-            createdThrough: page.createdThrough.map { $0.multipliedOrSaturated(by: 1000, plus: 999) },
+            createdThrough: page.createdThrough.map {
+                $0.multipliedOrSaturated(by: 1000, plus: 999)
+            },
             limit: page.limit + 1)
         return await host.list(query).compactMap { aggregate in
             if case .payment(let payment) = aggregate { payment } else { nil }

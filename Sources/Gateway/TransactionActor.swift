@@ -42,7 +42,7 @@ actor TransactionActor {
         let hasCaller: Bool
         let timer: any LoopTimer
         /// The caller, once it waits.
-        var reply: CheckedContinuation<CommandReply, Never>?
+        var reply: Resumption<CommandReply>?
     }
 
     /// Replies that were known before their caller came to wait.
@@ -155,15 +155,15 @@ actor TransactionActor {
 
     // MARK: Claims
 
-    /// Waits for the outcome of a command that is committed; at the end of patience it is told as it
-    /// stands.
+    /// Waits for the outcome of a command that is committed; at the end of patience it is told as
+    /// it stands.
     private func reply(of claimID: UInt64) async -> CommandReply {
         if let reply = earlyReplies.removeValue(forKey: claimID) { return reply }
-        return await withCheckedContinuation { continuation in
+        return await loop.suspend { resumption in
             guard let index = claims.firstIndex(where: { $0.id == claimID }) else {
                 preconditionFailure("\(id) lost the claim \(claimID)")
             }
-            claims[index].reply = continuation
+            claims[index].reply = resumption
         }
     }
 
@@ -279,8 +279,9 @@ actor TransactionActor {
 
     // MARK: The attempt and the outbox
 
-    /// Begins what a commit of this process made due. An attempt is begun by the command that committed
-    /// it and by nothing else: one that is found pending may have been sent, and is never sent again.
+    /// Begins what a commit of this process made due. An attempt is begun by the command that
+    /// committed it and by nothing else: one that is found pending may have been sent, and is never
+    /// sent again.
     private func startWork(_ payment: Payment, begun attempt: Int? = nil) {
         if let attempt {
             isAttemptRunning = true
@@ -390,7 +391,7 @@ actor TransactionActor {
         case .full where !isInternal:
             return false
         case .mustWait, .full:
-            await withCheckedContinuation { mailbox.wait($0) }
+            await loop.suspend { mailbox.wait($0) }
             return true
         }
     }
@@ -456,7 +457,8 @@ extension AwaitedOutcome {
 }
 
 extension OutcomeReference {
-    /// The outcome that the reference makes of a payment; the same that the shard's log makes of it.
+    /// The outcome that the reference makes of a payment; the same that the shard's log makes of
+    /// it.
     func outcome(of payment: Payment) -> Outcome {
         switch self {
         case .payment: .payment(payment)

@@ -81,7 +81,8 @@ struct CardDraft: Sendable {
         switch (TestCards.contains(number), context.isLive) {
         case (true, true):
             throw .card(
-                "Your card was declined. Your request was in live mode, but used a known test card.",
+                "Your card was declined. Your request was in live mode, but "
+                    + "used a known test card.",
                 code: "card_declined", declineCode: "live_mode_test_card", param: "number")
         case (false, false):
             throw .card(

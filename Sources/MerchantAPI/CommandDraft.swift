@@ -127,7 +127,8 @@ extension CommandDraft {
     }
 
     /// What may come with a confirmation and changes nothing here, because no card of this gateway
-    /// is sent elsewhere to be authenticated: it is held to its form and otherwise obeyed trivially.
+    /// is sent elsewhere to be authenticated: it is held to its form and otherwise obeyed
+    /// trivially.
     static func readConfirmationOptions(
         _ parameters: inout Parameters
     ) throws(APIError) {

@@ -5,8 +5,8 @@ import Payments
 ///
 /// Total over all bytes: what it does not accept comes back as an error that names the reason.
 package enum FormDecoder {
-    /// A request of this API has some dozens of short parameters; 50 metadata entries of full length
-    /// come to 27 KiB as plain text. What is held for a request is a small multiple of it.
+    /// A request of this API has some dozens of short parameters; 50 metadata entries of full
+    /// length come to 27 KiB as plain text. What is held for a request is a small multiple of it.
     package static let byteCountMax = 64 * 1024
     /// The deepest name that the API has is `payment_method_data[billing_details][address][line1]`.
     package static let depthMax = 5

@@ -25,9 +25,9 @@ public struct MerchantDirectory: Sendable {
         buckets = Dictionary(grouping: entries) { Self.bucket(of: $0.keyDigest) }
     }
 
-    /// The entry of a key's digest. Within a bucket every entry is compared to its last byte, so that
-    /// the time taken tells nothing of how much of a digest was right. (The bucket itself is chosen by
-    /// a digest, which a guesser cannot steer byte by byte.)
+    /// The entry of a key's digest. Within a bucket every entry is compared to its last byte, so
+    /// that the time taken tells nothing of how much of a digest was right. (The bucket itself is
+    /// chosen by a digest, which a guesser cannot steer byte by byte.)
     func entry(keyDigest: [UInt8]) -> Entry? {
         var found: Entry?
         for entry in buckets[Self.bucket(of: keyDigest)] ?? []

@@ -130,8 +130,8 @@ extension MerchantService {
         return Answer { $0.refund(payment.refunds[part.number], of: payment, expansion) }
     }
 
-    /// The refunds of one payment, newest first. A list over all payments is refused by name: refunds
-    /// live in their payments.
+    /// The refunds of one payment, newest first. A list over all payments is refused by name:
+    /// refunds live in their payments.
     private func refunds(
         _ parameters: inout Parameters, _ expansion: Expansion, _ asker: Asker
     ) async throws(APIError) -> Answer {

@@ -5,8 +5,8 @@ public import Primitives
 
 /// The merchants' API: takes requests, and answers each of them, whatever it holds.
 ///
-/// Lives on the node's loop like the shards that it calls. It keeps nothing between requests but its
-/// directory and its counters, and logs nothing.
+/// Lives on the node's loop like the shards that it calls. It keeps nothing between requests but
+/// its directory and its counters, and logs nothing.
 public actor MerchantService {
     let loop: any NodeLoop
     let gateway: any MerchantGateway

@@ -95,7 +95,8 @@ extension Parameters {
         let forbidden = Array(#"<>\'"*"#.utf8)
         guard bytes.allSatisfy({ (0x20..<0x7F).contains($0) && !forbidden.contains($0) }) else {
             throw .invalid(
-                "The statement descriptor may only have Latin characters, and none of < > \\ ' \" *",
+                "The statement descriptor may only have Latin characters, "
+                    + "and none of < > \\ ' \" *",
                 code: "invalid_characters", param: name)
         }
         guard bytes.contains(where: { (0x41...0x5A).contains($0 & 0xDF) }) else {

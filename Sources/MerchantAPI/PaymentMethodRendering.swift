@@ -9,8 +9,8 @@ extension JSONWriter {
             metadata: method.metadata)
     }
 
-    /// The members of the `payment_method` that a payment was made with, as far as the payment keeps
-    /// them: created with the payment, and without metadata.
+    /// The members of the `payment_method` that a payment was made with, as far as the payment
+    /// keeps them: created with the payment, and without metadata.
     mutating func paymentMethod(_ method: PaymentMethodSnapshot, of payment: Payment) {
         paymentMethod(method, created: payment.created, isLive: payment.isLive, metadata: [])
     }

@@ -1,8 +1,8 @@
 import Payments
 
 extension CommandDraft {
-    /// How the caller is told that its command was refused. Depends on the command as it was sent and
-    /// the refusal, so that a replay reads the same.
+    /// How the caller is told that its command was refused. Depends on the command as it was sent
+    /// and the refusal, so that a replay reads the same.
     func error(for refusal: Refusal, _ payment: Payment?) -> APIError {
         switch refusal {
         case .unexpectedStatus(let operation, let status):
@@ -93,7 +93,8 @@ extension APIError {
         _ subject: String, _ requested: Int64, _ comparison: String, _ bound: Int64,
         param: String, _ payment: Payment?
     ) -> APIError {
-        // A refusal with amounts always comes with its payment; without one the currency is unknown.
+        // A refusal with amounts always comes with its payment; without one the currency is
+        // unknown.
         let sentence =
             if let currency = payment?.terms.amount.currency {
                 "\(subject) (\(Money(minorUnits: requested, currency: currency).formatted)) "
@@ -110,7 +111,8 @@ extension APIError {
         let sentence =
             switch (operation, status) {
             case (.confirm, .succeeded):
-                "You cannot confirm this PaymentIntent because it has already succeeded after being "
+                "You cannot confirm this PaymentIntent because it has "
+                    + "already succeeded after being "
                     + "previously confirmed."
             case (.confirm, _):
                 "You cannot confirm this PaymentIntent because it has a status of \(status.word). "

@@ -27,7 +27,22 @@ public enum CardBrand: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The brand of a number by its issuer range (ISO/IEC 7812 prefixes as the schemes publish them).
+    /// How many digits today's numbers of the brand have.
+    var numberDigitCounts: [Int] {
+        switch self {
+        case .unknown: []
+        case .visa: [16, 19]
+        case .mastercard: [16]
+        case .amex: [15]
+        case .discover: [16, 19]
+        case .diners: [14, 16, 19]
+        case .jcb: [16, 19]
+        case .unionpay: [16, 17, 18, 19]
+        }
+    }
+
+    /// The brand of a number by its issuer range (ISO/IEC 7812 prefixes as the schemes publish
+    /// them).
     public init(numberDigits digits: [UInt8]) {
         func prefix(_ count: Int) -> Int {
             digits.prefix(count).reduce(0) { $0 * 10 + Int($1) }
@@ -98,20 +113,23 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
 
 extension CardNumber {
     /// True when `text` contains what looks like a card number: 13 to 19 digits, single blanks,
-    /// hyphens or dots between them allowed, that pass the Luhn check and lie in a known issuer's range.
+    /// hyphens or dots between them allowed, that pass the Luhn check, lie in a known issuer's
+    /// range and are as many as that issuer's numbers have.
     ///
     /// Free text with one is refused, so that numbers do not settle in descriptions and logs.
     public static func appears(in text: some StringProtocol) -> Bool {
         var run: [UInt8] = []
         var separated = false
         func runHoldsNumber() -> Bool {
-            guard run.count >= 13 else { return false }
-            for start in 0...(run.count - 13) {
-                for count in 13...19 where start + count <= run.count {
-                    let candidate = Array(run[start..<(start + count)])
-                    if CardBrand(numberDigits: candidate) != .unknown, passesLuhn(candidate) {
-                        return true
-                    }
+            // Visa's old thirteen digits count only alone: as a part of any longer number that
+            // begins with a four, they would refuse a good part of all order numbers.
+            if run.count == 13, CardBrand(numberDigits: run) == .visa, passesLuhn(run) {
+                return true
+            }
+            for start in run.indices {
+                let brand = CardBrand(numberDigits: Array(run[start...].prefix(4)))
+                for count in brand.numberDigitCounts where start + count <= run.count {
+                    if passesLuhn(Array(run[start..<(start + count)])) { return true }
                 }
             }
             return false

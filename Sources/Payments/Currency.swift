@@ -35,7 +35,9 @@ public struct Currency: Hashable, Comparable, Sendable {
         let exponent: Int
         let minimum: Int64
         init(_ code: String, _ number: Int, _ exponent: Int, _ minimum: Int64) {
-            (self.code, self.number, self.exponent, self.minimum) = (code, number, exponent, minimum)
+            (self.code, self.number, self.exponent, self.minimum) = (
+                code, number, exponent, minimum
+            )
         }
     }
 

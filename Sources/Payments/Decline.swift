@@ -81,8 +81,8 @@ extension Decline.Reason {
         }
     }
 
-    /// The sentence for people. It does not tell a lost or stolen card from another refusal, so that
-    /// whoever holds the card does not learn it.
+    /// The sentence for people. It does not tell a lost or stolen card from another refusal, so
+    /// that whoever holds the card does not learn it.
     public var message: String {
         switch self {
         case .insufficientFunds: "Your card has insufficient funds."

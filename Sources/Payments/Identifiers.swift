@@ -72,7 +72,8 @@ public struct PartID: Hashable, Sendable {
 
     /// Reads `<prefix><stem><digit>`, as in `ch_…` and `re_…`.
     public init?(prefix: String, _ text: some StringProtocol) {
-        // The bytes are counted, because one character can be a digit with something in front of it.
+        // The bytes are counted, because one character can be a digit with something in front of
+        // it.
         guard text.hasPrefix(prefix),
             text.utf8.count == prefix.utf8.count + IdentifierStem.characterCount + 1,
             let last = text.unicodeScalars.last, let digit = UInt8(exactly: last.value),

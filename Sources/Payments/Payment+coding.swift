@@ -1,7 +1,7 @@
 public import Primitives
 
-// The binary form of a payment's state, version 1. Enumerations are one byte and then their payload,
-// in the order of the source; every list is bounded by what `decide` lets grow.
+// The binary form of a payment's state, version 1. Enumerations are one byte and then their
+// payload, in the order of the source; every list is bounded by what `decide` lets grow.
 
 extension ProcessorTrace: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {

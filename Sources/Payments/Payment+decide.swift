@@ -108,8 +108,8 @@ public struct DecisionContext: Sendable {
 }
 
 extension Payment {
-    /// What happens when `command` meets this state: events to commit, none when there is nothing to
-    /// do, or a refusal. Changes nothing; total over all states and commands.
+    /// What happens when `command` meets this state: events to commit, none when there is nothing
+    /// to do, or a refusal. Changes nothing; total over all states and commands.
     public func decide(
         _ command: PaymentCommand, in context: DecisionContext, traces: inout TraceAllocator
     ) -> Result<[PaymentEvent], Refusal> {

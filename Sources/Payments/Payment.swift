@@ -105,8 +105,8 @@ public struct ProcessorTrace: Hashable, Sendable {
     /// DE 11, 1 to 999,999: the system trace audit number.
     public var stan: UInt32 { UInt32(sequence % Self.stanCount) + 1 }
 
-    /// DE 41, eight characters: the shard, and how often its STANs ran out. Together with the STAN it
-    /// does not repeat.
+    /// DE 41, eight characters: the shard, and how often its STANs ran out. Together with the STAN
+    /// it does not repeat.
     public var terminal: String {
         Base36.text(UInt64(shard), width: 3) + Base36.text(sequence / Self.stanCount, width: 5)
     }
@@ -218,8 +218,8 @@ public enum VerificationCodeCheck: UInt8, Sendable {
 
 /// A message that must reach the processor however long it takes: the outbox of a payment.
 ///
-/// The open effects of a payment are sent one at a time, in the order of their numbers, each repeated
-/// until it is answered.
+/// The open effects of a payment are sent one at a time, in the order of their numbers, each
+/// repeated until it is answered.
 public struct Effect: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// 0420: give back all that attempt may hold.
@@ -361,9 +361,9 @@ public struct Payment: Hashable, Sendable {
         self.ledger = ledger
     }
 
-    /// How many effects a payment may gather. What merchants can ask for stays below 190 (62 attempts
-    /// with a reversal, 62 refunds, a capture); the rest is room for late approvals, which a broken
-    /// host could send without end. Beyond it they show as breaks of the reconciliation.
+    /// How many effects a payment may gather. What merchants can ask for stays below 190 (62
+    /// attempts with a reversal, 62 refunds, a capture); the rest is room for late approvals, which
+    /// a broken host could send without end. Beyond it they show as breaks of the reconciliation.
     public static let effectCountMax = 256
 
     /// The outbox's next message; later ones wait for its answer.
@@ -411,7 +411,8 @@ public struct Payment: Hashable, Sendable {
 }
 
 extension Attempt {
-    /// True when the attempt shows as a charge: the issuer said yes or no, or the outcome had to be undone.
+    /// True when the attempt shows as a charge: the issuer said yes or no, or the outcome had to be
+    /// undone.
     public var isCharge: Bool {
         switch state {
         case .authorized, .captured, .declined, .voided, .reversed, .notSent: true

@@ -41,7 +41,8 @@ public struct IdentifierStem: Hashable, Comparable, Sendable {
         }
         // A byte of 248 or more is thrown away, so that every character is equally likely.
         while characters.count < Self.characterCount {
-            for byte in random.bytes(16) where byte < 248 && characters.count < Self.characterCount {
+            for byte in random.bytes(16)
+            where byte < 248 && characters.count < Self.characterCount {
                 characters.append(Base62.alphabet[Int(byte) % 62])
             }
         }

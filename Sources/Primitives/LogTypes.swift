@@ -18,7 +18,9 @@ public struct MemberID: Hashable, Comparable, Sendable, CustomStringConvertible 
         self.rawValue = rawValue
     }
 
-    public static func < (left: MemberID, right: MemberID) -> Bool { left.rawValue < right.rawValue }
+    public static func < (left: MemberID, right: MemberID) -> Bool {
+        left.rawValue < right.rawValue
+    }
     public var description: String { "m\(rawValue)" }
 }
 

@@ -5,8 +5,8 @@ public import Primitives
 //
 //              started, timed out                 term and vote on disk, a quorum of votes
 //   follower ──────────────────────▶ candidate ──────────────────────────────────▶ leader
-//                                                                                     │ no-op of the
-//                                                                                     │ term applied
+// │ no-op of the
+// │ term applied
 //                                                                                     ▼
 //                                                                              leader, serving
 //
@@ -67,8 +67,8 @@ public struct Instance: Sendable {
     /// Bytes of payload proposed and not committed.
     public private(set) var uncommittedByteCount = 0
 
-    /// How many bytes may wait for a quorum: a second's worth of a fast disk, so that a stalled disk
-    /// turns into refusals and not into memory.
+    /// How many bytes may wait for a quorum: a second's worth of a fast disk, so that a stalled
+    /// disk turns into refusals and not into memory.
     public static let uncommittedByteCountMax = 64 << 20
 
     private var nextToken: UInt64 = 1
@@ -82,7 +82,8 @@ public struct Instance: Sendable {
         appliedIndex: LogIndex
     ) {
         precondition(
-            appliedIndex <= lastIndex, "\(group) applied \(appliedIndex) beyond its log \(lastIndex)")
+            appliedIndex <= lastIndex,
+            "\(group) applied \(appliedIndex) beyond its log \(lastIndex)")
         self.group = group
         self.member = member
         self.hardState = hardState

@@ -11,7 +11,8 @@ public struct BreakerPolicy: Hashable, Sendable {
     /// Opens when at least so many per cent of the window are unknown, 1 to 100. Unknown outcomes
     /// cost a reversal each, so a link may bear fewer of them.
     public let unknownPercent: Int
-    /// Opens when so many calls in a row failed or are unknown, whatever the window says; 1 or more.
+    /// Opens when so many calls in a row failed or are unknown, whatever the window says; 1 or
+    /// more.
     public let consecutiveFailureCount: Int
     /// The first open time; doubled at each opening that follows.
     public let openDurationMin: Duration

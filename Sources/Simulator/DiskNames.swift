@@ -37,8 +37,8 @@ struct DiskNames {
         }
     }
 
-    /// Makes the names of a folder durable. An earlier operation on a name of such an operation goes
-    /// with it, so that it cannot come back after it.
+    /// Makes the names of a folder durable. An earlier operation on a name of such an operation
+    /// goes with it, so that it cannot come back after it.
     mutating func synchronize(directory: String) {
         var paths: Set<String> = []
         var isChosen = [Bool](repeating: false, count: pending.count)

@@ -73,17 +73,17 @@ public final class SimulatedLoop: NodeLoop, CustomStringConvertible, @unchecked 
 
     /// Starts a task of `actor`, which must live on this loop, as soon as the loop comes to it.
     ///
-    /// How a task gets to an actor without touching the global pool (Swift 6.3.1, measured):
-    /// `Task { … }` is enqueued on the actor's executor at once if its closure is isolated to the
-    /// actor, which it is when it is written in the actor's isolation and captures the isolated
-    /// parameter (or `self`) itself; one that captures nothing of the actor, or a copy made by a
-    /// capture list, goes to the pool. Written
-    /// outside, it goes to the pool first. `Task.immediate` runs to its first suspension on the
-    /// spot. Awaits between actors of one loop stay on it. A continuation that is resumed after its
-    /// task was suspended passes through the pool, which the world redirects to the loop. Task
-    /// groups (their `addTask`, and the wait at their end even when they are empty), `async let`,
-    /// `for await` over an `AsyncStream`, `Task.value` and `Task.yield` all pass through the pool,
-    /// whatever the caller's isolation, and end the run.
+    /// How a task gets to an actor without touching the global pool (Swift 6.3.1, measured): `Task
+    /// { … }` is enqueued on the actor's executor at once if its closure is isolated to the actor,
+    /// which it is when it is written in the actor's isolation and uses the isolated parameter or
+    /// `self`. One that uses nothing of the actor, or only a copy made by a capture list, goes to
+    /// the pool, and so does one that is written outside. `Task.immediate` runs to its first
+    /// suspension on the spot. Awaits between actors of one loop stay on it. A continuation that is
+    /// resumed after its task was suspended passes through the pool, which the world redirects to
+    /// the loop unless `escapes` is `.failRun`. Task groups (their `addTask`, and the wait at their
+    /// end even when they are empty), `async let`, `for await` over an `AsyncStream`, `Task.value`
+    /// and `Task.yield` all pass through the pool, whatever the caller's isolation, and end the
+    /// run.
     public func start<Target: Actor>(
         _ actor: Target, _ operation: @escaping @Sendable (isolated Target) async -> Void
     ) {

@@ -139,8 +139,8 @@ final class SimulatedStream: ByteStream, @unchecked Sendable {
         end(.failed(error))
     }
 
-    /// The process has crashed. After a power loss peers hear nothing, or of a quick reboot; after a
-    /// kill the system closes the socket, with a reset if there was something left to read.
+    /// The process has crashed. After a power loss peers hear nothing, or of a quick reboot; after
+    /// a kill the system closes the socket, with a reset if there was something left to read.
     func die(_ kind: CrashKind) {
         guard state != .ended else { return }
         let hasUnread = !received.isEmpty

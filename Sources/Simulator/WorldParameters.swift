@@ -29,11 +29,13 @@ public struct LatencyModel: Hashable, Sendable {
 
 /// What becomes of a job that would land on Swift's global pool.
 ///
-/// The resumption of a continuation always runs on the loop on which it was resumed: the runtime
-/// sends every one by way of the pool, and code has no say in it.
 public enum EscapePolicy: Hashable, Sendable {
     /// It ends the run: in production it would leave the node's thread.
     case failRun
+    /// The same, but a continuation of the standard library goes on on the loop that resumed it.
+    /// The runtime sends every one of them by way of the pool; code of ours waits with
+    /// `NodeLoop.suspend` instead.
+    case failRunButContinuations
     /// It runs on the loop of the process that made it, in the world's order. For code of others
     /// that uses task groups and streams; what they interleave in production is not explored.
     case runOnLoop
@@ -68,7 +70,7 @@ public struct WorldParameters: Sendable {
     /// From the end of a work to its completion's arrival at the loop.
     public var completionLatency = LatencyModel(microseconds: 0...30)
 
-    public var escapes = EscapePolicy.failRun
+    public var escapes = EscapePolicy.failRunButContinuations
     /// Told of every step and note, as a line; set only to look at one seed.
     public var onTraceLine: (@Sendable (String) -> Void)?
 

@@ -4,9 +4,9 @@ extension World {
     /// Makes a world on a thread of its own, gives it to `body` there, and waits for its end.
     ///
     /// To be called from any thread; worlds may run side by side. While `body` runs, no job of its
-    /// thread can reach Swift's global pool. Throws what `body` throws, and else the world's failure
-    /// if it has one, so that none is overlooked. What a test expects, it should return from `body`
-    /// and check outside, where its test is known.
+    /// thread can reach Swift's global pool. Throws what `body` throws, and else the world's
+    /// failure if it has one, so that none is overlooked. What a test expects, it should return
+    /// from `body` and check outside, where its test is known.
     public static func simulate<Output: Sendable>(
         seed: UInt64, parameters: WorldParameters = WorldParameters(),
         _ body: @escaping @Sendable (World) throws -> Output
@@ -50,7 +50,12 @@ extension World {
 
     private func caught(_ escape: UnsafePointer<CSwiftEscape>) {
         requireThread()
-        let isAllowed = escape.pointee.isContinuation || parameters.escapes == .runOnLoop
+        let isAllowed =
+            switch parameters.escapes {
+            case .failRun: false
+            case .failRunButContinuations: escape.pointee.isContinuation
+            case .runOnLoop: true
+            }
         if isAllowed, escape.pointee.kind == CSwiftEscapeGlobal, let loop = currentLoop,
             let job = escape.pointee.job
         {

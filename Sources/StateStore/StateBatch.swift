@@ -15,7 +15,8 @@ public struct AppliedState: Hashable, Sendable {
     }
 }
 
-/// What a stretch of one shard's log did to its aggregates, each of them once and in its last state.
+/// What a stretch of one shard's log did to its aggregates, each of them once and in its last
+/// state.
 public struct StateBatch: Hashable, Sendable {
     public let group: GroupID
     /// The last entry whose effects are in this batch, and its term.

@@ -90,8 +90,8 @@ protocol LoopResident: AnyObject {
         unsafe readBuffer.deallocate()
     }
 
-    /// The core that a libuv loop belongs to. Valid inside libuv's callbacks, which run on the loop's
-    /// thread while `run` holds the core.
+    /// The core that a libuv loop belongs to. Valid inside libuv's callbacks, which run on the
+    /// loop's thread while `run` holds the core.
     static func of(_ loop: UnsafeMutablePointer<uv_loop_t>?) -> LoopCore {
         guard let loop = unsafe loop, let data = unsafe uv_loop_get_data(loop) else {
             preconditionFailure("a callback came without its loop")

@@ -3,7 +3,7 @@ import Environment
 
 /// What a loop knows of one open TCP connection. Loop only; others hold its `UVStream`.
 ///
-///     open ──close()──▶ flushing ──all sent, our side shut down──▶ lingering ──peer's end──▶ closing
+/// open ──close()──▶ flushing ──all sent, our side shut down──▶ lingering ──peer's end──▶ closing
 ///      │ ╲                 ▲    ╲                                     │ limit                  ▲
 ///      │  ╲──peer's end────┘     ╲──limit or failure──────────────────┴────────────────────────┤
 ///      └──────failure, abort(), the loop's end──────────────────────────────────────────────────┘

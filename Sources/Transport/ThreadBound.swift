@@ -27,11 +27,11 @@ final class ThreadIdentity: Sendable {
 ///
 /// Behind it the objects of a loop are ordinary classes that are not `Sendable`, so that the
 /// compiler keeps them on their thread.
+// Proof of the unchecked conformance: the object is reached through `object` only, which stops
+// the process on any thread but the owner. Other threads can copy and drop the reference,
+// which Swift counts atomically, and the last drop runs a deinit that frees what nobody else
+// refers to any more: libuv refers to an open handle's object until it is closed.
 struct ThreadBound<Object: AnyObject>: @unchecked Sendable {
-    // Proof of the unchecked conformance: the object is reached through `object` only, which stops
-    // the process on any thread but the owner. Other threads can copy and drop the reference,
-    // which Swift counts atomically, and the last drop runs a deinit that frees what nobody else
-    // refers to any more: libuv refers to an open handle's object until it is closed.
     private let bound: Object
     private let thread: ThreadIdentity
 

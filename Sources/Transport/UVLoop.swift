@@ -92,7 +92,8 @@ public final class UVLoop: NodeLoop {
 
     /// How long something that became ready within the last one to two seconds may have had to
     /// wait, in nanoseconds: the greatest of the turns' working times, the timers' lateness, and
-    /// the time that the present turn has taken so far. From any thread; a loop that is stuck shows.
+    /// the time that the present turn has taken so far. From any thread; a loop that is stuck
+    /// shows.
     public var lagNanoseconds: Int64 { statistics.lagNanoseconds(at: SystemClock.bootTime()) }
 
     /// What the loop has done so far. From any thread.

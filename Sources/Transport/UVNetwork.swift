@@ -7,8 +7,8 @@ public struct UVNetwork: Network {
     private let closeTimeout: Duration
 
     /// TCP on `loop`. A stream that is closed in order waits for `closeTimeout` at most: for the
-    /// peer to take what is queued, and then for its own end. Ten seconds are longer than a congested
-    /// link between continents needs for a full socket buffer.
+    /// peer to take what is queued, and then for its own end. Ten seconds are longer than a
+    /// congested link between continents needs for a full socket buffer.
     public init(loop: UVLoop, closeTimeout: Duration = .seconds(10)) {
         self.loop = loop
         self.closeTimeout = closeTimeout

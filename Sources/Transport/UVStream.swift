@@ -4,8 +4,8 @@ public import Environment
 ///
 /// What is written in one turn leaves in one system call at its end. Input is delivered in pieces
 /// of up to 64 KiB. A graceful close waits for the peer to take what is queued, up to the network's
-/// `closeTimeout`, then ends with `failed(.timedOut)`. When the peer ends its side, what is queued is still sent to
-/// it. A stream that nobody starts stays open until it is closed.
+/// `closeTimeout`, then ends with `failed(.timedOut)`. When the peer ends its side, what is queued
+/// is still sent to it. A stream that nobody starts stays open until it is closed.
 public final class UVStream: ByteStream {
     private let core: ThreadBound<StreamCore>
 

@@ -4,8 +4,8 @@ import Synchronization
 /// A named thread that runs blocking work, one piece at a time, in the order of submission.
 ///
 /// The queue has no bound of its own, as a submission cannot be refused half-way through a
-/// decision: every submitter awaits its result or gathers its next batch meanwhile, so it is bounded
-/// by their number. `queuedCount` lets admission control see it grow.
+/// decision: every submitter awaits its result or gathers its next batch meanwhile, so it is
+/// bounded by their number. `queuedCount` lets admission control see it grow.
 public final class WorkerThread: BlockingWorker {
     private struct Queue {
         var work: [@Sendable () -> Void] = []

@@ -33,7 +33,8 @@ public protocol KeyVault: Sendable {
 public struct SealingContext: Hashable, Sendable {
     public let merchantID: String
     public let paymentMethodID: String
-    /// The jurisdiction in which the card data has to stay, as the cluster's configuration names it.
+    /// The jurisdiction in which the card data has to stay, as the cluster's configuration names
+    /// it.
     public let jurisdiction: String
     /// The version of what is inside, so that old bytes are not taken for a newer form.
     public let version: UInt32

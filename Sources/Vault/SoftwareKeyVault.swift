@@ -17,19 +17,19 @@ public import Primitives
 /// The context and the first 9 bytes are authenticated with both, so that a change anywhere, or
 /// another context, opens nothing.
 ///
-/// **Nonces.** GCM is lost when a key meets a nonce twice (NIST SP 800-38D, section 8). The content's
-/// nonce comes from the injected random source, and its data key is new with every sealing, so a
-/// repeated nonce alone is harmless. A simulated node that restarts may see its random source
-/// repeat itself, so the data key is not the random bytes but a keyed digest of them, the context and
-/// the plaintext: the same again only for the same plaintext in the same place, where it shows that
-/// these are equal and no more. The wrapping key is long-lived; its nonce is a keyed digest of the
-/// data key and context, so it repeats for another data key only by a collision of 96 bits, which
-/// 2³² sealings under one master key leave below 2⁻³².
+/// **Nonces.** GCM is lost when a key meets a nonce twice (NIST SP 800-38D, section 8). The
+/// content's nonce comes from the injected random source, and its data key is new with every
+/// sealing, so a repeated nonce alone is harmless. A simulated node that restarts may see its
+/// random source repeat itself, so the data key is not the random bytes but a keyed digest of them,
+/// the context and the plaintext: the same again only for the same plaintext in the same place,
+/// where it shows that these are equal and no more. The wrapping key is long-lived; its nonce is a
+/// keyed digest of the data key and context, so it repeats for another data key only by a collision
+/// of 96 bits, which 2³² sealings under one master key leave below 2⁻³².
 ///
-/// **What wiping cannot do.** Our buffers are overwritten, and swift-crypto overwrites its keys when
-/// they go. Out of reach are the copies that Swift makes when it passes or grows an array, what the
-/// optimiser leaves in registers and on the stack, swap and core dumps (the process turns these
-/// off), and an overwrite that the optimiser takes for useless.
+/// **What wiping cannot do.** Our buffers are overwritten, and swift-crypto overwrites its keys
+/// when they go. Out of reach are the copies that Swift makes when it passes or grows an array,
+/// what the optimiser leaves in registers and on the stack, swap and core dumps (the process turns
+/// these off), and an overwrite that the optimiser takes for useless.
 public final class SoftwareKeyVault: KeyVault {
     static let keyByteCount = 32
 

@@ -35,7 +35,8 @@ struct OutcomeTests {
         arguments: [
             (
                 Refusal.unexpectedStatus(operation: .confirm, status: .succeeded), "/confirm",
-                "400 payment_intent_unexpected_state - You cannot confirm this PaymentIntent because "
+                "400 payment_intent_unexpected_state - You cannot confirm "
+                    + "this PaymentIntent because "
                     + "it has already succeeded after being previously confirmed."
             ),
             (

@@ -6,8 +6,8 @@ import Testing
 
 /// Every way in which a new payment's parameters can be wrong.
 struct ValidationTests {
-    /// Bodies and the beginnings of the answers. A body that starts with `&` comes behind an amount and
-    /// a currency.
+    /// Bodies and the beginnings of the answers. A body that starts with `&` comes behind an amount
+    /// and a currency.
     private static let refusals: [(body: String, answer: String)] = [
         ("currency=usd", "400 parameter_missing amount Missing required param: amount."),
         ("amount=100", "400 parameter_missing currency Missing required param: currency."),

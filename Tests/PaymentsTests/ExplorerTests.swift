@@ -48,7 +48,8 @@ struct Explorer {
         stateCount = seen.count
     }
 
-    /// What the bounds let happen in a state; what they leave out is decided in `check` all the same.
+    /// What the bounds let happen in a state; what they leave out is decided in `check` all the
+    /// same.
     private func inputs(of payment: Payment) -> [PaymentCommand] {
         var inputs: [PaymentCommand] = [.cancel(reason: nil)]
         if payment.attempts.count < Self.attemptCountMax {

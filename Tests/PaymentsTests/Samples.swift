@@ -1,7 +1,8 @@
 import Payments
 import Primitives
 
-/// One value of each form that is ever written, with every optional part once there and once absent.
+/// One value of each form that is ever written, with every optional part once there and once
+/// absent.
 enum Samples {
     static let at = Timestamp(milliseconds: 1_700_000_123_456)
     static let trace = ProcessorTrace(

@@ -131,14 +131,16 @@ struct SeededRandomTests {
     @Test("a seed has one sequence, for ever")
     func pinned() {
         var zero = SeededRandom(seed: 0)
-        #expect((0..<4).map { _ in zero.next() } == [
-            11_091_344_671_253_066_420, 13_793_997_310_169_335_082, 1_900_383_378_846_508_768,
-            7_684_712_102_626_143_532,
-        ])
+        #expect(
+            (0..<4).map { _ in zero.next() } == [
+                11_091_344_671_253_066_420, 13_793_997_310_169_335_082, 1_900_383_378_846_508_768,
+                7_684_712_102_626_143_532,
+            ])
         var one = SeededRandom(seed: 42)
-        #expect((0..<2).map { _ in one.next() } == [
-            1_546_998_764_402_558_742, 6_990_951_692_964_543_102,
-        ])
+        #expect(
+            (0..<2).map { _ in one.next() } == [
+                1_546_998_764_402_558_742, 6_990_951_692_964_543_102,
+            ])
     }
 
     @Test("chances are about what was asked")
@@ -167,7 +169,7 @@ struct SecretTests {
         dump(secret, to: &dumped)
         dump(Holder(), to: &dumped)
         dumped += "\(Holder()) \(String(reflecting: Holder())) \([secret]) \(["k": secret])"
-        #expect(!dumped.contains("4242") && !dumped.contains("52"))
+        #expect(!dumped.contains("4242") && !dumped.contains("52, 50") && !dumped.contains("- 52"))
     }
 
     @Test("are read by name, and wiped in place")

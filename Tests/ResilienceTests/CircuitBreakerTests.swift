@@ -2,6 +2,8 @@ import Primitives
 import Resilience
 import Testing
 
+private struct Rejected: Error {}
+
 /// A breaker with a clock in milliseconds and the latest chance: every open time is its longest.
 private struct Bench {
     var breaker: CircuitBreaker
@@ -21,6 +23,12 @@ private struct Bench {
         case .allowed(let token): token
         case .rejected: nil
         }
+    }
+
+    /// The token of a call that has to be admitted.
+    mutating func take() throws -> CircuitBreaker.Token {
+        guard let token = admit() else { throw Rejected() }
+        return token
     }
 
     mutating func retryAfter() -> Duration? {
@@ -111,14 +119,14 @@ struct CircuitBreakerTests {
         var bench = Bench(try policy(min: 1))
         bench.call(.failure)
         bench.pass(1000)
-        let first = try #require(bench.admit())
+        let first = try bench.take()
         #expect(first.isProbe)
         #expect(
             first.transition
                 == CircuitBreaker.Transition(
                     from: .open, to: .halfOpen, cause: .openTimeOver, at: bench.now))
         bench.pass(10)
-        let second = try #require(bench.admit())
+        let second = try bench.take()
         #expect(second.isProbe && second.transition == nil)
         #expect(bench.retryAfter() == .milliseconds(4990))
         #expect(bench.record(first, .success) == [])
@@ -150,10 +158,10 @@ struct CircuitBreakerTests {
         var bench = Bench(try policy(min: 1))
         bench.call(.failure)
         bench.pass(1000)
-        let lost = [try #require(bench.admit()), try #require(bench.admit())]
+        let lost = [try bench.take(), try bench.take()]
         #expect(bench.admit() == nil)
         bench.pass(5000)
-        let fresh = try #require(bench.admit())
+        let fresh = try bench.take()
         for token in lost { #expect(bench.record(token, .failure) == []) }
         #expect(bench.breaker.stateName == .halfOpen)
         bench.record(fresh, .success)
@@ -163,7 +171,7 @@ struct CircuitBreakerTests {
     @Test("outcomes of calls from before a transition are ignored")
     func staleOutcomes() throws {
         var bench = Bench(try policy(min: 1))
-        let early = [try #require(bench.admit()), try #require(bench.admit())]
+        let early = [try bench.take(), try bench.take()]
         bench.call(.failure)
         #expect(bench.record(early[0], .success) == [])
         #expect(bench.breaker.stateName == .open)
@@ -199,7 +207,7 @@ struct CircuitBreakerTests {
     @Test("a person can hold it open or closed, and let it go")
     func forced() throws {
         var bench = Bench(try policy(min: 1))
-        let early = try #require(bench.admit())
+        let early = try bench.take()
         #expect(bench.breaker.force(.open, at: bench.now).map(\.to) == [.forcedOpen])
         #expect(bench.breaker.force(.open, at: bench.now) == [])
         #expect(bench.retryAfter() == .seconds(4))
@@ -208,7 +216,7 @@ struct CircuitBreakerTests {
         #expect(bench.record(early, .failure) == [])
         #expect(bench.breaker.force(.closed, at: bench.now).map(\.from) == [.forcedOpen])
         for _ in 0..<50 { #expect(bench.call(.failure, .unknown) == []) }
-        let late = try #require(bench.admit())
+        let late = try bench.take()
         #expect(
             bench.breaker.release(at: bench.now) == [
                 CircuitBreaker.Transition(

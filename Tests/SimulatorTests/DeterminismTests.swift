@@ -43,7 +43,7 @@ import Testing
     }
 
     private static func talk(_ incarnation: Incarnation, _ names: [String]) {
-        let collector = Collector(echoes: true)
+        let collector = Collector()
         _ = try? incarnation.network.listen(on: SocketAddress(host: "", port: 7000)) {
             Collector(echoes: true).attach($0)
         }
@@ -53,7 +53,7 @@ import Testing
             ) { result in
                 guard case .success(let stream) = result else { return }
                 collector.attach(stream)
-                stream.write(incarnation.random.bytes(700))
+                stream.write(incarnation.random.bytes(30_000))
             }
         }
     }

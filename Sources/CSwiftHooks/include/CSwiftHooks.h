@@ -12,8 +12,8 @@ typedef enum CSwiftEscapeKind {
     CSwiftEscapeMainExecutor = 3,
 } CSwiftEscapeKind;
 
-/// Who made the job that escaped: return addresses of the calling thread's stack, innermost first,
-/// and after them the resume functions of the job's chain of async frames.
+/// Who made the job that escaped: return addresses of the calling thread's stack, innermost first
+/// (none for a continuation), and after them the resume functions of the job's chain of async frames.
 typedef struct CSwiftEscape {
     CSwiftEscapeKind kind;
     /// The job itself, as `UnownedJob` has it.

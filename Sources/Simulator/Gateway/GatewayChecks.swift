@@ -11,7 +11,8 @@ struct GatewayChecks {
     let transactions: [AcquirerTransaction]
     let clients: [SimulatedClient]
 
-    /// How long a request may take: the API's deadline, the gateway's grace, and a stalled second.
+    /// How long a request may take, pauses of the node's process not counted: the API's deadline,
+    /// the gateway's grace, and the stalls of the disk that may lie behind it.
     static let requestMax = Duration.seconds(27)
 
     /// Everything that is not as promised, in words.

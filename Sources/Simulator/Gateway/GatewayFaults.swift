@@ -51,7 +51,7 @@ final class GatewayFaults {
             gateway.node.stallWorkers(for: span(100...4000))
         case 8:
             count("pause of the node")
-            gateway.node.pause(for: span(50...12_000))
+            gateway.pauseNode(for: span(50...12_000))
         case 9:
             count("jump of the wall clock")
             gateway.node.jumpWallClock(by: span(-3_600_000...3_600_000))

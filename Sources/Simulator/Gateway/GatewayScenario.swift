@@ -34,6 +34,7 @@ public enum GatewayScenario {
     /// node that did not start, a world without end.
     public static func run(seed: UInt64, options: Options = Options()) throws -> Verdict {
         var parameters = WorldParameters()
+        parameters.escapes = .failRun
         parameters.onTraceLine = options.onTraceLine
         return try World.simulate(seed: seed, parameters: parameters) { world in
             try play(world, options)

@@ -3,8 +3,8 @@ import Node
 import Payments
 
 /// Both sides' books at one moment.
+// Proof: a world and all its loops run on one thread, and only they touch a snapshot.
 final class GatewaySnapshot: @unchecked Sendable {
-    // Proof: a world and all its loops run on one thread, and only they touch a snapshot.
     private(set) var payments: [Payment] = []
     private(set) var booksTotals: [Int64] = []
     private(set) var transactions: [AcquirerTransaction] = []

@@ -12,15 +12,15 @@ import Vault
 /// One node and one acquirer in a world, with what of them outlives a crash.
 ///
 /// The node, its journal, codec and actors are those of production; the disk, the network and the
-/// clock are the world's. SQLite is real and in memory: a killed process leaves it as it was, a loss
-/// of power may take it back to the last checkpoint, as `synchronous=NORMAL` may.
+/// clock are the world's. SQLite is real and in memory: a killed process leaves it as it was, a
+/// loss of power may take it back to the last checkpoint, as `synchronous=NORMAL` may.
 final class GatewayWorld {
     let world: World
     let node: SimulatedProcess
     let acquirer: SimulatedProcess
     let merchant: MerchantID
-    /// Whether the host forgets reversals of what it does not know, as some do. The link to such a host
-    /// has to be quiet for longer than bytes can be under way; tombstones make do with less.
+    /// Whether the host forgets reversals of what it does not know, as some do. The link to such a
+    /// host has to be quiet for longer than bytes can be under way; tombstones make do with less.
     let hostForgets: Bool
     let secretKey = "sk_test_simulated0000000000000000"
 
@@ -31,6 +31,8 @@ final class GatewayWorld {
     private(set) var running: Node?
     private(set) var host: AcquirerHost?
     private(set) var nodeStartCount = 0
+    /// From when to when the node's process was stopped, by rising start.
+    private var pauses: [(start: Duration, end: Duration)] = []
 
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
@@ -124,6 +126,24 @@ final class GatewayWorld {
         }
     }
 
+    /// Stops the node's process for a while: it answers late by as much, and that is nobody's
+    /// fault.
+    func pauseNode(for duration: Duration) {
+        node.pause(for: duration)
+        pauses.append((world.elapsed, world.elapsed + duration))
+    }
+
+    /// How long the node was paused since `begun`.
+    func pausedTime(since begun: Duration) -> Duration {
+        var covered = begun
+        var sum = Duration.zero
+        for (start, end) in pauses where end > covered {
+            sum += min(end, world.elapsed) - max(start, covered)
+            covered = end
+        }
+        return sum
+    }
+
     func restartNode() {
         guard running == nil else { return }
         node.restart()
@@ -142,8 +162,8 @@ final class GatewayWorld {
 }
 
 /// The state as the last checkpoint left it. Loop only: the world has one thread.
+// Proof: a world and all its loops run on one thread, and nothing else holds the image.
 final class CheckpointImage: @unchecked Sendable {
-    // Proof: a world and all its loops run on one thread, and nothing else holds the image.
     private var image: StateImage
 
     init(_ image: StateImage) {

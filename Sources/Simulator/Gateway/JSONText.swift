@@ -1,5 +1,5 @@
-/// A JSON text as values: what a simulated client reads of an answer. Reads well-formed texts of the
-/// gateway's own making; nil for anything else.
+/// A JSON text as values: what a simulated client reads of an answer. Reads well-formed texts of
+/// the gateway's own making; nil for anything else.
 enum JSONText: Hashable {
     case null
     case bool(Bool)

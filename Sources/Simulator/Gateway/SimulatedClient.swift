@@ -197,7 +197,7 @@ final class SimulatedClient {
     }
 
     fileprivate func answered(_ number: UInt64, _ response: APIResponse, _ begun: Duration) {
-        slowest = max(slowest, world.elapsed - begun)
+        slowest = max(slowest, world.elapsed - begun - gateway.pausedTime(since: begun))
         guard number == attempt else { return }
         attempt += 1
         switch response.status {
@@ -260,8 +260,8 @@ final class SimulatedClient {
 }
 
 /// Carries a client into a task of the node's loop.
+// Proof: a world and all its loops run on one thread, so the client is only touched there.
 private struct ClientBox: @unchecked Sendable {
-    // Proof: a world and all its loops run on one thread, so the client is only touched there.
     let client: SimulatedClient
 
     init(_ client: SimulatedClient) {

@@ -1,0 +1,166 @@
+import Cluster
+import Gateway
+import Payments
+import Primitives
+import StateStore
+import Testing
+
+/// What a shard's log means: entries applied to a table, whole or not at all.
+@Suite struct GatewayMachineTests {
+    private let group = GroupID(0)
+    private var table = AggregateTable<GatewayAggregate>()
+
+    private mutating func apply(
+        _ events: [ShardEvent], at stamp: Timestamp = Samples.now
+    ) throws -> ApplyVerdict {
+        let payload = ShardEntry(stamp: stamp, events: events).encoded
+        // As the shard does: what the entry names is brought into memory, and nothing else.
+        for key in try GatewayMachine.keys(of: payload, in: group) where !table.knows(key) {
+            table.admit(key, nil)
+        }
+        return try GatewayMachine.apply(payload, in: group, to: &table)
+    }
+
+    private func key(_ id: PaymentID) -> AggregateKey {
+        AggregateKey(group: group, kind: AggregateKind(rawValue: 1), id: id.stem.text)
+    }
+
+    private func payment(_ id: PaymentID) -> Payment? {
+        guard case .payment(let payment) = table[key(id)] else { return nil }
+        return payment
+    }
+
+    private func paid(_ id: PaymentID) -> (Payment, [PaymentEvent]) {
+        var traces = TraceAllocator(shard: 0, next: 0)
+        let context = DecisionContext(
+            now: Samples.now, link: "acquirer",
+            fees: FeeSchedule(basisPoints: 290, fixedMinorUnits: 30))
+        var payment = Payment(Samples.creation(id))
+        var events: [PaymentEvent] = []
+        let commands: [PaymentCommand] = [
+            .confirm(method: nil), .attemptAnswered(attempt: 0, .approved(code: "A1", .absent)),
+        ]
+        for command in commands {
+            guard
+                case .success(let decided) = payment.decide(command, in: context, traces: &traces)
+            else { continue }
+            for event in decided { payment.evolve(event) }
+            events += decided
+        }
+        return (payment, events)
+    }
+
+    @Test("a payment made and approved in one entry is posted to balanced books")
+    mutating func books() throws {
+        let id = Samples.payment(10)
+        let (after, events) = paid(id)
+        let verdict = try apply([
+            .methodCreated(Samples.method),
+            .payment(
+                PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events),
+        ])
+        #expect(verdict == .applied)
+        #expect(payment(id) == after)
+        #expect(after.status == .succeeded(attempt: 0))
+        var total: Int64 = 0
+        var merchantNet: Int64 = 0
+        for row in table.takeDirty() where row.key.kind == AggregateKind(rawValue: 4) {
+            guard case .books(let balances, _) = try GatewayAggregate(row: row) else { continue }
+            total += balances.total
+            merchantNet -= balances[.merchantPending]
+        }
+        #expect(total == 0)
+        // 1000 less 2.9 % and 30: 29 and 30 are the fee.
+        #expect(merchantNet == 1000 - 59)
+    }
+
+    @Test("an entry decided on an old version changes nothing at all")
+    mutating func stale() throws {
+        let id = Samples.payment(11)
+        let (after, events) = paid(id)
+        _ = try apply([
+            .payment(
+                PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
+        ])
+        let before = payment(id)
+        let verdict = try apply([
+            .keyCompleted(Samples.key(1), .refused(.methodMissing), payment: nil),
+            .payment(
+                PaymentScope(after), base: 1,
+                events: [.canceled(reason: nil, at: Samples.now, reversal: nil)]),
+        ])
+        #expect(verdict == .stale(key(id)))
+        #expect(payment(id) == before)
+        #expect(
+            try apply([.keyCompleted(Samples.key(1), .refused(.methodMissing), payment: nil)])
+                == .applied)
+    }
+
+    @Test("a key is claimed once, completed once, and free again after its lifetime")
+    mutating func keys() throws {
+        let id = Samples.payment(12)
+        let (after, events) = paid(id)
+        let create = ShardEvent.payment(
+            PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
+        let awaited = AwaitedOutcome.attempt(id, number: 0)
+        #expect(
+            try apply([create, .keyClaimed(Samples.key(7), awaited: awaited)]) == .applied)
+        let second = try apply([.keyClaimed(Samples.key(7, requestID: "req_2"), awaited: awaited)])
+        #expect(second != .applied)
+        let foreign = try apply([
+            .keyCompleted(Samples.key(7, requestID: "req_2"), .payment, payment: id)
+        ])
+        #expect(foreign != .applied)
+        #expect(
+            try apply([.keyCompleted(Samples.key(7), .payment, payment: id)]) == .applied)
+        #expect(
+            try apply([.keyCompleted(Samples.key(7), .payment, payment: id)]) != .applied)
+        let later = Samples.now.advanced(
+            byMilliseconds: IdempotencyRecord.lifetimeMilliseconds + 1)
+        let anew = try apply(
+            [.keyCompleted(Samples.key(7, requestID: "req_3"), .payment, payment: id)], at: later)
+        #expect(anew == .applied)
+    }
+
+    @Test("rows read back are the aggregates that were written")
+    mutating func rows() throws {
+        let id = Samples.payment(13)
+        let (after, events) = paid(id)
+        _ = try apply([
+            .methodCreated(Samples.method),
+            .payment(
+                PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events),
+            .keyCompleted(Samples.key(9), .payment, payment: id),
+        ])
+        let rows = table.takeDirty()
+        #expect(rows.count == 6)
+        for row in rows {
+            let aggregate = try GatewayAggregate(row: row)
+            #expect(aggregate.row(key: row.key) == row)
+        }
+    }
+
+    @Test("an entry cut anywhere is refused, and never traps")
+    func truncated() throws {
+        let id = Samples.payment(14)
+        let (after, events) = paid(id)
+        let entry = ShardEntry(
+            stamp: Samples.now,
+            events: [
+                .methodCreated(Samples.method),
+                .payment(
+                    PaymentScope(after), base: 0,
+                    events: [.created(Samples.creation(id))] + events),
+                .keyClaimed(Samples.key(3), awaited: .attempt(id, number: 0)),
+                .keyCompleted(Samples.key(4), .refused(.alreadyRefunded), payment: nil),
+            ])
+        let bytes = entry.encoded
+        #expect(try ShardEntry(encoded: bytes) == entry)
+        for count in 0..<bytes.count {
+            #expect(throws: DecodingError.self) {
+                try ShardEntry(encoded: Array(bytes.prefix(count)))
+            }
+        }
+        #expect(throws: DecodingError.self) { try ShardEntry(encoded: [9] + bytes.dropFirst()) }
+    }
+}
