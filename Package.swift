@@ -41,6 +41,12 @@ let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(
+    name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "sunny",
@@ -49,7 +55,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -105,17 +113,29 @@ let package = Package(
                 "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
             ] + collections),
 
+        .executableTarget(
+            name: "devsim", dependencies: ["Simulator", "Transport", "Environment"],
         // The edges: HTTP and the command line.
-        room("Ingress", ["Primitives", "MerchantAPI", "Telemetry", hummingbird, logging]),
+        .target(name: "CProcess"),
+        room(
+            "Ingress",
+            [
+                "Primitives", "Environment", "MerchantAPI", "Telemetry", hummingbird,
+                hummingbirdCore, httpTypes, nio, lifecycle, logging,
+            ]),
+        room(
+            "Operations",
+            [
+                "Primitives", "Environment", "Payments", "Vault", "Cluster", "Gateway",
+                "MerchantAPI", "ISO8583", "Acquirer", "Node", "Yams",
+            ]),
         .executableTarget(
             name: "sunny",
             dependencies: [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator",
-                "Ingress", hummingbird, logging, "Yams",
+                "Simulator", "Ingress", "Operations", "CProcess", logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
 
@@ -128,10 +148,14 @@ let package = Package(
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment"]),
         tests(of: "Vault", ["Primitives", "Payments"]),
-        tests(of: "Gateway", ["Primitives", "Payments"]),
+        tests(of: "Telemetry"),
+        tests(of: "Gateway", ["Primitives", "Payments", "Cluster", "StateStore"]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
-        tests(of: "Simulator", ["Primitives"]),
+        tests(of: "Simulator", ["Primitives", "Environment"]),
+        tests(
+            of: "Operations",
+            ["Primitives", "Environment", "Payments", "ISO8583", "Acquirer", "Gateway"]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

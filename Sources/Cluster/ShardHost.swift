@@ -383,7 +383,9 @@ public actor ShardHost<Machine: ShardMachine> {
         table.written()
     }
 
-    var unwrittenCount: Int { table.dirtyCount }
+    func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {
+        Machine.expired(in: group, table)
+    }
 
     /// The state's place in the log.
     public var applied: LogIndex { appliedIndex }

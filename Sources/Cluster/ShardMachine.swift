@@ -21,6 +21,12 @@ public protocol ShardMachine: Sendable {
         of payload: [UInt8], in group: GroupID
     ) throws(Primitives.DecodingError) -> [AggregateKey]
 
+    /// Rows that mean the same as none by now, and are removed in time: those of a kind that were
+    /// created before a moment, in milliseconds since the Unix epoch, by the shard's newest stamp.
+    static func expired(
+        in group: GroupID, _ table: AggregateTable<Aggregate>
+    ) -> [(kind: AggregateKind, createdBefore: Int64)]
+
     /// Evolves the table, or refuses the entry as a whole because it was decided on a state that
     /// has changed since.
     static func apply(

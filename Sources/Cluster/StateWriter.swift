@@ -8,7 +8,7 @@ protocol WrittenBack: Sendable {
     var group: GroupID { get }
     func takeChanges(after written: LogIndex) -> StateBatch?
     func changesWritten()
-    func changeCount() -> Int
+    func expiredRows() -> [(kind: AggregateKind, createdBefore: Int64)]
 }
 
 extension ShardHost: WrittenBack {
@@ -20,8 +20,8 @@ extension ShardHost: WrittenBack {
         assumeIsolated { $0.written() }
     }
 
-    nonisolated func changeCount() -> Int {
-        assumeIsolated { $0.unwrittenCount }
+    nonisolated func expiredRows() -> [(kind: AggregateKind, createdBefore: Int64)] {
+        assumeIsolated { $0.expired() }
     }
 }
 
@@ -129,11 +129,25 @@ public actor StateWriter {
         }
     }
 
+    /// How many expired rows one checkpoint removes of a kind: some ten milliseconds, and as many
+    /// as expire between two checkpoints at a thousand keys a second.
+    private static let expiredCountMax = 10_000
+
     private func checkpoint() async {
         lastCheckpoint = loop.now
         let store = store
+        let expired = shards.flatMap { shard in
+            shard.expiredRows().map { (shard.group, $0.kind, $0.createdBefore) }
+        }
         let result = await worker.run(on: loop) {
-            StoreResult { () throws(StateStoreError) in try store.checkpoint() }
+            StoreResult { () throws(StateStoreError) in
+                for (group, kind, createdBefore) in expired {
+                    _ = try store.removeExpired(
+                        group: group, kind: kind, createdBefore: createdBefore,
+                        limit: Self.expiredCountMax)
+                }
+                return try store.checkpoint()
+            }
         }
         switch result {
         case .success(let covered):

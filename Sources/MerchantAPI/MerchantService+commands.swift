@@ -194,10 +194,9 @@ extension APIError {
                 status: 429, kind: .invalidRequest, code: "lock_timeout",
                 message: "This object cannot be accessed right now because another API request is "
                     + "currently accessing it. If you see this error intermittently, retry the "
-                    + "request. If you see this error frequently and are making "
-                    + "multiple concurrent "
-                    + ""
-                    + "requests to a single object, make your requests serially or at a lower rate.",
+                    + "request. If you see this error frequently and are making multiple "
+                    + "concurrent requests to a single object, make your requests serially or at a "
+                    + "lower rate.",
                 shouldRetry: true)
         }
     }

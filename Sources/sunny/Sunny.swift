@@ -1,4 +1,42 @@
 import ArgumentParser
-import Hummingbird
-import Yams
-@main struct Sunny: ParsableCommand { func run() { print("sunny") } }
+import Glibc
+import Operations
+
+/// The command line: one file for each command.
+///
+/// Commands are synchronous, so that what they start from the main thread stays with it; what serves
+/// requests puts its tasks on other threads and leaves the main thread to the signals.
+@main
+struct Sunny: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sunny",
+        abstract: "A payment gateway.",
+        discussion: """
+            EXAMPLE:
+              sunny demo
+
+            EXIT CODES:
+              0   done
+              1   done, and the result is bad: a reconciliation with breaks, a node that failed
+              64  the command line is wrong
+              69  something that is needed is not there, or does not answer
+              75  not now: the same command may work later
+              78  the configuration or the data is wrong
+            """,
+        subcommands: [
+            DemoCommand.self, NodeCommand.self, AcquirerCommand.self, ConfigCommand.self,
+            ReconcileCommand.self, SimulateCommand.self, BenchCommand.self, VersionCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as CommandFailure {
+            Console.complain("\(failure)")
+            Glibc.exit(failure.status.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

@@ -41,7 +41,8 @@ struct OutcomeTests {
             ),
             (
                 .unexpectedStatus(operation: .confirm, status: .canceled), "/confirm",
-                "400 payment_intent_unexpected_state - You cannot confirm this PaymentIntent because "
+                "400 payment_intent_unexpected_state - You cannot confirm "
+                    + "this PaymentIntent because "
                     + "it has a status of canceled. Only"
             ),
             (
@@ -57,22 +58,26 @@ struct OutcomeTests {
             ),
             (
                 .unexpectedStatus(operation: .cancel, status: .succeeded), "/cancel",
-                "400 payment_intent_unexpected_state - You cannot cancel this PaymentIntent because "
+                "400 payment_intent_unexpected_state - You cannot cancel "
+                    + "this PaymentIntent because "
                     + "it has a status of succeeded. Only"
             ),
             (
                 .methodMissing, "/confirm",
-                "400 payment_intent_unexpected_state - You cannot confirm this PaymentIntent because "
+                "400 payment_intent_unexpected_state - You cannot confirm "
+                    + "this PaymentIntent because "
                     + "it's missing a payment method."
             ),
             (
                 .attemptsExhausted, "/confirm",
-                "400 payment_intent_unexpected_state - You cannot confirm this PaymentIntent because "
+                "400 payment_intent_unexpected_state - You cannot confirm "
+                    + "this PaymentIntent because "
                     + "it was confirmed 62 times"
             ),
             (
                 .captureTooLarge(requested: 250_000, capturable: 1000), "/capture",
-                "400 amount_too_large amount_to_capture The requested capture amount ($2,500.00) is "
+                "400 amount_too_large amount_to_capture The requested "
+                    + "capture amount ($2,500.00) is "
                     + "greater than the amount you can capture for this charge ($10.00)"
             ),
             (

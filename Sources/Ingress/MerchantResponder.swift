@@ -1,0 +1,149 @@
+import HTTPTypes
+import Hummingbird
+public import MerchantAPI
+import NIOCore
+public import Primitives
+public import Telemetry
+
+/// The merchants' API as a listener sees it.
+public struct MerchantEndpoint: Sendable {
+    let service: MerchantService
+    let now: @Sendable () -> MonotonicInstant
+    let duration: MetricRegistry.Histogram
+    let refusals: MetricRegistry.Counter
+
+    /// - Parameters:
+    ///   - now: The boot-time clock of the node's loop, from any thread.
+    ///   - metrics: Gets `sunny_http_request_seconds` and `sunny_http_refused_total`.
+    public init(
+        service: MerchantService, now: @escaping @Sendable () -> MonotonicInstant,
+        metrics: MetricRegistry
+    ) {
+        self.service = service
+        self.now = now
+        duration = metrics.histogram(
+            "sunny_http_request_seconds", "From a request's head to its answer.",
+            labels: "status_class")
+        refusals = metrics.counter(
+            "sunny_http_refused_total", "Requests that were refused before the API saw them.",
+            labels: "status")
+    }
+}
+
+/// Turns a request of the server library into one of ours, and the answer back.
+///
+/// The way in and the way out are one hop each between the server's thread and the node's loop. The
+/// body is read here, so that a slow sender holds nothing of the node.
+struct MerchantResponder: HTTPResponder {
+    let endpoint: MerchantEndpoint
+    let options: IngressOptions
+
+    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let receivedAt = endpoint.now()
+        let response: Response
+        do {
+            let body = try await body(of: request, since: receivedAt)
+            let answer = await endpoint.service.respond(
+                to: APIRequest(
+                    request.head, body: body, receivedAt: receivedAt, channel: context.channel))
+            response = Response(answer, to: request.method)
+        } catch let refusal as RequestRefusal {
+            response = refuse(refusal, on: context.channel)
+        }
+        let elapsed = endpoint.now() - receivedAt
+        endpoint.duration.observe(
+            microseconds: elapsed.wholeNanoseconds / 1000, "\(response.status.code / 100)xx")
+        return response
+    }
+
+    /// All of the body, within its bounds of size and time.
+    private func body(
+        of request: Request, since start: MonotonicInstant
+    ) async throws -> [UInt8] {
+        guard (request.head.path ?? "").utf8.count <= options.targetByteCountMax else {
+            throw RequestRefusal.targetTooLong
+        }
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard announced <= options.bodyByteCountMax else { throw RequestRefusal.bodyTooLarge }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(announced)
+        for try await part in request.body {
+            guard bytes.count + part.readableBytes <= options.bodyByteCountMax else {
+                throw RequestRefusal.bodyTooLarge
+            }
+            // A body that stops coming is ended by the idle timeout, one that trickles here.
+            guard endpoint.now() - start < options.bodyTimeout else {
+                throw RequestRefusal.bodyTooSlow
+            }
+            bytes += part.readableBytesView
+        }
+        return bytes
+    }
+
+    /// Answers, and closes the connection a moment later: the rest of the request is not wanted,
+    /// and the client has to have the answer before the end.
+    private func refuse(_ refusal: RequestRefusal, on channel: any Channel) -> Response {
+        endpoint.refusals.add(1, "\(refusal.status.code)")
+        channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
+        var response = Response(
+            status: refusal.status, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: refusal.body)))
+        response.headers[.connection] = "close"
+        return response
+    }
+}
+
+/// What is refused before the API sees it, in the form of the API's errors.
+enum RequestRefusal: Error {
+    case bodyTooLarge
+    case bodyTooSlow
+    case targetTooLong
+
+    var status: HTTPResponse.Status {
+        switch self {
+        case .bodyTooLarge: .contentTooLarge
+        case .bodyTooSlow: .requestTimeout
+        case .targetTooLong: .uriTooLong
+        }
+    }
+
+    var body: String {
+        let message =
+            switch self {
+            case .bodyTooLarge: "The request body is too large."
+            case .bodyTooSlow: "The request body took too long to arrive."
+            case .targetTooLong: "The URL is too long."
+            }
+        return #"{"error":{"message":"\#(message)","type":"invalid_request_error"}}"#
+    }
+}
+
+extension APIRequest {
+    fileprivate init(
+        _ head: HTTPRequest, body: [UInt8], receivedAt: MonotonicInstant, channel: any Channel
+    ) {
+        let target = head.path ?? "/"
+        let path = target.prefix { $0 != "?" }
+        self.init(
+            method: head.method.rawValue, path: String(path),
+            query: String(target.dropFirst(path.count + 1)),
+            headers: head.headerFields.map { ($0.name.canonicalName, $0.value) }, body: body,
+            receivedAt: receivedAt, remoteAddress: channel.remoteAddress?.ipAddress)
+    }
+}
+
+extension Response {
+    fileprivate init(_ answer: APIResponse, to method: HTTPRequest.Method) {
+        var fields = HTTPFields()
+        for (name, value) in answer.headers {
+            // Ours are constants and idempotency keys, which the API has checked.
+            guard let name = HTTPField.Name(name) else { continue }
+            fields.append(HTTPField(name: name, value: value))
+        }
+        self.init(
+            status: HTTPResponse.Status(code: answer.status), headers: fields,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+        // The length stays: it is that of the answer to a GET.
+        if method == .head { body = ResponseBody() }
+    }
+}

@@ -1,0 +1,189 @@
+public import Environment
+import Gateway
+import MerchantAPI
+public import Node
+import Payments
+public import Vault
+
+/// The configuration file of a node, read and checked. `ClusterConfigs/single.yaml` explains it.
+public struct NodeFile: Sendable {
+    /// What the cluster is called; tells the logs of two clusters apart.
+    public let clusterName: String
+    public let environment: DeploymentEnvironment
+    /// Where merchants connect.
+    public let httpAddress: SocketAddress
+    /// Where operators connect.
+    public let adminAddress: SocketAddress
+    /// Whether the HTTP address may be other than the loopback although there is no TLS.
+    public let allowsInsecure: Bool
+    /// The file of the software vault's master key.
+    public let vaultKeyFile: String
+    public let configuration: NodeConfiguration
+
+    private enum Mode: String, CaseIterable {
+        case test, live
+    }
+
+    /// Reads the text of the file at `path`. Relative paths in it count from its folder.
+    ///
+    /// - Throws: `CommandFailure` of `badConfiguration`, which names the line.
+    public init(path: String, text: String) throws(CommandFailure) {
+        let root = try ConfigurationSection(
+            file: path, text: text,
+            keys: [
+                "cluster", "environment", "node", "listen", "insecure_listen", "vault", "links",
+                "merchants", "fees",
+            ])
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        clusterName = try root.section("cluster", keys: ["name"]).name("name")
+        environment = try root.value("environment", expecting: "development or production") {
+            DeploymentEnvironment(rawValue: $0)
+        }
+        allowsInsecure = try root.flag("insecure_listen", else: false)
+        let listen = try root.section("listen", keys: ["http", "admin"])
+        httpAddress = try listen.address("http")
+        adminAddress = try listen.address("admin")
+        try Self.check(listen, httpAddress, adminAddress, allowsInsecure)
+        vaultKeyFile = try Self.readVault(root, environment, folder)
+        configuration = try Self.readNode(root, folder)
+    }
+
+    private static func check(
+        _ listen: ConfigurationSection, _ http: SocketAddress, _ admin: SocketAddress,
+        _ allowsInsecure: Bool
+    ) throws(CommandFailure) {
+        guard http.isLoopback || allowsInsecure else {
+            throw listen.failure(
+                "http", "\(http) is not a loopback address, and there is no TLS yet",
+                remedy: "listen on 127.0.0.1, or set insecure_listen: true where the network in "
+                    + "front of it is trusted")
+        }
+        guard admin.isLoopback else {
+            throw listen.failure(
+                "admin",
+                "\(admin) is not a loopback address, and this port asks nobody who they are",
+                remedy: "listen on 127.0.0.1")
+        }
+    }
+
+    private static func readVault(
+        _ root: ConfigurationSection, _ environment: DeploymentEnvironment, _ folder: String
+    ) throws(CommandFailure) -> String {
+        let vault = try root.section("vault", keys: ["software"])
+        let software = try vault.section("software", keys: ["key_file"])
+        switch environment {
+        case .development: break
+        case .production:
+            throw vault.failure(
+                "software", "\(VaultError.softwareVaultRefusedOutsideDevelopment)",
+                remedy: "set environment: development; hardware modules are not supported yet")
+        }
+        return try software.path("key_file", from: folder)
+    }
+
+    private static func readNode(
+        _ root: ConfigurationSection, _ folder: String
+    ) throws(CommandFailure) -> NodeConfiguration {
+        let node = try root.section(
+            "node", keys: ["name", "region", "jurisdiction", "data_directory", "shards"])
+        var configuration = NodeConfiguration(
+            name: try node.name("name"), region: try node.name("region"),
+            jurisdiction: try node.name("jurisdiction"),
+            dataDirectory: try node.path("data_directory", from: folder),
+            shardCount: try node.integer(
+                "shards", in: 1...NodeConfiguration.shardCountMax, else: 4),
+            links: try readLinks(root), merchants: try readMerchants(root))
+        if root.has("fees") {
+            let fees = try root.section("fees", keys: ["basis_points", "fixed_minor_units"])
+            configuration.gateway.fees = FeeSchedule(
+                basisPoints: Int64(try fees.integer("basis_points", in: 0...10_000)),
+                fixedMinorUnits: Int64(try fees.integer("fixed_minor_units", in: 0...100_000)))
+        }
+        return configuration
+    }
+
+    private static func readLinks(
+        _ root: ConfigurationSection
+    ) throws(CommandFailure) -> [LinkOptions] {
+        var links: [LinkOptions] = []
+        let sections = try root.sections(
+            "links",
+            keys: [
+                "name", "address", "mode", "answer_timeout", "quiet_period", "connect_timeout",
+                "echo_interval",
+            ])
+        for section in sections {
+            var link = LinkOptions(
+                name: try section.name("name"), address: try section.address("address"),
+                isLive: try section.choice("mode") == Mode.live)
+            guard !links.contains(where: { $0.name == link.name }) else {
+                throw section.failure(
+                    "name", "two links are called \(link.name)", remedy: "name one differently")
+            }
+            link.answerTimeout = try section.duration("answer_timeout", else: link.answerTimeout)
+            link.quietPeriod = try section.duration("quiet_period", else: link.quietPeriod)
+            link.connectTimeout = try section.duration(
+                "connect_timeout", else: link.connectTimeout)
+            link.echoInterval = try section.duration("echo_interval", else: link.echoInterval)
+            links.append(link)
+        }
+        guard !links.isEmpty else {
+            throw root.failure(
+                "links", "a node without a link takes no payment",
+                remedy: "add an acquirer's name, address and mode")
+        }
+        return links
+    }
+
+    private static func readMerchants(
+        _ root: ConfigurationSection
+    ) throws(CommandFailure) -> [MerchantDirectory.Entry] {
+        var entries: [MerchantDirectory.Entry] = []
+        let sections = try root.sections(
+            "merchants", keys: ["id", "name", "mode", "secret_key_digests", "publishable_key"])
+        for section in sections {
+            let id = try section.value("id", expecting: "an account, acct_ and 17 characters") {
+                MerchantID($0)
+            }
+            let mode = try section.choice("mode") as Mode
+            _ = try section.value("name", expecting: "1 to 100 characters", else: "") {
+                (1...100).contains($0.count) ? $0 : nil
+            }
+            // Nothing asks for it yet; it is checked so that what is in the file is right.
+            let prefix = "pk_\(mode.rawValue)_"
+            _ = try section.value("publishable_key", expecting: "\(prefix)…", else: "") {
+                $0.hasPrefix(prefix) ? $0 : nil
+            }
+            let digests = try section.list(
+                "secret_key_digests", expecting: "the SHA-256 of a key: 64 hexadecimal digits",
+                Hexadecimal.digest)
+            for digest in digests {
+                guard !entries.contains(where: { $0.keyDigest == digest }) else {
+                    throw section.failure(
+                        "secret_key_digests", "a key belongs to two merchants or modes",
+                        remedy: "make a new key for one of them")
+                }
+                entries.append(
+                    MerchantDirectory.Entry(keyDigest: digest, merchant: id, isLive: mode == .live))
+            }
+        }
+        return entries
+    }
+}
+
+/// Bytes as pairs of digits.
+public enum Hexadecimal {
+    /// 32 bytes; nil unless there are 64 digits.
+    static func digest(_ text: String) -> [UInt8]? {
+        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+        guard text.utf8.count == 64, digits.count == 64 else { return nil }
+        return stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+
+    /// Two lower-case digits a byte.
+    public static func text(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(
+            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}

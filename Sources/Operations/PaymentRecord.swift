@@ -1,0 +1,157 @@
+public import Payments
+
+/// What reconciliation needs to know of a payment, as a node tells it: a line of `/admin/payments`.
+/// It has no card data and no secret.
+public struct PaymentRecord: Codable, Hashable, Sendable {
+    /// One try to move money.
+    public struct Attempt: Codable, Hashable, Sendable {
+        public enum State: String, Codable, Hashable, Sendable {
+            case pending, authorized, captured, declined, reversing, reversed, voided
+            case notSent = "not_sent"
+        }
+
+        public var number: Int
+        public var trace: Trace
+        /// What was asked for, in minor units.
+        public var amount: Int64
+        public var state: State
+        /// What was captured, in minor units; 0 unless it was.
+        public var capturedAmount: Int64
+    }
+
+    /// What a message was known by on its link.
+    public struct Trace: Codable, Hashable, Sendable {
+        public var link: String
+        /// DE 41.
+        public var terminal: String
+        /// DE 11.
+        public var stan: UInt32
+        /// DE 37, which is that of the original for what follows an authorization.
+        public var reference: String
+    }
+
+    public struct Refund: Codable, Hashable, Sendable {
+        public enum State: String, Codable, Hashable, Sendable {
+            case pending, succeeded, failed
+        }
+
+        public var number: Int
+        /// The attempt whose money goes back.
+        public var attempt: Int
+        public var trace: Trace
+        public var amount: Int64
+        public var state: State
+    }
+
+    /// A message of the outbox.
+    public struct Effect: Codable, Hashable, Sendable {
+        public enum Kind: String, Codable, Hashable, Sendable {
+            case reversal, capture, refund
+            case partialReversal = "partial_reversal"
+        }
+
+        public enum State: String, Codable, Hashable, Sendable {
+            case open, acknowledged, refused
+        }
+
+        public var kind: Kind
+        /// The attempt that it is about.
+        public var attempt: Int
+        public var state: State
+    }
+
+    public var id: String
+    public var merchant: String
+    public var isLive: Bool
+    /// How many events made it: the same version is the same payment.
+    public var version: UInt64
+    /// Three letters of ISO 4217 in lower case.
+    public var currency: String
+    public var attempts: [Attempt]
+    public var refunds: [Refund]
+    public var effects: [Effect]
+}
+
+extension PaymentRecord {
+    public init(_ payment: Payment) {
+        id = "\(payment.id)"
+        merchant = "\(payment.merchant)"
+        isLive = payment.isLive
+        version = payment.version
+        currency = payment.terms.amount.currency.code
+        attempts = payment.attempts.map(Attempt.init)
+        // Only captured money is refunded, and a payment is captured once.
+        let charged = payment.attempts.last { $0.capturedAmount > 0 }
+        refunds = payment.refunds.map { Refund($0, of: charged) }
+        effects = payment.effects.map { Effect($0, charged: charged?.number ?? 0) }
+    }
+}
+
+extension PaymentRecord.Attempt {
+    fileprivate init(_ attempt: Payments.Attempt) {
+        number = attempt.number
+        trace = PaymentRecord.Trace(attempt.trace, reference: attempt.trace.reference)
+        amount = attempt.amount
+        capturedAmount = attempt.capturedAmount
+        state =
+            switch attempt.state {
+            case .pending: .pending
+            case .authorized: .authorized
+            case .captured: .captured
+            case .declined: .declined
+            case .notSent: .notSent
+            case .reversing: .reversing
+            case .reversed: .reversed
+            case .voided: .voided
+            }
+    }
+}
+
+extension PaymentRecord.Refund {
+    fileprivate init(_ refund: Payments.Refund, of charged: Payments.Attempt?) {
+        number = refund.number
+        attempt = charged?.number ?? 0
+        trace = PaymentRecord.Trace(
+            refund.trace, reference: charged?.trace.reference ?? refund.trace.reference)
+        amount = refund.amount
+        state =
+            switch refund.state {
+            case .pending: .pending
+            case .succeeded: .succeeded
+            case .failed: .failed
+            }
+    }
+}
+
+extension PaymentRecord.Effect {
+    fileprivate init(_ effect: Payments.Effect, charged: Int) {
+        switch effect.kind {
+        case .reversal(let attempt): (kind, self.attempt) = (.reversal, attempt)
+        case .partialReversal(let attempt, _): (kind, self.attempt) = (.partialReversal, attempt)
+        case .capture(let attempt, _): (kind, self.attempt) = (.capture, attempt)
+        case .refund: (kind, attempt) = (.refund, charged)
+        }
+        state =
+            switch effect.state {
+            case .open: .open
+            case .acknowledged: .acknowledged
+            case .refused: .refused
+            }
+    }
+}
+
+extension PaymentRecord.Trace {
+    fileprivate init(_ trace: ProcessorTrace, reference: String) {
+        self.init(
+            link: trace.link, terminal: trace.terminal, stan: trace.stan, reference: reference)
+    }
+}
+
+extension Payments.Attempt {
+    fileprivate var capturedAmount: Int64 {
+        switch state {
+        case .captured(_, let amount, _, _): amount
+        case .pending, .authorized, .declined, .notSent, .reversing, .reversed, .voided: 0
+        }
+    }
+}

@@ -1,0 +1,41 @@
+/// What a demo says when it is ready.
+enum DemoText {
+    static func text(_ demo: DemoFile, _ folder: DemoFolder, program: String) -> String {
+        let node = demo.nodes[0]
+        let acquirers = demo.acquirers.map { acquirer in
+            let port = acquirer.control.split(separator: ":").last ?? ""
+            return "  \(acquirer.id)   \(acquirer.address), control port: "
+                + "echo help | nc 127.0.0.1 \(port)"
+        }.joined(separator: "\n")
+        return """
+            The demo is ready. It is for trying out with test cards: never for real cards or money.
+
+              API          \(node.http)
+              secret key   \(demo.apiKey)
+              operator     \(node.admin)/metrics, /readyz, /livez, /admin/payments
+            \(acquirers)
+              folder       \(folder.path), logs in \(folder.logs)
+
+            Pay with curl:
+
+              curl \(node.http)/v1/payment_intents -u \(demo.apiKey): \\
+                -d amount=1099 -d currency=usd -d payment_method=pm_card_visa -d confirm=true
+
+            Pay with Python (pip install stripe):
+
+              import stripe
+              stripe.api_key = "\(demo.apiKey)"
+              stripe.api_base = "\(node.http)"
+              payment = stripe.PaymentIntent.create(
+                  amount=1099, currency="usd", payment_method="pm_card_visa", confirm=True)
+              print(payment.id, payment.status)
+
+            Break it, and find that nothing was lost:
+
+              \(program) demo kill \(node.id) --dir \(folder.path)
+              \(program) demo restart \(node.id) --dir \(folder.path)
+              \(program) reconcile --dir \(folder.path)
+
+            """
+    }
+}

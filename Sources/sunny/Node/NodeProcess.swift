@@ -1,0 +1,90 @@
+import Environment
+import Journal
+import Logging
+import Node
+import Operations
+import StateStore
+import Telemetry
+import Transport
+import Vault
+
+/// A node on this machine: its loop, its threads, its files, and the lock on its folder.
+struct NodeProcess: Sendable {
+    let file: NodeFile
+    let loop: UVLoop
+    let node: Node
+    let metrics: MetricRegistry
+    private let workers: [WorkerThread]
+    private let store: StateStore
+    private let lock: FileLock
+
+    /// Opens everything and recovers what the node knew. Takes as long as the journal is to be read.
+    init(_ file: NodeFile, logger: Logger) throws(CommandFailure) {
+        self.file = file
+        let folder = file.configuration.dataDirectory
+        try Files.makeFolder(folder)
+        guard let lock = try FileLock(folder + "/lock") else {
+            throw CommandFailure(
+                .tryAgain, "another process works in this folder", at: folder,
+                remedy: "end it first, or give this node a folder of its own")
+        }
+        self.lock = lock
+        let vault = try Self.openVault(file)
+        store = try Self.openStore(folder)
+        metrics = MetricRegistry()
+        do {
+            let loop = try UVLoop(name: "node")
+            try loop.start()
+            self.loop = loop
+            workers = try ["journal", "state writer", "state reader"].map {
+                try WorkerThread(name: $0, loop: loop)
+            }
+        } catch {
+            throw CommandFailure(
+                .unavailable, "the system gives no thread: \(error)",
+                remedy: "look at the limits of this process (ulimit -a)")
+        }
+        let environment = NodeEnvironment(
+            loop: loop, network: UVNetwork(loop: loop), fileSystem: PosixFileSystem(),
+            journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
+            random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt())
+        do throws(NodeStartError) {
+            node = try Node(file.configuration, in: environment, metrics: metrics)
+        } catch {
+            throw CommandFailure(
+                .badConfiguration, "\(error)", at: folder,
+                remedy: "the folder is left as it was; keep a copy of it before anything else")
+        }
+    }
+
+    private static func openVault(_ file: NodeFile) throws(CommandFailure) -> SoftwareKeyVault {
+        do throws(VaultError) {
+            return try SoftwareKeyVault(
+                environment: file.environment, keyFile: file.vaultKeyFile,
+                random: SystemRandom())
+        } catch {
+            throw CommandFailure(
+                .badConfiguration, "\(error)",
+                remedy: "the cards of this node open with this key and no other")
+        }
+    }
+
+    private static func openStore(_ folder: String) throws(CommandFailure) -> StateStore {
+        do throws(StateStoreError) {
+            return try StateStore.open(path: folder + "/state.sqlite")
+        } catch {
+            throw CommandFailure(
+                .badConfiguration, "\(error)", at: folder,
+                remedy: "the folder is left as it was; keep a copy of it before anything else")
+        }
+    }
+
+    /// Writes back what is in memory and ends the threads.
+    func stop() async {
+        await node.stop()
+        // The loop ends last: it carries the completions of the others.
+        for worker in workers { worker.stop() }
+        loop.stop()
+        try? store.close()
+    }
+}

@@ -1,0 +1,91 @@
+import Environment
+import Glibc
+
+/// GET requests to the admin ports of nodes on this machine, blocking.
+enum LocalHTTP {
+    enum Failure: Error {
+        /// Nobody listens there, or whoever does fell silent.
+        case noAnswer
+        case malformed
+    }
+
+    struct Answer {
+        let status: Int
+        let body: [UInt8]
+    }
+
+    /// - Parameter seconds: how long each step may take.
+    static func get(
+        _ path: String, from address: SocketAddress, seconds: Int = 5
+    ) throws(Failure) -> Answer {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw .noAnswer }
+        defer { close(descriptor) }
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        let limitSize = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, limitSize)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, limitSize)
+        guard connect(descriptor, to: address) else { throw .noAnswer }
+        let request = "GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
+        let bytes = Array(request.utf8)
+        guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        else { throw .noAnswer }
+        return try answer(in: try receiveAll(descriptor))
+    }
+
+    private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_port = address.port.bigEndian
+        guard inet_pton(AF_INET, address.host, &name.sin_addr) == 1 else { return false }
+        return withUnsafePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
+    private static func receiveAll(_ descriptor: Int32) throws(Failure) -> [UInt8] {
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count == 0 { return received }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw .noAnswer
+            }
+            received += buffer[..<count]
+        }
+    }
+
+    private static func answer(in bytes: [UInt8]) throws(Failure) -> Answer {
+        let separator = Array("\r\n\r\n".utf8)
+        guard let end = bytes.firstRange(of: separator) else { throw .noAnswer }
+        let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).lowercased()
+        let words = head.prefix { $0 != "\r\n" }.split(separator: " ")
+        guard words.count >= 2, let status = Int(words[1]) else { throw .malformed }
+        let body = bytes[end.upperBound...]
+        guard head.contains("transfer-encoding: chunked") else {
+            return Answer(status: status, body: Array(body))
+        }
+        return Answer(status: status, body: try unchunked(body))
+    }
+
+    /// RFC 9112, section 7.1, without extensions and trailers.
+    private static func unchunked(_ bytes: ArraySlice<UInt8>) throws(Failure) -> [UInt8] {
+        var rest = bytes
+        var body: [UInt8] = []
+        while let line = rest.firstRange(of: Array("\r\n".utf8)) {
+            let digits = String(decoding: rest[..<line.lowerBound], as: UTF8.self)
+            guard let count = Int(digits, radix: 16), count >= 0 else { throw .malformed }
+            if count == 0 { return body }
+            rest = rest[line.upperBound...]
+            guard rest.count >= count + 2 else { throw .malformed }
+            body += rest.prefix(count)
+            rest = rest.dropFirst(count + 2)
+        }
+        // The sender broke off: half a list must not be taken for the whole.
+        throw .noAnswer
+    }
+}
