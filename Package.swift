@@ -155,7 +155,10 @@ let package = Package(
         tests(of: "Simulator", ["Primitives", "Environment"]),
         tests(
             of: "Operations",
-            ["Primitives", "Environment", "Payments", "ISO8583", "Acquirer", "Gateway"]),
+            [
+                "Primitives", "Environment", "ISO8583", "Acquirer", "Gateway", "MerchantAPI",
+                "Node",
+            ]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

@@ -35,6 +35,15 @@ public struct AcquirerTransaction: Hashable, Sendable {
         public var capturedAmount: Int64
         public var reversedAmount: Int64
         public var refundedAmount: Int64
+
+        package init(
+            code: String, capturedAmount: Int64, reversedAmount: Int64, refundedAmount: Int64
+        ) {
+            self.code = code
+            self.capturedAmount = capturedAmount
+            self.reversedAmount = reversedAmount
+            self.refundedAmount = refundedAmount
+        }
     }
 
     /// The state's name in the journal; it follows from the outcome.
@@ -70,6 +79,26 @@ public struct AcquirerTransaction: Hashable, Sendable {
     public internal(set) var verification: CardVerificationResult?
     public let createdAt: Timestamp
     public internal(set) var updatedAt: Timestamp
+
+    package init(
+        id: Int64, key: TransactionKey, kind: Kind, originalID: Int64?,
+        transmissionTime: String?, maskedNumber: String?, amount: Int64, currency: String,
+        outcome: Outcome, verification: CardVerificationResult?, createdAt: Timestamp,
+        updatedAt: Timestamp
+    ) {
+        self.id = id
+        self.key = key
+        self.kind = kind
+        self.originalID = originalID
+        self.transmissionTime = transmissionTime
+        self.maskedNumber = maskedNumber
+        self.amount = amount
+        self.currency = currency
+        self.outcome = outcome
+        self.verification = verification
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
 
     public var state: State {
         switch outcome {

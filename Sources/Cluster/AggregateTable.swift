@@ -123,6 +123,17 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         return found
     }
 
+    /// Says that an aggregate was read: the least recently used go first.
+    public mutating func touch(_ key: AggregateKey) {
+        useCount += 1
+        slots[key]?.usedAt = useCount
+    }
+
+    /// Keeps to the bound where nothing was written for a while.
+    public mutating func trim() {
+        evict()
+    }
+
     /// Lets go of the clean, unpinned aggregates that were not used for longest, down to the bound.
     private mutating func evict() {
         // Half as much again may gather first, so that the work of choosing is shared by many.

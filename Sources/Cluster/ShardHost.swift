@@ -91,13 +91,14 @@ public actor ShardHost<Machine: ShardMachine> {
     public var servingTerm: Term? {
         switch raft.role {
         case .serving: raft.hardState.term
-        case .follower, .candidate, .leader, .stopped: nil
+        case .follower, .candidate, .leader, .draining, .stopped: nil
         }
     }
 
-    /// No more proposals are taken; those under way still end.
-    public func stop() {
+    /// No more proposals are taken. Returns when those under way have ended.
+    public func stop() async {
         raft.onStop()
+        while !proposals.isEmpty { await loop.sleep(for: .milliseconds(1)) }
     }
 
     // MARK: Proposing
@@ -256,7 +257,10 @@ public actor ShardHost<Machine: ShardMachine> {
         // It may be evicted between the load and the look only if a bound's worth of others came
         // in.
         while true {
-            if table.knows(key) { return table[key] }
+            if table.knows(key) {
+                table.touch(key)
+                return table[key]
+            }
             await load([key])
         }
     }
@@ -373,7 +377,10 @@ public actor ShardHost<Machine: ShardMachine> {
     /// What changed since the last call, with the index that it is the state of; nil when nothing
     /// was applied since. `written` follows.
     func takeBatch(after written: LogIndex) -> StateBatch? {
-        guard appliedIndex > written else { return nil }
+        guard appliedIndex > written else {
+            table.trim()
+            return nil
+        }
         return StateBatch(
             group: group, appliedIndex: appliedIndex, appliedTerm: appliedTerm,
             rows: table.takeDirty())

@@ -104,6 +104,8 @@ public actor StateWriter {
     }
 
     private func turn() async {
+        // Whoever stops the writer writes what is left; two writes at once there must not be.
+        guard !isStopped, !isWriting else { return }
         await write()
         if loop.now - lastCheckpoint >= options.checkpointInterval { await checkpoint() }
         if !isStopped { scheduleTick() }

@@ -62,7 +62,7 @@ public actor GatewayRouter: MerchantGateway {
 
     /// True once every shard is served and a link is up: what `/readyz` says.
     public func isReady() async -> Bool {
-        for shard in shards where !(await shard.isServing) { return false }
+        for shard in shards where !(await shard.servesCommands) { return false }
         for link in links where await link.actor.isUp { return true }
         return false
     }
@@ -72,6 +72,13 @@ public actor GatewayRouter: MerchantGateway {
         var payments: [Payment] = []
         for shard in shards { payments += await shard.allPayments() }
         return payments
+    }
+
+    /// Keys whose commands have no outcome yet.
+    public func inFlightKeyCount() async -> Int {
+        var count = 0
+        for shard in shards { count += await shard.inFlightKeyCount() }
+        return count
     }
 
     /// Debits minus credits over all books of each shard: each must be zero.
@@ -85,10 +92,7 @@ public actor GatewayRouter: MerchantGateway {
         let shard = shard(of: request.merchant)
         return await within(request.deadline + Self.grace, else: .failure(.unavailable)) {
             await shard.untilServing()
-            let merchant = await shard.merchant(request.merchant)
-            let reply = await merchant.perform(request)
-            await shard.passivate(merchant)
-            return reply
+            return await shard.perform(request)
         }
     }
 

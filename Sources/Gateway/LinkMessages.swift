@@ -114,6 +114,33 @@ enum LinkMessages {
 
     // MARK: Answers
 
+    /// Codes that are no plain yes and no certain no (ISO 8583:1987 DE 39): approvals with a condition
+    /// or in part (08, 10, 11, 16), an answer that came too late (68), a duplicate of what is asked
+    /// once (94), and a malfunction behind which anything may have happened (96).
+    private static let mayHoldMoney: Set<String> = ["08", "10", "11", "16", "68", "94", "96"]
+
+    /// What an answer says of an effect.
+    enum EffectReading: Hashable {
+        case acknowledged
+        case refused(code: String)
+        /// Not now: the host could not, or whether it did is unknown.
+        case repeatLater
+    }
+
+    /// Reads the answer to an advice or a reversal. A reversal is done when the host says so, or when
+    /// it has nothing to reverse (25); anything else is said again until it is.
+    static func read(_ answer: Message, to effect: Effect) -> EffectReading {
+        guard let code = answer.responseCode else { return .repeatLater }
+        if code.isApproved { return .acknowledged }
+        switch effect.kind {
+        case .reversal, .partialReversal:
+            return code == .unableToLocateRecord ? .acknowledged : .repeatLater
+        case .capture, .refund:
+            let isPassing = ["68", "91", "92", "96"].contains("\(code)")
+            return isPassing ? .repeatLater : .refused(code: "\(code)")
+        }
+    }
+
     /// What an answer says of an attempt.
     enum Reading: Hashable {
         case approved(code: String, VerificationCodeCheck)
@@ -128,8 +155,8 @@ enum LinkMessages {
     ) -> Reading {
         guard let code = answer.responseCode else { return .mismatched }
         guard code.isApproved else {
-            // A partial approval that nobody asked for holds money: it is given back.
-            if code == .partialApproval { return .mismatched }
+            // What holds money that nobody asked for, or may hold some, is given back.
+            if mayHoldMoney.contains("\(code)") { return .mismatched }
             return .declined(Decline(responseCode: "\(code)"))
         }
         guard answer.number(.amount) == UInt64(attempt.amount),

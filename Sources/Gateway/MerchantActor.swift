@@ -146,11 +146,16 @@ actor MerchantActor {
         _ request: MerchantRequest, _ key: KeyFacts?
     ) async -> CommandReply {
         if let charge {
-            // A charge that failed, or that does not exist, has nothing to pay back.
             let found = await shard.payment(payment)
             guard let found, found.merchant == id, found.isLive == request.isLive,
                 found.attempts.indices.contains(charge), found.attempts[charge].isCharge
             else { return await refuse(.noSuchPart(PartID(payment: payment, number: charge)), key) }
+            // A charge that failed has nothing to pay back, whatever a later one took.
+            guard case .captured = found.attempts[charge].state else {
+                let refusal = Refusal.unexpectedStatus(
+                    operation: .refund, status: .requiresPaymentMethod)
+                return await refuse(refusal, key)
+            }
         }
         return await run(command, on: payment, request, key)
     }

@@ -84,7 +84,7 @@ public actor ProcessorLinkActor {
     private var matcher = InFlightMatcher<Token>()
     private var waiting: [UInt64: Resumption<LinkReply>] = [:]
     private var nextTokenID: UInt64 = 1
-    private var expiryTimer: (any LoopTimer)?
+    private var expiryTimer: (timer: any LoopTimer, instant: MonotonicInstant)?
     private var echoTimer: (any LoopTimer)?
     private var retryTimer: (any LoopTimer)?
     private var backoff = Backoff(
@@ -129,6 +129,9 @@ public actor ProcessorLinkActor {
         echoTimer?.cancel()
         stream?.close()
         endSession()
+        let waiters = upWaiters
+        upWaiters.removeAll()
+        for waiter in waiters { waiter.resume() }
     }
 
     /// True while messages can be written.
@@ -337,10 +340,15 @@ public actor ProcessorLinkActor {
     // MARK: Time
 
     private func scheduleExpiry() {
-        guard expiryTimer == nil, let next = matcher.nextInstant else { return }
-        expiryTimer = loop.schedule(after: max(.zero, next - loop.now)) { [self] in
+        guard let next = matcher.nextInstant else { return }
+        if let scheduled = expiryTimer {
+            guard next < scheduled.instant else { return }
+            scheduled.timer.cancel()
+        }
+        let timer = loop.schedule(after: max(.zero, next - loop.now)) { [self] in
             assumeIsolated { $0.expire() }
         }
+        expiryTimer = (timer, next)
     }
 
     private func expire() {

@@ -21,8 +21,6 @@ public struct GatewayOptions: Sendable {
     public var sendWithin: Duration = .seconds(5)
     /// The longest pause between two tries to deliver an effect: P3 promises a minute.
     public var retryMax: Duration = .seconds(5)
-    /// How long a card verification code may be kept in memory.
-    public var verificationCodeLifetime: Duration = .seconds(15 * 60)
     public var fees = FeeSchedule(basisPoints: 290, fixedMinorUnits: 30)
 
     public init() {}
@@ -52,6 +50,9 @@ public actor ShardGateway: ShardObserver {
     private var term: Term?
     private var traces: TraceAllocator
     private var stamp = Timestamp(milliseconds: 0)
+    /// The first stamp of the term, and when it was given.
+    private var anchor: (stamp: Timestamp, instant: MonotonicInstant)
+    private var isServing = false
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
@@ -69,6 +70,7 @@ public actor ShardGateway: ShardObserver {
         self.random = random
         self.metrics = metrics
         traces = TraceAllocator(shard: host.group.rawValue, next: 0)
+        anchor = (loop.wallTime, loop.now)
         verificationCodes = EphemeralCardSecrets(random: random)
     }
 
@@ -92,6 +94,7 @@ public actor ShardGateway: ShardObserver {
             traces = TraceAllocator(shard: group.rawValue, next: facts.nextTraceSequence)
             stamp = facts.stamp
         }
+        anchor = (max(stamp, loop.wallTime), loop.now)
         let open = await host.openAggregates(.payment)
         let inFlight = await host.openAggregates(.idempotency)
         self.term = term
@@ -100,8 +103,12 @@ public actor ShardGateway: ShardObserver {
             await adopt(awaited, record, merchant)
         }
         for case .payment(let payment) in open {
-            await transaction(payment.id).recover()
+            let actor = transaction(payment.id)
+            await actor.recover(payment)
+            passivate(actor)
         }
+        isServing = true
+        scheduleExpiry()
         let waiters = servingWaiters
         servingWaiters.removeAll()
         for waiter in waiters { waiter.resume() }
@@ -116,11 +123,9 @@ public actor ShardGateway: ShardObserver {
         await transaction(awaited.payment).adopt(awaited, key: key)
     }
 
-    /// True once commands are taken.
-    var isServing: Bool { term != nil }
-
+    /// Returns once commands are taken: what the log said was open is taken up before.
     func untilServing() async {
-        guard term == nil else { return }
+        guard !isServing else { return }
         await loop.suspend { servingWaiters.append($0) }
     }
 
@@ -151,11 +156,37 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    /// A stamp that never runs backwards, whatever the clock does.
+    /// The same for what must not be lost: an overloaded shard is waited for.
+    func proposeCertainly(_ events: [ShardEvent]) async -> Bool {
+        while true {
+            guard let term else { return false }
+            let entry = ShardEntry(stamp: nextStamp(), events: events)
+            switch await host.propose(entry.encoded, expectedTerm: term) {
+            case .applied:
+                metrics.committed(events)
+                return true
+            case .stale(let key):
+                preconditionFailure("\(host.group) decided on a stale \(key.id)")
+            case .refused(.overloaded):
+                await loop.sleep(for: .milliseconds(50))
+            case .refused(.notServing), .refused(.staleTerm):
+                return false
+            }
+        }
+    }
+
+    /// A stamp that never runs backwards, and forwards no faster than the boot-time clock and a little
+    /// more: a wall clock that jumps ahead must not make every key expire.
     func nextStamp() -> Timestamp {
-        stamp = max(stamp, loop.wallTime)
+        let passed = (loop.now - anchor.instant).wholeMilliseconds
+        let bound = anchor.stamp.advanced(
+            byMilliseconds: passed + passed / 1000 + Self.stampSlackMilliseconds)
+        stamp = max(stamp, min(loop.wallTime, bound))
         return stamp
     }
+
+    /// How far the wall clock may be set forward in a term: a correction, not a jump.
+    private static let stampSlackMilliseconds: Int64 = 1000
 
     private func usableLink(isLive: Bool) -> String? {
         for link in links where link.actor.options.isLive == isLive {
@@ -230,6 +261,12 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
+    var servesCommands: Bool { isServing }
+
+    func inFlightKeyCount() async -> Int {
+        await host.openAggregates(.idempotency).count
+    }
+
     func booksTotal() async -> Int64 {
         await host.allAggregates(.books).reduce(0) { sum, aggregate in
             if case .books(let balances, _) = aggregate { sum + balances.total } else { sum }
@@ -237,6 +274,14 @@ public actor ShardGateway: ShardObserver {
     }
 
     // MARK: Entities
+
+    func perform(_ request: MerchantRequest) async -> CommandReply {
+        guard loop.now < request.deadline else { return .failure(.unavailable) }
+        let merchant = merchant(request.merchant)
+        let reply = await merchant.perform(request)
+        passivate(merchant)
+        return reply
+    }
 
     func transaction(_ id: PaymentID) -> TransactionActor {
         if let active = payments[id] { return active }
@@ -254,10 +299,12 @@ public actor ShardGateway: ShardObserver {
 
     /// Lets a payment's actor go when nothing of it is active any more.
     func passivate(_ actor: TransactionActor) {
+        guard payments[actor.id] === actor else { return }
         if actor.assumeIsolated({ $0.isIdle }) { payments[actor.id] = nil }
     }
 
     func passivate(_ actor: MerchantActor) {
+        guard merchants[actor.id] === actor else { return }
         if actor.assumeIsolated({ $0.isIdle }) { merchants[actor.id] = nil }
     }
 
@@ -276,6 +323,16 @@ public actor ShardGateway: ShardObserver {
     }
 
     // MARK: Card verification codes
+
+    /// Wipes codes that nobody asked for in time.
+    private func scheduleExpiry() {
+        loop.schedule(after: .seconds(30)) { [self] in
+            assumeIsolated { shard in
+                shard.verificationCodes.expire(shard.loop.now)
+                shard.scheduleExpiry()
+            }
+        }
+    }
 
     func keep(_ code: Secret<[UInt8]>, of method: PaymentMethodID) {
         // A store that is full loses the code, not the payment: it goes on as "unavailable".

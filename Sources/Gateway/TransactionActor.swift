@@ -79,6 +79,8 @@ actor TransactionActor {
         guard await enterMailbox() else { return .failure(.overloaded) }
         var isHeld = true
         defer { if isHeld { leaveMailbox() } }
+        // Whoever was told that its time is up must not find later that the command was done.
+        guard loop.now < order.deadline else { return .failure(.lockTimeout) }
 
         let payment: Payment
         if let creation = order.creation {
@@ -89,13 +91,15 @@ actor TransactionActor {
             else { return await refuse(.noSuchPayment(id), nil, order) }
             payment = found
         }
+        guard loop.now < order.deadline else { return .failure(.unavailable) }
+        let sendBy = loop.now + shard.options.sendWithin
         switch await shard.decide(payment, order.command) {
         case .failure(.noLinkAvailable):
             return .failure(.unavailable)
         case .failure(let refusal):
             return await refuse(refusal, payment, order)
         case .success(let events):
-            switch await commit(events, on: payment, order) {
+            switch await commit(events, on: payment, order, sendBy: sendBy) {
             case .concluded(let reply):
                 return reply
             case .claimed(let claimID):
@@ -112,7 +116,7 @@ actor TransactionActor {
     }
 
     private func commit(
-        _ events: [PaymentEvent], on payment: Payment, _ order: Order
+        _ events: [PaymentEvent], on payment: Payment, _ order: Order, sendBy: MonotonicInstant
     ) async -> Committed {
         var after = payment
         for event in events { after.evolve(event) }
@@ -136,7 +140,7 @@ actor TransactionActor {
         // The claim stands before the work begins that resolves it.
         let claimID = claim(
             awaited, key: order.key, patience(for: awaited, order.deadline), hasCaller: true)
-        startWork(after, begun: awaited.attemptNumber)
+        startWork(after, begun: awaited.attemptNumber.map { ($0, sendBy) })
         return .claimed(claimID)
     }
 
@@ -208,20 +212,25 @@ actor TransactionActor {
     private func patienceEnded(_ claimID: UInt64) async {
         guard claims.contains(where: { $0.id == claimID }) else { return }
         guard await enterMailbox(isInternal: true) else { return }
-        defer { leaveMailbox() }
+        await endClaim(claimID)
+        leaveMailbox()
+        await shard.passivate(self)
+    }
+
+    private func endClaim(_ claimID: UInt64) async {
         guard let payment = await shard.payment(id),
             let index = claims.firstIndex(where: { $0.id == claimID })
         else { return }
         let claim = claims.remove(at: index)
         let reference = claim.awaited.reference(in: payment) ?? claim.awaited.provisional
         if let key = claim.key {
-            guard await shard.propose([.keyCompleted(key, reference, payment: id)]) else {
+            let facts = [ShardEvent.keyCompleted(key, reference, payment: id)]
+            guard await shard.proposeCertainly(facts) else {
                 finish(claim, .failure(.unavailable))
                 return
             }
         }
         finish(claim, .outcome(reference.outcome(of: payment), replayOf: nil))
-        await shard.passivate(self)
     }
 
     // MARK: Inputs of the processor
@@ -248,7 +257,7 @@ actor TransactionActor {
             }
         }
         var isCommitted = true
-        if !facts.isEmpty { isCommitted = await shard.propose(facts) }
+        if !facts.isEmpty { isCommitted = await shard.proposeCertainly(facts) }
         claims.removeAll { claim in resolved.contains { $0.id == claim.id } }
         if isCommitted { startWork(after) }
         for claim in resolved {
@@ -260,17 +269,16 @@ actor TransactionActor {
         }
     }
 
-    /// Takes up what the log says is open: an attempt without a result is unknown.
-    func recover() async {
-        guard let payment = await shard.payment(id) else { return }
-        for attempt in payment.attempts where attempt.state == .pending {
-            await advance(
-                .attemptUnanswered(attempt: attempt.number, .connectionLost))
-        }
-        for effect in payment.effects where effect.state == .open {
+    /// Takes up what the log said was open when the term began: an attempt without a result is
+    /// unknown, and an effect may have been sent.
+    func recover(_ found: Payment) async {
+        for effect in found.effects where effect.state == .open {
             sentEffects.insert(effect.number)
         }
-        startWork(await shard.payment(id) ?? payment)
+        for attempt in found.attempts where attempt.state == .pending {
+            await advance(.attemptUnanswered(attempt: attempt.number, .connectionLost))
+        }
+        startWork(await shard.payment(id) ?? found)
     }
 
     func approvedLate(_ attempt: Int) async {
@@ -282,10 +290,12 @@ actor TransactionActor {
     /// Begins what a commit of this process made due. An attempt is begun by the command that
     /// committed it and by nothing else: one that is found pending may have been sent, and is never
     /// sent again.
-    private func startWork(_ payment: Payment, begun attempt: Int? = nil) {
-        if let attempt {
+    private func startWork(
+        _ payment: Payment, begun: (attempt: Int, sendBy: MonotonicInstant)? = nil
+    ) {
+        if let begun {
             isAttemptRunning = true
-            Task { await self.runAttempt(payment, attempt) }
+            Task { await self.runAttempt(payment, begun.attempt, sendBy: begun.sendBy) }
         }
         if payment.nextEffect != nil, !isOutboxRunning {
             isOutboxRunning = true
@@ -293,30 +303,35 @@ actor TransactionActor {
         }
     }
 
-    private func runAttempt(_ payment: Payment, _ number: Int) async {
+    private func runAttempt(
+        _ payment: Payment, _ number: Int, sendBy: MonotonicInstant
+    ) async {
         let attempt = payment.attempts[number]
-        let command = await result(of: attempt, of: payment)
+        let command = await result(of: attempt, of: payment, sendBy: sendBy)
         isAttemptRunning = false
         await advance(command)
         await shard.passivate(self)
     }
 
-    private func result(of attempt: Attempt, of payment: Payment) async -> PaymentCommand {
+    /// Sends an attempt's message, not after `sendBy`, which counts from the decision.
+    private func result(
+        of attempt: Attempt, of payment: Payment, sendBy: MonotonicInstant
+    ) async -> PaymentCommand {
         let number = attempt.number
         guard let link = shard.link(attempt.trace.link),
             let method = await shard.method(attempt.method.id),
             let cardNumber = shard.cards.open(method)
         else { return .attemptNotSent(attempt: number) }
-        let code = await shard.takeVerificationCode(method.id)
-        guard
-            let message = try? LinkMessages.attempt(
-                attempt, of: payment, number: cardNumber, verificationCode: code)
-        else { return .attemptNotSent(attempt: number) }
         let permit = await link.breaker.admit()
         guard permit.isAllowed else { return .attemptNotSent(attempt: number) }
+        let code = await shard.takeVerificationCode(method.id)
+        guard
+            var message = try? LinkMessages.attempt(
+                attempt, of: payment, number: cardNumber, verificationCode: code)
+        else { return .attemptNotSent(attempt: number) }
         let reply = await link.actor.request(
-            message, subject: LinkSubject(payment: id, attempt: number),
-            sendBy: loop.now + shard.options.sendWithin)
+            message, subject: LinkSubject(payment: id, attempt: number), sendBy: sendBy)
+        message.wipe()
         await link.breaker.record(permit, reply)
         switch reply {
         case .notSent:
@@ -375,9 +390,15 @@ actor TransactionActor {
             sentEffects.insert(effect.number)
             return nil
         case .answered(let answer, _):
-            guard let code = answer.responseCode else { return nil }
-            if code.isApproved { return .effectAcknowledged(number: effect.number) }
-            return .effectRefused(number: effect.number, responseCode: "\(code)")
+            switch LinkMessages.read(answer, to: effect) {
+            case .acknowledged:
+                return .effectAcknowledged(number: effect.number)
+            case .refused(let code):
+                return .effectRefused(number: effect.number, responseCode: code)
+            case .repeatLater:
+                sentEffects.insert(effect.number)
+                return nil
+            }
         }
     }
 

@@ -184,6 +184,11 @@ public actor Node {
         await router.allPayments()
     }
 
+    /// Keys whose commands have no outcome yet.
+    public func inFlightKeyCount() async -> Int {
+        await router.inFlightKeyCount()
+    }
+
     /// Sums over all books of each shard by currency; every one must be zero.
     public func booksTotals() async -> [Int64] {
         await router.booksTotals()

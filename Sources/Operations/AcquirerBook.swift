@@ -26,15 +26,15 @@ struct AcquirerBook {
         self.transactions = transactions
         for (index, row) in transactions.enumerated() {
             let key = Key(row)
-            let isKnown: Bool
+            let first: Int
             if row.kind == .refund {
-                isKnown = refunds.updateValue(index, forKey: key) != nil
+                first = refunds.insertIfAbsent(index, at: key)
             } else if row.outcome == .tombstone {
-                isKnown = tombstones.updateValue(index, forKey: key.withoutTerminal) != nil
+                first = tombstones.insertIfAbsent(index, at: key.withoutTerminal)
             } else {
-                isKnown = requests.updateValue(index, forKey: key) != nil
+                first = requests.insertIfAbsent(index, at: key)
             }
-            if isKnown { duplicates.append(row) }
+            if first != index { duplicates.append(row) }
         }
     }
 
@@ -60,6 +60,15 @@ struct AcquirerBook {
         return transactions.enumerated()
             .filter { !matched.contains($0.offset) && !known.contains($0.element.id) }
             .map(\.element)
+    }
+}
+
+extension [AcquirerBook.Key: Int] {
+    /// The value at the key, which is `value` if there was none.
+    fileprivate mutating func insertIfAbsent(_ value: Int, at key: AcquirerBook.Key) -> Int {
+        if let present = self[key] { return present }
+        self[key] = value
+        return value
     }
 }
 

@@ -51,11 +51,6 @@ struct ConfigurationSection {
                     remedy: nearest.map { "did you mean \($0)?" }
                         ?? "the keys here are \(keys.joined(separator: ", "))")
             }
-            guard !values.contains(where: { $0.key == key }) else {
-                throw CommandFailure(
-                    .badConfiguration, "\(Self.join(path, key)) stands here for the second time",
-                    at: place, remedy: "keep one of them")
-            }
             values.append((key, value))
         }
         self.values = values
@@ -152,6 +147,8 @@ struct ConfigurationSection {
     private static func notYAML(_ file: String, _ error: any Error) -> CommandFailure {
         let (line, problem): (Int?, String) =
             switch error as? YamlError {
+            case .duplicatedKeysInMapping(let keys, let context):
+                (context.mark.line, "a key stands twice: \(keys.first ?? "?")")
             case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
                 .composer(_, let problem, let mark, _):
                 (mark.line, problem)
@@ -159,7 +156,7 @@ struct ConfigurationSection {
             }
         return CommandFailure(
             .badConfiguration, "this is not YAML: \(problem)", at: place(file, line),
-            remedy: "look at the indentation and the quotes here and above")
+            remedy: "look at the keys, the indentation and the quotes here and above")
     }
 
     private static func place(_ file: String, _ line: Int?) -> String {

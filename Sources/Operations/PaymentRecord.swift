@@ -17,6 +17,16 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
         public var state: State
         /// What was captured, in minor units; 0 unless it was.
         public var capturedAmount: Int64
+
+        package init(
+            number: Int, trace: Trace, amount: Int64, state: State, capturedAmount: Int64
+        ) {
+            self.number = number
+            self.trace = trace
+            self.amount = amount
+            self.state = state
+            self.capturedAmount = capturedAmount
+        }
     }
 
     /// What a message was known by on its link.
@@ -28,6 +38,15 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
         public var stan: UInt32
         /// DE 37, which is that of the original for what follows an authorization.
         public var reference: String
+
+        package init(
+            link: String, terminal: String, stan: UInt32, reference: String
+        ) {
+            self.link = link
+            self.terminal = terminal
+            self.stan = stan
+            self.reference = reference
+        }
     }
 
     public struct Refund: Codable, Hashable, Sendable {
@@ -41,6 +60,14 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
         public var trace: Trace
         public var amount: Int64
         public var state: State
+
+        package init(number: Int, attempt: Int, trace: Trace, amount: Int64, state: State) {
+            self.number = number
+            self.attempt = attempt
+            self.trace = trace
+            self.amount = amount
+            self.state = state
+        }
     }
 
     /// A message of the outbox.
@@ -58,6 +85,12 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
         /// The attempt that it is about.
         public var attempt: Int
         public var state: State
+
+        package init(kind: Kind, attempt: Int, state: State) {
+            self.kind = kind
+            self.attempt = attempt
+            self.state = state
+        }
     }
 
     public var id: String
@@ -70,6 +103,20 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
     public var attempts: [Attempt]
     public var refunds: [Refund]
     public var effects: [Effect]
+
+    package init(
+        id: String, merchant: String, isLive: Bool, version: UInt64, currency: String,
+        attempts: [Attempt], refunds: [Refund], effects: [Effect]
+    ) {
+        self.id = id
+        self.merchant = merchant
+        self.isLive = isLive
+        self.version = version
+        self.currency = currency
+        self.attempts = attempts
+        self.refunds = refunds
+        self.effects = effects
+    }
 }
 
 extension PaymentRecord {

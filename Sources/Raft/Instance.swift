@@ -15,7 +15,9 @@ public import Primitives
 //   follower   start                         candidate        onStart
 //   candidate  own term and vote are stored  leader           onPersisted
 //   leader     own no-op applied             leader, serving  onApplied
-//   any        stop                          stopped          onStop
+//   leader     stop                          draining         onStop
+//   follower,
+//   candidate  stop                          stopped          onStop
 //
 // This group has a single voter: its own vote and its own disk are the quorum. What is here holds
 // for any number of voters: the term and the vote are stored before the voter acts on them, an
@@ -33,6 +35,8 @@ public struct Instance: Sendable {
         case leader(noOperation: LogIndex)
         /// Appends and answers: everything before its term is applied.
         case serving
+        /// Takes nothing any more, and still commits what it has taken.
+        case draining
         case stopped
     }
 
@@ -100,9 +104,13 @@ public struct Instance: Sendable {
         persist(hardState: hardState, entries: [], &directives)
     }
 
-    /// The member gives up its part: nothing is proposed or committed any more.
+    /// The member gives up its part: it takes no more proposals. What a leader has taken is still
+    /// committed.
     public mutating func onStop() {
-        role = .stopped
+        switch role {
+        case .leader, .serving, .draining: role = .draining
+        case .follower, .candidate, .stopped: role = .stopped
+        }
     }
 
     /// Appends payloads decided in `expectedTerm`; returns the index of the first.
@@ -130,7 +138,7 @@ public struct Instance: Sendable {
             writes.removeFirst()
             role = .leader(noOperation: lastIndex + 1)
             append([(.noOperation, [])], &directives)
-        case .follower, .leader, .serving:
+        case .follower, .leader, .serving, .draining:
             guard let write = writes.first, write.token == token else {
                 preconditionFailure("\(group) stored write \(token) out of order")
             }

@@ -4,8 +4,8 @@ import Operations
 
 /// The command line: one file for each command.
 ///
-/// Commands are synchronous, so that what they start from the main thread stays with it; what serves
-/// requests puts its tasks on other threads and leaves the main thread to the signals.
+/// Commands are synchronous, so that what they start from the main thread stays with it; what
+/// serves requests puts its tasks on other threads and leaves the main thread to the signals.
 @main
 struct Sunny: ParsableCommand {
     static let configuration = CommandConfiguration(

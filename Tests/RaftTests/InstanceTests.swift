@@ -125,8 +125,8 @@ import Testing
         _ = try instance.propose([[1]], expectedTerm: 1, &directives)
     }
 
-    @Test("a member that stopped takes nothing and says nothing")
-    func stopped() throws {
+    @Test("a leader that is stopped takes nothing more, and commits what it has taken")
+    func draining() throws {
         var instance = fresh()
         _ = served(&instance)
         var directives: [Instance.Directive] = []
@@ -134,10 +134,22 @@ import Testing
         instance.onStop()
         directives = []
         instance.onPersisted(token: 3, &directives)
-        #expect(directives.isEmpty)
+        #expect(directives == [.commit(through: 2)])
         #expect(throws: Instance.ProposalRefusal.notServing) {
             try instance.propose([[1]], expectedTerm: 1, &directives)
         }
+    }
+
+    @Test("a candidate that is stopped never leads")
+    func stopped() {
+        var instance = fresh()
+        var directives: [Instance.Directive] = []
+        instance.onStart(&directives)
+        instance.onStop()
+        directives = []
+        instance.onPersisted(token: 1, &directives)
+        #expect(directives.isEmpty)
+        #expect(instance.role == .stopped)
     }
 
     @Test("each start is a new term, whatever the log holds")

@@ -49,7 +49,7 @@ import Testing
                 loop.start(first) { first in
                     log.add("called \(await first.call(second))")
                     await loop.sleep(for: .seconds(5))
-                    log.add("worker \(await worker.run { 6 * 7 })")
+                    log.add("worker \(await worker.run(on: loop) { 6 * 7 })")
                     let task = Task {
                         first.add("inner task")
                     }

@@ -114,7 +114,7 @@ enum House {
                 "Simulator", "Ingress", "Operations", "CProcess", "Logging", "ServiceLifecycle",
                 "ArgumentParser",
             ],
-            system: ["Foundation", "Glibc", "Synchronization"]),
+            system: ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"]),
     ]
 
     /// What in the table itself goes against the layers.

@@ -111,7 +111,13 @@ private final class Echo: ByteStreamHandler {
                     $0.write(sent)
                 }
             }
-            let received = await worker.run { bytesAfterHalfClose(at: listener.address) }
+            let received = await withCheckedContinuation { continuation in
+                worker.submit {
+                    bytesAfterHalfClose(at: listener.address)
+                } then: {
+                    continuation.resume(returning: $0)
+                }
+            }
             #expect(received == sent)
             #expect(await recorder.untilEnd().end == .closedByPeer)
             worker.stop()

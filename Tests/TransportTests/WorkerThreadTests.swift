@@ -57,7 +57,14 @@ import Transport
     func awaits() async throws {
         try await withLoop { loop in
             let worker = try WorkerThread(name: "awaited", loop: loop)
-            #expect(await worker.run { 6 * 7 } == 42)
+            let answer = await withCheckedContinuation { continuation in
+                worker.submit {
+                    6 * 7
+                } then: {
+                    continuation.resume(returning: $0)
+                }
+            }
+            #expect(answer == 42)
             worker.stop()
         }
     }

@@ -2,8 +2,8 @@
 
 /// Keeps the process's memory out of core dumps and away from debuggers of the same user: no core
 /// file of any size, and `PR_SET_DUMPABLE` off, which also covers core dumps that go to a program
-/// (`core(5)`), where the size limit is not looked at. `prctl` takes variable arguments, which Swift
-/// cannot call.
+/// (`core(5)`), where the size limit is not looked at. `prctl` takes variable arguments, which
+/// Swift cannot call.
 ///
 /// Returns 0, or the `errno` value of what was refused.
 int sunny_forbid_memory_dumps(void);

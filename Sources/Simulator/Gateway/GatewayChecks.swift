@@ -8,6 +8,7 @@ import Primitives
 struct GatewayChecks {
     let payments: [Payment]
     let booksTotals: [Int64]
+    let inFlightKeyCount: Int
     let transactions: [AcquirerTransaction]
     let clients: [SimulatedClient]
 
@@ -25,6 +26,7 @@ struct GatewayChecks {
                 found.append("P3 \(payment.id): still processing")
             }
         }
+        if inFlightKeyCount > 0 { found.append("P3 \(inFlightKeyCount) keys are still in flight") }
         for total in booksTotals where total != 0 {
             found.append("P6 the books of a shard are out of balance by \(total)")
         }

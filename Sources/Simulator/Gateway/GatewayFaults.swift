@@ -1,5 +1,6 @@
 import Acquirer
 import ISO8583
+import Node
 import Primitives
 
 /// Breaks one thing after the other, and mends it, until it is told to stop.
@@ -9,9 +10,11 @@ final class GatewayFaults {
     private var random: SeededRandom
     private(set) var counts: [String: Int] = [:]
     private var isStopped = false
+    private let clients: [SimulatedClient]
 
-    init(_ gateway: GatewayWorld, seed: UInt64) {
+    init(_ gateway: GatewayWorld, clients: [SimulatedClient], seed: UInt64) {
         self.gateway = gateway
+        self.clients = clients
         random = SeededRandom(seed: seed)
     }
 
@@ -38,7 +41,7 @@ final class GatewayFaults {
     }
 
     private func inject() {
-        switch Int.random(in: 0..<16, using: &random) {
+        switch Int.random(in: 0..<19, using: &random) {
         case 0, 1: crashNode(.powerLoss, "power loss of the node")
         case 2, 3: crashNode(.kill, "kill of the node")
         case 4: crashAcquirer()
@@ -54,11 +57,18 @@ final class GatewayFaults {
             gateway.pauseNode(for: span(50...12_000))
         case 9:
             count("jump of the wall clock")
-            gateway.node.jumpWallClock(by: span(-3_600_000...3_600_000))
+            gateway.node.jumpWallClock(by: span(-10_800_000...10_800_000))
         case 10: acquirerFault("silence", .silence)
         case 11: acquirerFault("late answer", .late(milliseconds: milliseconds(9000...20_000)))
         case 12: acquirerFault("duplicate answer", .duplicate)
         case 13: acquirerFault("disconnect before", .disconnectBefore)
+        case 15: stopNode()
+        case 16:
+            count("answer of an unknown outcome")
+            if let code = ResponseCode("68") {
+                tellAcquirer(.set(Fault(.decline(code), .authorization, count: 2)))
+            }
+        case 17: quiet()
         case 14: acquirerFault("disconnect after", .disconnectAfter)
         default: acquirerFault("delay", .delay(milliseconds: milliseconds(10...11_000)))
         }
@@ -68,6 +78,28 @@ final class GatewayFaults {
         count(label)
         gateway.crashNode(kind)
         world.schedule(after: span(50...5000)) { [unowned self] in gateway.restartNode() }
+    }
+
+    /// An orderly end: the node signs off, writes back, and is then ended.
+    private func stopNode() {
+        guard let node = gateway.running, let loop = gateway.node.incarnation?.loop else { return }
+        count("orderly stop of the node")
+        loop.start(node) { node in await node.stop() }
+        world.schedule(after: span(3000...6000)) { [unowned self] in
+            if gateway.running === node {
+                gateway.crashNode(.kill)
+                gateway.restartNode()
+            }
+        }
+    }
+
+    /// Nothing happens for a while, so that timers of a quiet link are seen.
+    private func quiet() {
+        count("silence after a quiet link")
+        for client in clients { client.rest(for: .seconds(13)) }
+        world.schedule(after: .milliseconds(12_500)) { [unowned self] in
+            tellAcquirer(.set(Fault(.silence, .authorization, count: 1)))
+        }
     }
 
     private func crashAcquirer() {

@@ -49,7 +49,7 @@ public enum GatewayScenario {
                 name: "c\(number)", gateway: gateway, paymentCount: options.paymentCount,
                 seed: world.random.next())
         }
-        let faults = GatewayFaults(gateway, seed: world.random.next())
+        let faults = GatewayFaults(gateway, clients: clients, seed: world.random.next())
         world.schedule(after: .milliseconds(500)) {
             for client in clients { client.start() }
             faults.start()
@@ -60,6 +60,7 @@ public enum GatewayScenario {
         let final = try settle(gateway, clients, until: end)
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
+            inFlightKeyCount: final.inFlightKeyCount,
             transactions: final.transactions, clients: clients)
         return Verdict(
             seed: world.seed, traceHash: world.traceHash, stepCount: world.stepCount,
@@ -80,6 +81,7 @@ public enum GatewayScenario {
             let isAtRest =
                 clients.allSatisfy(\.isDone)
                 && !snapshot.payments.contains { $0.hasUnfinishedWork }
+                && snapshot.inFlightKeyCount == 0
             if isAtRest || world.elapsed >= end { return snapshot }
         }
     }

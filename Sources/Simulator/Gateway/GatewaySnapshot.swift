@@ -7,6 +7,7 @@ import Payments
 final class GatewaySnapshot: @unchecked Sendable {
     private(set) var payments: [Payment] = []
     private(set) var booksTotals: [Int64] = []
+    private(set) var inFlightKeyCount = 0
     private(set) var transactions: [AcquirerTransaction] = []
     private var partCount = 0
 
@@ -22,6 +23,7 @@ final class GatewaySnapshot: @unchecked Sendable {
         nodeLoop.start(node) { node in
             snapshot.payments = await node.allPayments()
             snapshot.booksTotals = await node.booksTotals()
+            snapshot.inFlightKeyCount = await node.inFlightKeyCount()
             snapshot.partCount += 1
         }
         hostLoop.start(host) { host in

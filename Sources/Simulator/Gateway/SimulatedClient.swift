@@ -52,6 +52,9 @@ final class SimulatedClient {
     private var firstAnswers: [String: [UInt8]] = [:]
     private var attempt: UInt64 = 0
 
+    /// Nothing is sent before this moment.
+    private var restsUntil = Duration.zero
+
     /// True once every payment was made.
     private(set) var isDone = false
 
@@ -137,8 +140,16 @@ final class SimulatedClient {
 
     // MARK: The wire
 
+    /// Sends nothing for a while.
+    func rest(for duration: Duration) {
+        restsUntil = max(restsUntil, world.elapsed + duration)
+    }
+
     private func send() {
         attempt += 1
+        if restsUntil > world.elapsed {
+            return schedule(restsUntil - world.elapsed) { $0.send() }
+        }
         let number = attempt
         let key = currentKey
         guard let node = gateway.running, let loop = gateway.node.incarnation?.loop else {

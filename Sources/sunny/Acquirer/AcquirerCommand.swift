@@ -13,9 +13,9 @@ struct AcquirerCommand: ParsableCommand {
             EXAMPLE:
               sunny acquirer --journal acquirer.sqlite
 
-            Speaks ISO 8583 (1987) behind two bytes of length, and keeps a journal of every movement \
-            of money in SQLite. Lines on its control port delay, lose, repeat or refuse answers: try \
-            `echo help | nc 127.0.0.1 8584`.
+            Speaks ISO 8583 (1987) behind two bytes of length, and keeps a journal of every \
+            movement of money in SQLite. Lines on its control port delay, lose, repeat or refuse \
+            answers; the line `help` lists them.
             """)
 
     @Option(help: "Where gateways connect; port 0 lets the system choose.")
@@ -47,7 +47,7 @@ struct AcquirerCommand: ParsableCommand {
 
     func run() throws {
         let signals = Signals(SIGTERM, SIGINT)
-        try forbidMemoryDumps()
+        try hardenProcess()
         let logger = LineLog.logger(id, supervision.log)
         guard let lock = try FileLock(journal + ".lock") else {
             throw CommandFailure(

@@ -11,13 +11,13 @@ struct DemoCommand: ParsableCommand {
               sunny demo restart node-1 --dir /tmp/shop
               sunny demo stop --dir /tmp/shop
 
-            Without a subcommand it starts one; `sunny demo start --help` lists the options. Prints \
-            the address, a key, and lines for curl and Python that work. For test cards only: never \
-            for real cards or money.
+            Without a subcommand it starts one; `sunny demo start --help` lists the options. \
+            Prints the address, a key, and lines for curl and Python that work. For test cards \
+            only: never for real cards or money.
             """,
         subcommands: [
             DemoStartCommand.self, DemoStopCommand.self, DemoKillCommand.self,
-            DemoRestartCommand.self, DemoStatusCommand.self,
+            DemoRestartCommand.self, DemoStatusCommand.self, DemoControlCommand.self,
         ], defaultSubcommand: DemoStartCommand.self)
 }
 

@@ -2,8 +2,8 @@ import Environment
 import Glibc
 import Operations
 
-/// `demo.json`: what runs, for people and scripts. It is there while the demo runs, and written when
-/// everything is ready.
+/// `demo.json`: what runs, for people and scripts. It is there while the demo runs, and written
+/// when everything is ready.
 struct DemoFile: Codable, Sendable {
     struct Node: Codable, Sendable {
         var id: String

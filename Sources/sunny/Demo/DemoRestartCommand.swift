@@ -8,8 +8,8 @@ struct DemoRestartCommand: ParsableCommand {
             EXAMPLE:
               sunny demo restart node-1 --dir /tmp/shop
 
-            On the same ports and data. What still runs is ended in order before. Returns when it is \
-            ready.
+            On the same ports and data. What still runs is ended in order before. Returns when it \
+            is ready.
             """)
 
     @Argument(help: "What to start, as demo.json calls it: node-1, acquirer-1.")

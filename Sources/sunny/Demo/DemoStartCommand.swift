@@ -10,8 +10,8 @@ struct DemoStartCommand: ParsableCommand {
             EXAMPLE:
               sunny demo --dir /tmp/shop
 
-            Ctrl-C ends all of it. Started again with the same folder it has the same keys, ports and \
-            payments.
+            Ctrl-C ends all of it. Started again with the same folder it has the same keys, ports \
+            and payments.
             """)
 
     @Option(help: "Keep everything in this folder; without it a temporary one goes at the end.")
@@ -150,7 +150,7 @@ struct DemoStartCommand: ParsableCommand {
     ) throws(CommandFailure) -> DemoFile.Node {
         var node = settings.nodes[index]
         defer { settings.nodes[index] = node }
-        guard node.httpPort == 0, LocalPort.isFree(Self.usualPort) else {
+        guard node.httpPort == 0, LocalSocket.isFree(Self.usualPort) else {
             return try launcher.startNode(&node, of: settings)
         }
         do throws(CommandFailure) {
@@ -158,7 +158,7 @@ struct DemoStartCommand: ParsableCommand {
             return try launcher.startNode(&node, of: settings)
         } catch {
             // Somebody may have taken the port meanwhile.
-            guard !LocalPort.isFree(Self.usualPort) else { throw error }
+            guard !LocalSocket.isFree(Self.usualPort) else { throw error }
             node.httpPort = 0
             return try launcher.startNode(&node, of: settings)
         }

@@ -2,10 +2,10 @@
 enum DemoText {
     static func text(_ demo: DemoFile, _ folder: DemoFolder, program: String) -> String {
         let node = demo.nodes[0]
+        // Apart from the text, where it would read as an import of this file.
+        let importLine = "import stripe"
         let acquirers = demo.acquirers.map { acquirer in
-            let port = acquirer.control.split(separator: ":").last ?? ""
-            return "  \(acquirer.id)   \(acquirer.address), control port: "
-                + "echo help | nc 127.0.0.1 \(port)"
+            "  \(acquirer.id)   \(acquirer.address), control port \(acquirer.control)"
         }.joined(separator: "\n")
         return """
             The demo is ready. It is for trying out with test cards: never for real cards or money.
@@ -23,7 +23,7 @@ enum DemoText {
 
             Pay with Python (pip install stripe):
 
-              import stripe
+              \(importLine)
               stripe.api_key = "\(demo.apiKey)"
               stripe.api_base = "\(node.http)"
               payment = stripe.PaymentIntent.create(
@@ -32,6 +32,7 @@ enum DemoText {
 
             Break it, and find that nothing was lost:
 
+              \(program) demo control \(demo.acquirers[0].id) duplicate all --dir \(folder.path)
               \(program) demo kill \(node.id) --dir \(folder.path)
               \(program) demo restart \(node.id) --dir \(folder.path)
               \(program) reconcile --dir \(folder.path)

@@ -11,9 +11,9 @@ struct NodeCommand: ParsableCommand {
             EXAMPLE:
               sunny node --config ClusterConfigs/single.yaml
 
-            Logs its addresses, and then "ready", to standard error. SIGTERM or SIGINT lets requests \
-            under way finish and ends with 0; a second one ends at once. It may also just be killed: \
-            the next start recovers from the journal.
+            Logs its addresses, and then "ready", to standard error. SIGTERM or SIGINT lets \
+            requests under way finish and ends with 0; a second one ends at once. It may also just \
+            be killed: the next start recovers from the journal.
             """)
 
     @Option(help: "The configuration file; `sunny config check FILE` reads it without starting.")
@@ -23,7 +23,7 @@ struct NodeCommand: ParsableCommand {
 
     func run() throws {
         let signals = Signals(SIGTERM, SIGINT)
-        try forbidMemoryDumps()
+        try hardenProcess()
         let file = try ConfigurationFile.read(config)
         let logger = LineLog.logger(file.configuration.name, supervision.log)
         let node = try NodeProcess(file, logger: logger)

@@ -18,7 +18,8 @@ struct NodeProcess: Sendable {
     private let store: StateStore
     private let lock: FileLock
 
-    /// Opens everything and recovers what the node knew. Takes as long as the journal is to be read.
+    /// Opens everything and recovers what the node knew. Takes as long as the journal is to be
+    /// read.
     init(_ file: NodeFile, logger: Logger) throws(CommandFailure) {
         self.file = file
         let folder = file.configuration.dataDirectory

@@ -1,5 +1,4 @@
 import Environment
-import Glibc
 
 /// GET requests to the admin ports of nodes on this machine, blocking.
 enum LocalHTTP {
@@ -18,45 +17,11 @@ enum LocalHTTP {
     static func get(
         _ path: String, from address: SocketAddress, seconds: Int = 5
     ) throws(Failure) -> Answer {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw .noAnswer }
-        defer { close(descriptor) }
-        var limit = timeval(tv_sec: seconds, tv_usec: 0)
-        let limitSize = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, limitSize)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, limitSize)
-        guard connect(descriptor, to: address) else { throw .noAnswer }
         let request = "GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
-        let bytes = Array(request.utf8)
-        guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
-        else { throw .noAnswer }
-        return try answer(in: try receiveAll(descriptor))
-    }
-
-    private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_port = address.port.bigEndian
-        guard inet_pton(AF_INET, address.host, &name.sin_addr) == 1 else { return false }
-        return withUnsafePointer(to: &name) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
+        guard let bytes = LocalSocket.exchange(request, with: address, seconds: seconds) else {
+            throw .noAnswer
         }
-    }
-
-    private static func receiveAll(_ descriptor: Int32) throws(Failure) -> [UInt8] {
-        var received: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            if count == 0 { return received }
-            guard count > 0 else {
-                if errno == EINTR { continue }
-                throw .noAnswer
-            }
-            received += buffer[..<count]
-        }
+        return try answer(in: bytes)
     }
 
     private static func answer(in bytes: [UInt8]) throws(Failure) -> Answer {

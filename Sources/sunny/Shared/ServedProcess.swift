@@ -5,8 +5,8 @@ import Glibc
 import Logging
 import Operations
 
-/// What `node` and `acquirer` have in common: whoever starts them as part of something larger is told
-/// their addresses, and takes them along when it ends.
+/// What `node` and `acquirer` have in common: whoever starts them as part of something larger is
+/// told their addresses, and takes them along when it ends.
 struct SupervisionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where to write the addresses once they are bound, as JSON."))
     var portsFile: String?
@@ -29,8 +29,8 @@ struct SupervisionOptions: ParsableArguments {
         }
     }
 
-    /// Waits for the supervisor's end on a thread of its own. A supervisor that is killed cannot say
-    /// so, but the system releases its lock.
+    /// Waits for the supervisor's end on a thread of its own. A supervisor that is killed cannot
+    /// say so, but the system releases its lock.
     func followSupervisor(_ logger: Logger) {
         guard let supervisorLock else { return }
         let descriptor = open(supervisorLock, O_RDWR | O_CLOEXEC)
@@ -63,8 +63,10 @@ private func startThread(_ body: @escaping @Sendable () -> Void) {
     if code == 0 { pthread_detach(thread) } else { box.release() }
 }
 
-/// Keeps card numbers and keys in this process's memory out of core files.
-func forbidMemoryDumps() throws(CommandFailure) {
+/// Keeps card numbers and keys in this process's memory out of core files, and its files to their
+/// owner.
+func hardenProcess() throws(CommandFailure) {
+    umask(0o077)
     let code = sunny_forbid_memory_dumps()
     guard code == 0 else {
         throw CommandFailure(

@@ -1,0 +1,72 @@
+# What a developer does with this repository. `make` lists it.
+#
+#   SUNNY_SCRATCH  where built things are kept (default .build); a folder outside the clone keeps
+#                  the dependencies, which cost minutes, between clones
+#   SUNNY_VENV     where the Python of the client tests is kept (default .venv)
+#   ARGS           passed on to what `demo` and `bench` run
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format bench clean
+
+SUNNY_SCRATCH ?= .build
+SUNNY_VENV ?= .venv
+ARGS ?=
+
+# There is one configuration, so that every command shares every object.
+SWIFT_FLAGS := -c release --scratch-path "$(SUNNY_SCRATCH)"
+BINARY := $(abspath $(SUNNY_SCRATCH))/release/sunny
+SOURCES := Package.swift Sources Tests
+
+# The libraries that the package links, as pkg-config and apt call them, and what else is run.
+LIBRARIES := libuv sqlite3
+PACKAGES := pkg-config libuv1-dev libsqlite3-dev python3 python3-venv
+REQUIREMENTS := Tests/Clients/requirements.txt
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SUNNY_VENV)/installed.txt ## Install what is missing, by apt and pip.
+
+# Looked at each time, as it costs nothing.
+.PHONY: system
+system:
+	@if ! pkg-config --exists $(LIBRARIES) 2>/dev/null \
+	    || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+	  as_root=; if [ "$$(id -u)" != 0 ]; then as_root=sudo; fi; \
+	  echo "installing $(PACKAGES)"; \
+	  $$as_root apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -qq -y --no-install-recommends \
+	    $(PACKAGES) >/dev/null; \
+	fi
+
+# The copy says what was installed, so that a change of the list installs anew.
+$(SUNNY_VENV)/installed.txt: $(REQUIREMENTS) | system
+	@[ -x "$(SUNNY_VENV)/bin/python" ] || python3 -m venv "$(SUNNY_VENV)"
+	@cmp -s "$<" "$@" || "$(SUNNY_VENV)/bin/python" -m pip install -q \
+	  --disable-pip-version-check -r "$<"
+	@cp "$<" "$@"
+
+build: system ## Build the release binary.
+	swift build $(SWIFT_FLAGS) --product sunny
+
+demo: build ## Run a gateway and an acquirer on this machine, to try out.
+	@"$(BINARY)" demo $(ARGS)
+
+test: setup lint ## Check the format, build everything, and run every test.
+	swift build $(SWIFT_FLAGS) --explicit-target-dependency-import-check error
+	swift test $(SWIFT_FLAGS) --disable-testable-imports
+	cd Tests/Clients && SUNNY_BIN="$(BINARY)" "$(abspath $(SUNNY_VENV))/bin/python" -m pytest -q
+
+lint: ## Say what is not formatted as it should be.
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+format: ## Format the sources.
+	swift format format --in-place --parallel --recursive $(SOURCES)
+
+bench: build ## Measure this machine.
+	@"$(BINARY)" bench $(ARGS)
+
+clean: ## Remove what was built.
+	swift package --scratch-path "$(SUNNY_SCRATCH)" clean

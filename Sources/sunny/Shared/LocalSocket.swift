@@ -1,0 +1,72 @@
+import Environment
+import Glibc
+
+/// Blocking TCP to processes on this machine.
+enum LocalSocket {
+    /// Connects, sends `text`, ends the sending side where `endsSending`, and returns all that
+    /// comes until the other side closes; nil when nobody listens or a step takes more than
+    /// `seconds`.
+    static func exchange(
+        _ text: String, with address: SocketAddress, endsSending: Bool = false, seconds: Int
+    ) -> [UInt8]? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        let limitSize = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, limitSize)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, limitSize)
+        let bytes = Array(text.utf8)
+        guard connect(descriptor, to: address),
+            send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        else { return nil }
+        if endsSending { shutdown(descriptor, Int32(SHUT_WR)) }
+        return receiveAll(descriptor)
+    }
+
+    /// Whether somebody could listen on the loopback's port now.
+    static func isFree(_ port: UInt16) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var reuse: Int32 = 1
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
+        return withName(SocketAddress(host: "127.0.0.1", port: port)) {
+            bind(descriptor, $0, $1) == 0 && listen(descriptor, 1) == 0
+        }
+    }
+
+    private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
+        withName(address) { Glibc.connect(descriptor, $0, $1) == 0 }
+    }
+
+    /// Lends the address as the system writes it; false when it is not a numeric IPv4 address.
+    private static func withName(
+        _ address: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Bool
+    ) -> Bool {
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_port = address.port.bigEndian
+        guard inet_pton(AF_INET, address.host, &name.sin_addr) == 1 else { return false }
+        return withUnsafePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+
+    private static func receiveAll(_ descriptor: Int32) -> [UInt8]? {
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count == 0 { return received }
+            if count > 0 {
+                received += buffer[..<count]
+            } else if errno != EINTR {
+                return nil
+            }
+        }
+    }
+}
