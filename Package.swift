@@ -113,8 +113,6 @@ let package = Package(
                 "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
             ] + collections),
 
-        .executableTarget(
-            name: "devsim", dependencies: ["Simulator", "Transport", "Environment"],
         // The edges: HTTP and the command line.
         .target(name: "CProcess"),
         room(

@@ -114,10 +114,10 @@ enum LinkMessages {
 
     // MARK: Answers
 
-    /// Codes that are no plain yes and no certain no (ISO 8583:1987 DE 39): approvals with a condition
-    /// or in part (08, 10, 11, 16), an answer that came too late (68), a duplicate of what is asked
-    /// once (94), and a malfunction behind which anything may have happened (96).
-    private static let mayHoldMoney: Set<String> = ["08", "10", "11", "16", "68", "94", "96"]
+    /// Codes that are no plain yes and no certain no (ISO 8583:1987 DE 39): approvals with a
+    /// condition or in part (08, 10, 11, 16), an answer that came too late (68), and a duplicate of
+    /// what is asked once (94).
+    private static let mayHoldMoney: Set<String> = ["08", "10", "11", "16", "68", "94"]
 
     /// What an answer says of an effect.
     enum EffectReading: Hashable {
@@ -127,8 +127,8 @@ enum LinkMessages {
         case repeatLater
     }
 
-    /// Reads the answer to an advice or a reversal. A reversal is done when the host says so, or when
-    /// it has nothing to reverse (25); anything else is said again until it is.
+    /// Reads the answer to an advice or a reversal. A reversal is done when the host says so, or
+    /// when it has nothing to reverse (25); anything else is said again until it is.
     static func read(_ answer: Message, to effect: Effect) -> EffectReading {
         guard let code = answer.responseCode else { return .repeatLater }
         if code.isApproved { return .acknowledged }

@@ -175,8 +175,8 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    /// A stamp that never runs backwards, and forwards no faster than the boot-time clock and a little
-    /// more: a wall clock that jumps ahead must not make every key expire.
+    /// A stamp that never runs backwards, and forwards no faster than the boot-time clock and a
+    /// little more: a wall clock that jumps ahead must not make every key expire.
     func nextStamp() -> Timestamp {
         let passed = (loop.now - anchor.instant).wholeMilliseconds
         let bound = anchor.stamp.advanced(

@@ -112,51 +112,100 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
 }
 
 extension CardNumber {
-    /// True when `text` contains what looks like a card number: 13 to 19 digits, single blanks,
-    /// hyphens or dots between them allowed, that pass the Luhn check, lie in a known issuer's
-    /// range and are as many as that issuer's numbers have.
+    /// True when `text` contains what looks like a card number: digits in a row, or in the groups
+    /// in which cards are written with single blanks, hyphens or dots between them, that pass the
+    /// Luhn check and have a length and a beginning of a known issuer.
     ///
     /// Free text with one is refused, so that numbers do not settle in descriptions and logs.
+    /// Groups have to stand alone: the tail of a UUID is none.
     public static func appears(in text: some StringProtocol) -> Bool {
-        var run: [UInt8] = []
-        var separated = false
-        func runHoldsNumber() -> Bool {
-            // Visa's old thirteen digits count only alone: as a part of any longer number that
-            // begins with a four, they would refuse a good part of all order numbers.
-            if run.count == 13, CardBrand(numberDigits: run) == .visa, passesLuhn(run) {
-                return true
-            }
-            for start in run.indices {
-                let brand = CardBrand(numberDigits: Array(run[start...].prefix(4)))
-                for count in brand.numberDigitCounts where start + count <= run.count {
-                    if passesLuhn(Array(run[start..<(start + count)])) { return true }
+        var word: [UInt8] = []
+        var groups: [[UInt8]] = []
+        var separatorCount = 0
+        for byte in text.utf8 {
+            if isWordByte(byte) {
+                word.append(byte)
+                // A word is looked at in pieces, so that a long one costs no more than its length.
+                if word.count == 128 {
+                    if holdsNumber(word) { return true }
+                    word.removeFirst(128 - 19)
                 }
+                continue
             }
+            if !word.isEmpty {
+                if endsNumber(word, &groups, separatorCount) { return true }
+                word.removeAll(keepingCapacity: true)
+                separatorCount = 0
+            }
+            let isSeparator = [UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(
+                byte)
+            separatorCount += isSeparator ? 1 : 2
+        }
+        return !word.isEmpty && endsNumber(word, &groups, separatorCount)
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), 0x80...0xFF:
+            true
+        default: false
+        }
+    }
+
+    /// The digit groups that numbers are printed in: 16 and 19 digits, American Express, Diners
+    /// Club.
+    private static let printedGroups = [[4, 4, 4, 4], [4, 4, 4, 4, 3], [4, 6, 5], [4, 6, 4]]
+
+    /// Whether a number lies in `word`, or ends with it as its last printed group.
+    private static func endsNumber(
+        _ word: [UInt8], _ groups: inout [[UInt8]], _ separatorCount: Int
+    ) -> Bool {
+        if holdsNumber(word) { return true }
+        let digits = word.compactMap { Base62.value(of: $0) }.filter { $0 < 10 }
+        guard digits.count == word.count, (3...6).contains(word.count) else {
+            groups.removeAll()
             return false
         }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        if separatorCount != 1 { groups.removeAll() }
+        groups.append(digits.map { UInt8($0) })
+        if groups.count > 5 { groups.removeFirst() }
+        return printedGroups.contains { pattern in
+            let last = groups.suffix(pattern.count)
+            return last.map(\.count) == pattern && isNumber(Array(last.joined()))
+        }
+    }
+
+    /// Whether digits in a row within `word` are a number.
+    private static func holdsNumber(_ word: [UInt8]) -> Bool {
+        var run: [UInt8] = []
+        for byte in word {
+            if (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
                 run.append(byte - UInt8(ascii: "0"))
-                separated = false
-                // A run is looked at in pieces, so that a long one costs no more than its length.
-                if run.count == 64 {
-                    if runHoldsNumber() { return true }
-                    run.removeFirst(64 - 18)
-                }
-            case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."):
-                if separated || run.isEmpty {
-                    if runHoldsNumber() { return true }
-                    run.removeAll(keepingCapacity: true)
-                }
-                separated = true
-            default:
-                if runHoldsNumber() { return true }
+            } else {
+                if runHoldsNumber(run) { return true }
                 run.removeAll(keepingCapacity: true)
-                separated = false
             }
         }
-        return runHoldsNumber()
+        return runHoldsNumber(run)
+    }
+
+    private static func runHoldsNumber(_ run: [UInt8]) -> Bool {
+        // Visa's old thirteen digits count only alone: as a part of any longer number that begins
+        // with a four, they would refuse a good part of all order numbers.
+        if run.count == 13, CardBrand(numberDigits: run) == .visa, passesLuhn(run) { return true }
+        for start in run.indices {
+            let brand = CardBrand(numberDigits: Array(run[start...].prefix(4)))
+            for count in brand.numberDigitCounts where start + count <= run.count {
+                if passesLuhn(Array(run[start..<(start + count)])) { return true }
+            }
+        }
+        return false
+    }
+
+    private static func isNumber(_ digits: [UInt8]) -> Bool {
+        CardBrand(numberDigits: digits).numberDigitCounts.contains(digits.count)
+            && passesLuhn(digits)
     }
 }
 

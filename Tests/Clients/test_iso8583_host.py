@@ -108,7 +108,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         )
     try:
         eventually(ports.exists, within=START_SECONDS)
-        bound = {name: f"http://{address}" for name, address in json.loads(ports.read_text()).items()}
+        addresses = json.loads(ports.read_text())
+        bound = {name: f"http://{address}" for name, address in addresses.items()}
         eventually(
             lambda: read_page(bound["admin"] + "/readyz")[0] == 200, within=START_SECONDS
         )

@@ -114,7 +114,9 @@ enum House {
                 "Simulator", "Ingress", "Operations", "CProcess", "Logging", "ServiceLifecycle",
                 "ArgumentParser",
             ],
-            system: ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"]),
+            system: [
+                "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+            ]),
     ]
 
     /// What in the table itself goes against the layers.

@@ -11,6 +11,8 @@ final class GatewayFaults {
     private(set) var counts: [String: Int] = [:]
     private var isStopped = false
     private let clients: [SimulatedClient]
+    /// The node that was told to stop.
+    private var stoppedNode: Node?
 
     init(_ gateway: GatewayWorld, clients: [SimulatedClient], seed: UInt64) {
         self.gateway = gateway
@@ -26,6 +28,7 @@ final class GatewayFaults {
     func stop() {
         isStopped = true
         world.fabric.healAll()
+        if stoppedNode != nil, gateway.running === stoppedNode { gateway.crashNode(.kill) }
         gateway.restartNode()
         gateway.restartAcquirer()
         tellAcquirer(.reset)
@@ -84,9 +87,10 @@ final class GatewayFaults {
     private func stopNode() {
         guard let node = gateway.running, let loop = gateway.node.incarnation?.loop else { return }
         count("orderly stop of the node")
+        stoppedNode = node
         loop.start(node) { node in await node.stop() }
         world.schedule(after: span(3000...6000)) { [unowned self] in
-            if gateway.running === node {
+            if !isStopped, gateway.running === node {
                 gateway.crashNode(.kill)
                 gateway.restartNode()
             }

@@ -168,7 +168,8 @@ class Demo:
         total = 0.0
         for line in text.splitlines():
             match = re.match(rf"{name}(\{{.*\}})? (\S+)", line)
-            if match and all(f'{key}="{value}"' in (match[1] or "") for key, value in labels.items()):
+            found = (match[1] or "") if match else ""
+            if match and all(f'{key}="{value}"' in found for key, value in labels.items()):
                 total += float(match[2])
         return total
 
