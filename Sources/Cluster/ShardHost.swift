@@ -247,6 +247,11 @@ public actor ShardHost<Machine: ShardMachine> {
         admit(rows, for: missing)
     }
 
+    /// Takes the caller's word that a key has no aggregate: its id was made a moment ago.
+    public func admitAbsent(_ key: AggregateKey) {
+        table.admit(key, nil)
+    }
+
     /// The aggregate of a key that was loaded in this turn, or written here.
     public func aggregate(_ key: AggregateKey) -> Machine.Aggregate? {
         table.knows(key) ? table[key] : nil

@@ -143,6 +143,7 @@ public actor ShardGateway: ShardObserver {
     /// Commits and applies facts together; false when the outcome is that nothing was committed.
     func propose(_ events: [ShardEvent]) async -> Bool {
         guard let term else { return false }
+        await admitNew(events)
         let entry = ShardEntry(stamp: nextStamp(), events: events)
         switch await host.propose(entry.encoded, expectedTerm: term) {
         case .applied:
@@ -153,6 +154,21 @@ public actor ShardGateway: ShardObserver {
             preconditionFailure("\(host.group) decided on a stale \(key.id)")
         case .refused:
             return false
+        }
+    }
+
+    /// Says of what was just given a random id that the store has no such thing, so that applying the
+    /// entry does not wait for the store to say so.
+    private func admitNew(_ events: [ShardEvent]) async {
+        for event in events {
+            switch event {
+            case .methodCreated(let method):
+                await host.admitAbsent(.method(method.id, in: host.group))
+            case .payment(let scope, base: 0, _):
+                await host.admitAbsent(.payment(scope.payment, in: host.group))
+            case .payment, .keyClaimed, .keyCompleted:
+                break
+            }
         }
     }
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 import pytest
+import stripe
 
 from support.amounts import next_amount
 from support.demo import Demo
@@ -69,6 +70,43 @@ def test_a_request_that_has_begun_is_answered_before_the_node_ends_in_order(
         own_demo.restart_node()
         assert answer.result().json["status"] == "succeeded"
     assert own_demo.journal.movement(amount)["state"] == "captured"
+
+
+def test_the_retries_of_the_sdk_ride_out_a_kill(own_demo: Demo) -> None:
+    client = stripe.StripeClient(
+        own_demo.key, base_addresses={"api": own_demo.base}, max_network_retries=10
+    )
+    amounts = [next_amount() for _ in range(8)]
+
+    def pay(amount: int) -> stripe.PaymentIntent | stripe.CardError:
+        try:
+            return client.v1.payment_intents.create(
+                {
+                    "amount": amount,
+                    "currency": "usd",
+                    "payment_method": "pm_card_visa",
+                    "confirm": True,
+                }
+            )
+        except stripe.CardError as error:
+            return error
+
+    own_demo.control(f"silence authorization count {len(amounts) // 2}")
+    with ThreadPoolExecutor(len(amounts)) as threads:
+        pending = [threads.submit(pay, amount) for amount in amounts]
+        eventually(lambda: all(own_demo.journal.movements(amount) for amount in amounts))
+        own_demo.kill_node()
+        own_demo.restart_node()
+        results = [one.result() for one in pending]
+    for amount, result in zip(amounts, results, strict=True):
+        movement = own_demo.journal.movement(amount)
+        if isinstance(result, stripe.CardError):
+            assert result.error.payment_intent.status == "requires_payment_method"
+            assert (movement["state"], movement["captured_amount"]) == ("reversed", 0)
+        else:
+            assert result.status == "succeeded"
+            assert (movement["state"], movement["captured_amount"]) == ("captured", amount)
+    assert sum(isinstance(result, stripe.CardError) for result in results) >= len(amounts) // 2
 
 
 @pytest.mark.parametrize("capture", ["automatic", "manual"])

@@ -1,127 +1,24 @@
 """A node at an acquirer that another implementation of ISO 8583 speaks for."""
 
-import hashlib
-import json
 import re
-import signal
-import subprocess
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 import stripe
 
-from support import cards, wire
+from support import cards
 from support.amounts import next_amount
-from support.demo import START_SECONDS, binary, read_page
-from support.iso8583_host import Host, Message, encode
+from support.iso8583_host import Message, encode
+from support.node import Gateway, running_gateway
 from support.waiting import eventually
-
-SECRET_KEY = "sk_test_of_a_node_at_another_implementation"
-
-CONFIGURATION = """
-cluster:
-  name: clients
-environment: development
-node:
-  name: node-1
-  region: eu-1
-  jurisdiction: eu
-  data_directory: data
-  shards: 1
-listen:
-  http: 127.0.0.1:0
-  admin: 127.0.0.1:0
-vault:
-  software:
-    key_file: node.key
-links:
-  - name: other
-    address: {address}
-    mode: test
-    answer_timeout: 1s
-    quiet_period: 100ms
-    connect_timeout: 1s
-    echo_interval: 500ms
-merchants:
-  - id: acct_00000000000shop01
-    name: Other shop
-    mode: test
-    secret_key_digests:
-      - {digest}
-"""
-
-
-@dataclass
-class Gateway:
-    host: Host
-    base: str
-    admin: str
-    folder: Path
-
-    @property
-    def client(self) -> stripe.StripeClient:
-        return stripe.StripeClient(
-            SECRET_KEY, base_addresses={"api": self.base}, max_network_retries=0
-        )
-
-    def pay(self, **changes: object) -> stripe.PaymentIntent:
-        return self.client.v1.payment_intents.create(
-            {
-                "amount": next_amount(),
-                "currency": "usd",
-                "payment_method": "pm_card_visa",
-                "confirm": True,
-                **changes,
-            }
-        )
-
-    def decline(self, **changes: object) -> stripe.CardError:
-        with pytest.raises(stripe.CardError) as caught:
-            self.pay(**changes)
-        return caught.value
-
-    def status(self, payment: str) -> str:
-        return self.client.v1.payment_intents.retrieve(payment).status
-
-    def metric(self, name: str) -> float:
-        _, _, text = read_page(self.admin + "/metrics")
-        return sum(float(value) for value in re.findall(rf"^{name}\{{.*\}} (\S+)$", text, re.M))
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("iso8583")
-    host = Host()
-    configuration = folder / "node.yaml"
-    digest = hashlib.sha256(SECRET_KEY.encode()).hexdigest()
-    configuration.write_text(CONFIGURATION.format(address=host.address, digest=digest))
-    ports = folder / "ports.json"
-    with (folder / "node.log").open("w") as log:
-        process = subprocess.Popen(
-            [binary(), "node", "--config", configuration, "--ports-file", ports],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        eventually(ports.exists, within=START_SECONDS)
-        addresses = json.loads(ports.read_text())
-        bound = {name: f"http://{address}" for name, address in addresses.items()}
-        eventually(
-            lambda: read_page(bound["admin"] + "/readyz")[0] == 200, within=START_SECONDS
-        )
-        yield Gateway(host, bound["http"], bound["admin"], folder)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-        assert host.complaints == []
-        assert cards.find_card_numbers(folder) == []
-    finally:
-        process.kill()
-        process.wait()
-        host.close()
+    with running_gateway(tmp_path_factory.mktemp("iso8583")) as gateway:
+        yield gateway
 
 
 def assert_recent(message: Message) -> None:
@@ -305,6 +202,42 @@ def test_an_approval_of_something_else_is_reversed_and_declined(
     assert gateway.status(error.error.payment_intent.id) == "requires_payment_method"
 
 
+@pytest.mark.parametrize("code", ["08", "10", "11", "16", "68", "94"])
+def test_what_is_no_plain_yes_and_no_certain_no_is_reversed(gateway: Gateway, code: str) -> None:
+    amount = next_amount()
+    gateway.host.twist("0100", lambda _, answer: {**answer, "39": code})
+    assert gateway.decline(amount=amount, capture_method="manual").code == "processing_error"
+    assert [message["t"] for message in gateway.host.of_amount(amount)] == ["0100", "0420"]
+
+
+@pytest.mark.parametrize("code,kinds", [("25", ["0420"]), ("91", ["0420", "0421", "0421"])])
+def test_a_reversal_is_repeated_until_it_is_done_or_there_is_nothing_to_reverse(
+    gateway: Gateway, code: str, kinds: list[str]
+) -> None:
+    payment = gateway.pay(capture_method="manual")
+    for kind in kinds[:2]:
+        gateway.host.twist(kind, lambda _, answer: {**answer, "39": code})
+    assert gateway.client.v1.payment_intents.cancel(payment.id).status == "canceled"
+
+    def sent() -> list[str]:
+        return [message["t"] for message in gateway.host.of_amount(payment.amount)]
+
+    eventually(lambda: sent() == ["0100", *kinds])
+    first, *repeats = gateway.host.of_amount(payment.amount)[1:]
+    assert all({**repeat, "t": "0420"} == first for repeat in repeats)
+
+
+@pytest.mark.parametrize("code", ["68", "91", "96"])
+def test_an_advice_that_cannot_be_taken_now_is_repeated(gateway: Gateway, code: str) -> None:
+    payment = gateway.pay(capture_method="manual")
+    gateway.host.twist("0220", lambda _, answer: {**answer, "39": code})
+    captured = gateway.client.v1.payment_intents.capture(payment.id)
+    assert captured.status == "succeeded"
+    assert captured.amount_received == payment.amount
+    kinds = [message["t"] for message in gateway.host.of_amount(payment.amount)]
+    assert kinds == ["0100", "0220", "0221"]
+
+
 @pytest.mark.parametrize("changes", [{"11": "999999"}, {"41": "NOTMINE "}, {"t": "0110"}], ids=str)
 def test_an_answer_to_another_message_is_no_answer(
     gateway: Gateway, changes: dict[str, str]
@@ -338,12 +271,7 @@ def test_advices_are_repeated_until_they_are_acknowledged(gateway: Gateway) -> N
     for repeat in repeats:
         assert {**repeat, "t": "0220"} == advice
     charge = f"/v1/charges/{payment.latest_charge}"
-    headers = {"Authorization": f"Bearer {SECRET_KEY}"}
-    eventually(
-        lambda: wire.send(gateway.base, "GET", charge, headers=headers).json[
-            "balance_transaction"
-        ]
-    )
+    eventually(lambda: gateway.send("GET", charge).json["balance_transaction"])
 
 
 @pytest.mark.parametrize(

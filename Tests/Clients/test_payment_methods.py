@@ -144,10 +144,10 @@ def test_a_card_that_cannot_be_one_is_refused(
 
 def test_a_real_card_is_refused_in_test_mode(demo: Demo) -> None:
     with pytest.raises(stripe.CardError) as caught:
-        create(demo, number="4111111111111111")
+        create(demo, number=cards.REAL_LOOKING)
     assert caught.value.code == "card_declined"
     assert caught.value.error.decline_code == "test_mode_live_card"
-    assert "4111111111111111" not in caught.value.http_body
+    assert cards.REAL_LOOKING not in caught.value.http_body
 
 
 @pytest.mark.parametrize("name", ["number", "exp_month", "exp_year"])

@@ -37,6 +37,7 @@ actor LoadGenerator {
     private var result = Result()
     private var sentCount = 0
     private var wantedCount = 0
+    private var isOpenLoop = false
     private var begun = MonotonicInstant(nanoseconds: 0)
     private var finished: Resumption<Result>?
 
@@ -61,6 +62,7 @@ actor LoadGenerator {
         }
         wantedCount = count
         begun = loop.now
+        isOpenLoop = interval != nil
         if let interval {
             scheduleDue(number: 0, interval)
         } else {
@@ -98,7 +100,7 @@ actor LoadGenerator {
             waitingHead += 1
             sentCount += 1
             // Closed loop: what was not sent yet was not due yet either.
-            connection.send(makeRequest(sentCount), due: max(due, begun))
+            connection.send(makeRequest(sentCount), due: isOpenLoop ? due : loop.now)
         }
     }
 

@@ -247,7 +247,7 @@ def under_load(demo: Demo, strikes: list[Callable[[], None]], chance: random.Ran
     load = Load(demo)
     try:
         for strike in strikes:
-            load.await_answers(chance.randrange(100, 300))
+            load.await_answers(chance.randrange(200, 500))
             strike()
         load.await_answers(200)
     finally:
