@@ -157,8 +157,8 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    /// Says of what was just given a random id that the store has no such thing, so that applying the
-    /// entry does not wait for the store to say so.
+    /// Says of what was just given a random id that the store has no such thing, so that applying
+    /// the entry does not wait for the store to say so.
     private func admitNew(_ events: [ShardEvent]) async {
         for event in events {
             switch event {
