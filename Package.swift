@@ -139,7 +139,8 @@ let package = Package(
 
         tests(of: "Primitives"),
         tests(of: "Payments", ["Primitives"]),
-        tests(of: "Raft", ["Primitives"]),
+        .target(name: "ScriptKit", path: "Tests/ScriptKit", swiftSettings: strict),
+        tests(of: "Raft", ["Primitives", "ScriptKit"]),
         tests(of: "Resilience", ["Primitives"]),
         tests(of: "ISO8583", ["Primitives"]),
         tests(of: "Transport", ["Primitives", "Environment"]),

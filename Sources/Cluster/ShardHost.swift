@@ -1,4 +1,3 @@
-import DequeModule
 public import Environment
 public import Journal
 public import Primitives
@@ -46,21 +45,24 @@ public actor ShardHost<Machine: ShardMachine> {
     private weak var observer: (any ShardObserver)?
 
     private var table: AggregateTable<Machine.Aggregate>
-    /// Entries that are in the log and not applied.
-    private var unapplied: Deque<LogEntry>
     /// Committed, and to be applied as soon as its aggregates are in memory.
     private var committedIndex: LogIndex
     private var appliedIndex: LogIndex
     private var appliedTerm: Term
+    /// How far the journal was told to forget; a mark only rises.
+    private var compactedIndex: LogIndex
     private var isApplying = false
     private var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
-    private var directives: [Instance.Directive] = []
+    private var directives: [Directive] = []
 
     /// The shard as its disk remembers it: the journal's part, and the rows up to `stored`.
+    ///
+    /// The group has one voter, `member`; it becomes more than that where there is a cluster.
+    /// - Parameter seed: chance that differs between starts.
     public init(
         group: GroupID, member: MemberID, loop: any NodeLoop, journal: Journal,
         log: RecoveredLog.Group?, store: StateStore, stored: AppliedState?,
-        reader: any BlockingWorker, halt: any NodeHalt
+        reader: any BlockingWorker, halt: any NodeHalt, seed: UInt64
     ) {
         self.group = group
         self.loop = loop
@@ -71,56 +73,68 @@ public actor ShardHost<Machine: ShardMachine> {
         appliedIndex = stored?.index ?? 0
         appliedTerm = stored?.term ?? 0
         committedIndex = appliedIndex
-        let applied = appliedIndex
-        unapplied = Deque((log?.entries ?? []).filter { $0.index > applied })
-        let lastIndex = max(applied, log?.entries.last?.index ?? log?.compactedUpTo ?? 0)
+        compactedIndex = log?.compactedUpTo ?? 0
         raft = Instance(
-            group: group, member: member, hardState: log?.hardState ?? HardState(),
-            lastIndex: lastIndex, appliedIndex: applied)
+            cluster: Self.cluster, group: group, member: member,
+            start: Self.start(member, log, appliedIndex: appliedIndex), seed: seed)
         table = AggregateTable()
     }
+
+    /// There is no other node yet to tell clusters apart.
+    private static var cluster: ClusterID { ClusterID(0) }
+
+    private static func start(
+        _ member: MemberID, _ log: RecoveredLog.Group?, appliedIndex: LogIndex
+    ) -> Instance.Start {
+        let configuration: Configuration
+        do {
+            configuration = try Configuration(voters: [member])
+        } catch {
+            preconditionFailure("\(member) alone is no configuration: \(error)")
+        }
+        return Instance.Start(
+            hardState: log?.hardState ?? HardState(),
+            base: LogPosition(index: log?.compactedUpTo ?? 0, term: log?.compactedTerm ?? 0),
+            configuration: configuration, entries: log?.entries ?? [], appliedIndex: appliedIndex)
+    }
+
+    /// Now, by a fresh look at the clock.
+    private var moment: Moment { Moment(now: loop.now) }
 
     /// Stands for election; `observer` is told when the shard is served.
     public func start(observer: any ShardObserver) {
         self.observer = observer
-        raft.onStart(&directives)
+        raft.onStart(moment, &directives)
         perform()
     }
 
     /// The term that is served here, or nil.
-    public var servingTerm: Term? {
-        switch raft.role {
-        case .serving: raft.hardState.term
-        case .follower, .candidate, .leader, .draining, .stopped: nil
-        }
-    }
+    public var servingTerm: Term? { raft.servingTerm }
 
     /// No more proposals are taken. Returns when those under way have ended.
     public func stop() async {
-        raft.onStop()
+        raft.onStop(&directives)
+        perform()
         while !proposals.isEmpty { await loop.sleep(for: .milliseconds(1)) }
     }
 
     // MARK: Proposing
 
-    /// The journal's bound. What the API lets in makes entries of some ten KiB at most.
-    private static var payloadByteCountMax: Int { 1 << 20 }
-
     /// Commits and applies a payload that was decided in `expectedTerm`.
     ///
     /// Does not return while the outcome is open: when the disk fails, the process ends.
     public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
-        precondition(
-            payload.count <= Self.payloadByteCountMax,
-            "\(group): an entry of \(payload.count) bytes")
         let index: LogIndex
         do {
-            index = try raft.propose([payload], expectedTerm: expectedTerm, &directives)
+            index = try raft.propose(
+                [payload], expectedTerm: expectedTerm, moment, &directives)
         } catch {
             switch error {
-            case .notServing: return .refused(.notServing)
+            case .notServing, .isTransferring: return .refused(.notServing)
             case .staleTerm: return .refused(.staleTerm)
             case .tooMuchUncommitted: return .refused(.overloaded)
+            case .payloadSize:
+                preconditionFailure("\(group): an entry of \(payload.count) bytes")
             }
         }
         return await loop.suspend { resumption in
@@ -143,20 +157,25 @@ public actor ShardHost<Machine: ShardMachine> {
                     applyCommitted()
                 case .beginServing(let term):
                     observer?.shardBeganServing(group, term: term)
+                case .endServing, .leaderChanged, .configurationChanged:
+                    // The only member of its group leads from its start to its end.
+                    break
+                case .send, .readReady, .readFailed, .transferAborted, .prepareSnapshot,
+                    .readSnapshot, .storeSnapshot, .discardSnapshot, .installSnapshot:
+                    preconditionFailure("\(group) has nobody to do this with: \(directive)")
                 }
             }
         }
     }
 
     private func persist(_ token: UInt64, _ hardState: HardState?, _ entries: [LogEntry]) {
-        unapplied.append(contentsOf: entries)
         journal.append(group, entries: entries, hardState: hardState) { [self] in
             assumeIsolated { $0.persisted(token) }
         }
     }
 
     private func persisted(_ token: UInt64) {
-        raft.onPersisted(token: token, &directives)
+        raft.onPersisted(token: token, moment, &directives)
         perform()
     }
 
@@ -169,13 +188,13 @@ public actor ShardHost<Machine: ShardMachine> {
         guard !isApplying else { return }
         isApplying = true
         defer { isApplying = false }
-        while let first = unapplied.first, first.index <= committedIndex {
-            let batch = Array(
-                unapplied.prefix(Self.batchCountMax).prefix { $0.index <= committedIndex })
+        while appliedIndex < committedIndex {
+            let last = min(committedIndex, appliedIndex + LogIndex(Self.batchCountMax))
+            let batch = raft.entries(from: appliedIndex + 1, through: last)
             let missing = missingKeys(of: batch)
             guard missing.isEmpty else { return fetch(missing) }
             for entry in batch { apply(entry) }
-            raft.onApplied(through: appliedIndex, &directives)
+            raft.onApplied(through: appliedIndex, moment, &directives)
         }
     }
 
@@ -209,7 +228,6 @@ public actor ShardHost<Machine: ShardMachine> {
         precondition(
             entry.index == appliedIndex + 1, "\(group) applies \(entry.index) after \(appliedIndex)"
         )
-        unapplied.removeFirst()
         appliedIndex = entry.index
         appliedTerm = entry.term
         var outcome = ProposalOutcome.applied(entry.index)
@@ -397,6 +415,15 @@ public actor ShardHost<Machine: ShardMachine> {
 
     func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {
         Machine.expired(in: group, table)
+    }
+
+    /// The state through `index` is in the store and synced: the log lets go of what nobody needs
+    /// of it, and the journal is told.
+    func letGo(through index: LogIndex) {
+        let base = raft.compact(through: index, moment)
+        guard base.index > compactedIndex else { return }
+        compactedIndex = base.index
+        journal.compact(group, upTo: base.index, term: base.term)
     }
 
     /// The state's place in the log.

@@ -1,5 +1,4 @@
 public import Environment
-public import Journal
 public import Primitives
 public import StateStore
 
@@ -9,6 +8,7 @@ protocol WrittenBack: Sendable {
     func takeChanges(after written: LogIndex) -> StateBatch?
     func changesWritten()
     func expiredRows() -> [(kind: AggregateKind, createdBefore: Int64)]
+    func stateIsDurable(through index: LogIndex)
 }
 
 extension ShardHost: WrittenBack {
@@ -22,6 +22,10 @@ extension ShardHost: WrittenBack {
 
     nonisolated func expiredRows() -> [(kind: AggregateKind, createdBefore: Int64)] {
         assumeIsolated { $0.expired() }
+    }
+
+    nonisolated func stateIsDurable(through index: LogIndex) {
+        assumeIsolated { $0.letGo(through: index) }
     }
 }
 
@@ -45,38 +49,30 @@ public actor StateWriter {
     }
 
     private let store: StateStore
-    private let journal: Journal
     private let worker: any BlockingWorker
     private let halt: any NodeHalt
     private let options: Options
     private var shards: [any WrittenBack] = []
     private var writtenIndexes: [GroupID: LogIndex] = [:]
-    /// How far the journal was told to forget; a mark only rises.
-    private var compactedIndexes: [GroupID: LogIndex] = [:]
     private var isWriting = false
     private var isStopped = false
     private var lastCheckpoint: MonotonicInstant
 
     public init(
-        loop: any NodeLoop, store: StateStore, journal: Journal, worker: any BlockingWorker,
-        halt: any NodeHalt, options: Options = Options()
+        loop: any NodeLoop, store: StateStore, worker: any BlockingWorker, halt: any NodeHalt,
+        options: Options = Options()
     ) {
         self.loop = loop
         self.store = store
-        self.journal = journal
         self.worker = worker
         self.halt = halt
         self.options = options
         lastCheckpoint = loop.now
     }
 
-    /// Adds a shard whose stored state is that of `written`, and whose journal begins behind
-    /// `compacted`.
-    public func add<Machine>(
-        _ shard: ShardHost<Machine>, written: LogIndex, compacted: LogIndex
-    ) {
+    /// Adds a shard whose stored state is that of `written`.
+    public func add<Machine>(_ shard: ShardHost<Machine>, written: LogIndex) {
         shards.append(shard)
-        compactedIndexes[shard.group] = compacted
         writtenIndexes[shard.group] = written
     }
 
@@ -154,10 +150,8 @@ public actor StateWriter {
         switch result {
         case .success(let covered):
             options.checkpointed?()
-            for (group, index) in covered.sorted(by: { $0.key < $1.key })
-            where index > compactedIndexes[group] ?? 0 {
-                compactedIndexes[group] = index
-                journal.compact(group, upTo: index)
+            for shard in shards {
+                if let index = covered[shard.group] { shard.stateIsDurable(through: index) }
             }
         case .failure(let error):
             halt.halt("state store: \(error)")

@@ -21,18 +21,22 @@
 //   52 reserved u32                              64 records, one after the other, then zeros
 //   56 groups, by rising id, 56 each:
 //        0 group u32                             record
-//        4 flags u8, bit 0: has voted             0 payload byte count u32
-//        5 reserved [3]                           4 type u8: 1 entry, 2 hard state, 3 compacted
-//        8 term u64                               5 flags u8: bit 0 sealed, bit 1 has voted,
-//       16 vote u64                                          bit 2 discards the suffix
+//        4 flags u8, bit 0: has voted,            0 payload byte count u32
+//                    bit 1: has promised          4 type u8: 1 entry, 2 hard state, 3 compacted
+//        5 reserved [3]                           5 flags u8: bit 0 sealed, bit 1 has voted,
+//        8 term u64                                          bit 2 discards the suffix,
+//       16 vote u64                                          bit 3 has promised: the payload
+//                                                            is a promise
 //       24 compacted up to index u64              6 entry kind u8
 //       32 term of that entry u64                 7 reserved u8
 //       40 last index u64                         8 group u32
 //       48 reserved u64                          12 key id u32, 0 while entries are not sealed
-//    … crc u32 of everything before              16 term u64
-//                                                24 index u64; of a hard state: the vote
-//   In every version the fields 0 to 16 and      32 crc u32 of 0..<32 and the payload
-//   the crc of a segment header stay in place.   36 payload
+//    … the promises of the groups that have      16 term u64
+//      one, in the same order                    24 index u64; of a hard state: the vote
+//    … crc u32 of everything before              32 crc u32 of 0..<32 and the payload
+//                                                36 payload
+//   In every version the fields 0 to 16 and
+//   the crc of a segment header stay in place.  promise: leader u64, term u64, epoch u64
 //
 // Seed: the first four bytes of the chain at the segment's start. What passes for a batch header
 // can then not be smuggled in through a payload, nor come from another segment.
@@ -66,6 +70,7 @@ package enum JournalFormat {
     package static let batchMagic: [UInt8] = Array("SBAT".utf8)
     package static let segmentHeaderFixedByteCount = 56
     package static let groupByteCount = 56
+    package static let promiseByteCount = 24
     package static let checksumByteCount = 4
     package static let batchHeaderByteCount = 64
     package static let batchChainedPrefixByteCount = 24
@@ -129,7 +134,10 @@ package enum JournalRecord: Hashable, Sendable {
     package var byteCount: Int {
         switch self {
         case .entry(_, let entry): JournalFormat.recordHeaderByteCount + entry.payload.count
-        case .hardState, .compacted: JournalFormat.recordHeaderByteCount
+        case .hardState(_, let state):
+            JournalFormat.recordHeaderByteCount
+                + (state.promise == nil ? 0 : JournalFormat.promiseByteCount)
+        case .compacted: JournalFormat.recordHeaderByteCount
         }
     }
 }

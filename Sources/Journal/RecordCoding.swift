@@ -11,6 +11,7 @@ package enum RecordFlaw: Error, Hashable, Sendable {
 extension JournalRecord {
     private static let votedFlag: UInt8 = 2
     private static let discardsFlag: UInt8 = 4
+    private static let promisedFlag: UInt8 = 8
 
     /// Appends the record's bytes.
     package func encode(into bytes: inout [UInt8]) {
@@ -23,9 +24,13 @@ extension JournalRecord {
                 to: &bytes, type: 1, kind: entry.kind.rawValue, payloadByteCount: payload.count,
                 term: entry.term, index: entry.index)
         case .hardState(_, let state):
+            payload = state.promise?.journalBytes ?? []
             appendHeader(
-                to: &bytes, type: 2, flags: state.vote == nil ? 0 : Self.votedFlag,
-                term: state.term, index: state.vote?.rawValue ?? 0)
+                to: &bytes, type: 2,
+                flags: (state.vote == nil ? 0 : Self.votedFlag)
+                    | (state.promise == nil ? 0 : Self.promisedFlag),
+                payloadByteCount: payload.count, term: state.term,
+                index: state.vote?.rawValue ?? 0)
         case .compacted(_, let mark):
             appendHeader(
                 to: &bytes, type: 3, flags: mark.discardsSuffix ? Self.discardsFlag : 0,
@@ -95,6 +100,19 @@ extension JournalRecord {
             checksum = raw.fixed(UInt32.self, at: 32)
         }
 
+        private func hardState(
+            payload: ArraySlice<UInt8>
+        ) throws(RecordFlaw) -> HardState {
+            let hasVoted = flags & JournalRecord.votedFlag != 0
+            let hasPromised = flags & JournalRecord.promisedFlag != 0
+            guard hasVoted || index == 0,
+                payload.count == (hasPromised ? JournalFormat.promiseByteCount : 0)
+            else { throw .unsupported }
+            return HardState(
+                term: term, vote: hasVoted ? MemberID(index) : nil,
+                promise: hasPromised ? LeaderPromise(journalBytes: payload) : nil)
+        }
+
         func record(payload: ArraySlice<UInt8>) throws(RecordFlaw) -> JournalRecord {
             guard keyID == 0, reserved == 0 else { throw .unsupported }
             switch (type, flags) {
@@ -102,10 +120,9 @@ extension JournalRecord {
                 guard let kind = LogEntry.Kind(rawValue: kind) else { throw .unsupported }
                 return .entry(
                     group, LogEntry(index: index, term: term, kind: kind, payload: Array(payload)))
-            case (2, 0) where kind == 0 && payload.isEmpty && index == 0:
-                return .hardState(group, HardState(term: term))
-            case (2, JournalRecord.votedFlag) where kind == 0 && payload.isEmpty:
-                return .hardState(group, HardState(term: term, vote: MemberID(index)))
+            case (2, let flags)
+            where kind == 0 && flags & ~(JournalRecord.votedFlag | JournalRecord.promisedFlag) == 0:
+                return .hardState(group, try hardState(payload: payload))
             case (3, 0) where kind == 0 && payload.isEmpty,
                 (3, JournalRecord.discardsFlag) where kind == 0 && payload.isEmpty:
                 return .compacted(
@@ -116,5 +133,23 @@ extension JournalRecord {
                 throw .unsupported
             }
         }
+    }
+}
+
+extension LeaderPromise {
+    /// Leader, term and epoch, as the format has them.
+    var journalBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendFixed(leader.rawValue)
+        bytes.appendFixed(term)
+        bytes.appendFixed(epoch)
+        return bytes
+    }
+
+    /// Reads exactly `promiseByteCount` bytes.
+    init(journalBytes bytes: ArraySlice<UInt8>) {
+        self.init(
+            leader: MemberID(bytes.fixed(UInt64.self, at: 0)),
+            term: bytes.fixed(UInt64.self, at: 8), epoch: bytes.fixed(UInt64.self, at: 16))
     }
 }

@@ -45,7 +45,9 @@ package struct SegmentHeader: Hashable, Sendable {
             "\(groups.count) groups; at most \(JournalFormat.groupCountMax)")
         let byteCount =
             JournalFormat.segmentHeaderFixedByteCount
-            + groups.count * JournalFormat.groupByteCount + JournalFormat.checksumByteCount
+            + groups.count * JournalFormat.groupByteCount
+            + groups.values.count { $0.hardState.promise != nil } * JournalFormat.promiseByteCount
+            + JournalFormat.checksumByteCount
         var writer = ByteWriter(capacity: JournalFormat.padded(byteCount))
         writer.writeRaw(JournalFormat.segmentMagic)
         writer.writeFixed(JournalFormat.version)
@@ -59,6 +61,9 @@ package struct SegmentHeader: Hashable, Sendable {
         for (group, marks) in groups.sorted(by: { $0.key < $1.key }) {
             Self.encode(group, marks, into: &writer)
         }
+        for (_, marks) in groups.sorted(by: { $0.key < $1.key }) {
+            if let promise = marks.hardState.promise { writer.writeRaw(promise.journalBytes) }
+        }
         writer.writeFixed(CRC32C.checksum(writer.bytes))
         writer.writeRaw(repeatElement(0, count: JournalFormat.padded(byteCount) - byteCount))
         return writer.bytes
@@ -68,7 +73,9 @@ package struct SegmentHeader: Hashable, Sendable {
         _ group: GroupID, _ marks: GroupMarks, into writer: inout ByteWriter
     ) {
         writer.writeFixed(group.rawValue)
-        writer.write(UInt8(marks.hardState.vote == nil ? 0 : 1))
+        writer.write(
+            UInt8(marks.hardState.vote == nil ? 0 : 1)
+                | UInt8(marks.hardState.promise == nil ? 0 : 2))
         writer.writeRaw([0, 0, 0])
         writer.writeFixed(marks.hardState.term)
         writer.writeFixed(marks.hardState.vote?.rawValue ?? 0)
@@ -130,25 +137,36 @@ package struct SegmentHeader: Hashable, Sendable {
         let groupCount = Int(try reader.readFixed(UInt32.self))
         _ = try reader.readFixed(UInt32.self)
         guard nextBatchSequence <= JournalFormat.sequenceMax,
-            groupCount <= JournalFormat.groupCountMax,
-            byteCount == JournalFormat.segmentHeaderFixedByteCount
-                + groupCount * JournalFormat.groupByteCount + JournalFormat.checksumByteCount
+            groupCount <= JournalFormat.groupCountMax
         else { throw SegmentHeaderFlaw.malformed }
         var groups: [GroupID: GroupMarks] = [:]
         groups.reserveCapacity(groupCount)
+        var promised: [GroupID] = []
         for _ in 0..<groupCount {
             let group = GroupID(try reader.readFixed(UInt32.self))
-            groups[group] = try decodeMarks(&reader)
+            let (marks, hasPromised) = try decodeMarks(&reader)
+            groups[group] = marks
+            if hasPromised { promised.append(group) }
         }
-        guard groups.count == groupCount else { throw SegmentHeaderFlaw.malformed }
+        for group in promised {
+            let bytes = try reader.readRaw(JournalFormat.promiseByteCount)
+            groups[group]?.hardState.promise = LeaderPromise(journalBytes: bytes)
+        }
+        guard groups.count == groupCount,
+            reader.offset == byteCount - JournalFormat.checksumByteCount
+        else { throw SegmentHeaderFlaw.malformed }
         return SegmentHeader(
             sequence: sequence, nextBatchSequence: nextBatchSequence, chain: chain,
             groups: groups)
     }
 
-    private static func decodeMarks(_ reader: inout ByteReader) throws -> GroupMarks {
+    private static func decodeMarks(
+        _ reader: inout ByteReader
+    ) throws -> (marks: GroupMarks, hasPromised: Bool) {
         var marks = GroupMarks()
-        let hasVoted = try reader.readBool()
+        let flags = try reader.readByte()
+        guard flags <= 3 else { throw SegmentHeaderFlaw.malformed }
+        let hasVoted = flags & 1 != 0
         _ = try reader.readRaw(3)
         marks.hardState.term = try reader.readFixed(UInt64.self)
         let vote = MemberID(try reader.readFixed(UInt64.self))
@@ -158,6 +176,6 @@ package struct SegmentHeader: Hashable, Sendable {
         marks.lastIndex = try reader.readFixed(UInt64.self)
         _ = try reader.readRaw(8)
         guard marks.compactedUpTo <= marks.lastIndex else { throw SegmentHeaderFlaw.malformed }
-        return marks
+        return (marks, flags & 2 != 0)
     }
 }

@@ -62,9 +62,8 @@ public actor Node {
         self.journal = journal
         self.metrics = metrics
         writer = StateWriter(
-            loop: environment.loop, store: environment.store, journal: journal,
-            worker: environment.writeWorker, halt: environment.halt,
-            options: configuration.writing)
+            loop: environment.loop, store: environment.store, worker: environment.writeWorker,
+            halt: environment.halt, options: configuration.writing)
         var hosts: [ShardHost<GatewayMachine>] = []
         for number in 0..<configuration.shardCount {
             let group = GroupID(UInt32(number))
@@ -78,11 +77,11 @@ public actor Node {
                 ShardHost(
                     group: group, member: MemberID(1), loop: environment.loop, journal: journal,
                     log: part, store: environment.store, stored: stored[group],
-                    reader: environment.readWorker, halt: environment.halt))
+                    reader: environment.readWorker, halt: environment.halt,
+                    seed: environment.random.next()))
         }
         self.hosts = hosts
         storedIndexes = stored.mapValues(\.index)
-        compactedIndexes = log.groups.mapValues(\.compactedUpTo)
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
             hosts: hosts, links: configuration.links, options: configuration.gateway,
@@ -95,7 +94,6 @@ public actor Node {
     }
 
     private let storedIndexes: [GroupID: LogIndex]
-    private let compactedIndexes: [GroupID: LogIndex]
 
     private static func openJournal(
         _ configuration: NodeConfiguration, _ environment: NodeEnvironment
@@ -144,9 +142,7 @@ public actor Node {
     /// Stands for the shards' elections, connects the links, and serves once that is done.
     public func start() async {
         for host in hosts {
-            await writer.add(
-                host, written: storedIndexes[host.group] ?? 0,
-                compacted: compactedIndexes[host.group] ?? 0)
+            await writer.add(host, written: storedIndexes[host.group] ?? 0)
         }
         await writer.start()
         await router.start()

@@ -54,13 +54,43 @@ public struct LogEntry: Hashable, Sendable {
     }
 }
 
+/// The end of a log, or a place in it.
+public struct LogPosition: Hashable, Sendable {
+    public let index: LogIndex
+    /// The term of the entry at `index`; 0 before the first.
+    public let term: Term
+
+    public init(index: LogIndex, term: Term) {
+        self.index = index
+        self.term = term
+    }
+}
+
+/// A voter's word not to help another leader while its node supports the leader's node under
+/// `epoch`. It outlives terms: only the end of that support, the leader's own release, or a newer
+/// leader ends it.
+public struct LeaderPromise: Hashable, Sendable {
+    public let leader: MemberID
+    /// The term that `leader` led when the promise was made.
+    public let term: Term
+    public let epoch: SupportEpoch
+
+    public init(leader: MemberID, term: Term, epoch: SupportEpoch) {
+        self.leader = leader
+        self.term = term
+        self.epoch = epoch
+    }
+}
+
 /// What a voter must have on disk before it answers (Ongaro and Ousterhout, figure 2).
 public struct HardState: Hashable, Sendable {
     public var term: Term
     public var vote: MemberID?
+    public var promise: LeaderPromise?
 
-    public init(term: Term = 0, vote: MemberID? = nil) {
+    public init(term: Term = 0, vote: MemberID? = nil, promise: LeaderPromise? = nil) {
         self.term = term
         self.vote = vote
+        self.promise = promise
     }
 }

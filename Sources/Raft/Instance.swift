@@ -1,186 +1,439 @@
 public import Primitives
 
-// One group's consensus (Ongaro and Ousterhout, "In Search of an Understandable Consensus
-// Algorithm", 2014), as a value: events in, directives out, no I/O.
+// One member's part in one group's consensus (Ongaro and Ousterhout, "In Search of an
+// Understandable Consensus Algorithm", 2014; Ongaro's thesis, chapters 3, 4, 6 and 9), as a value:
+// events in, directives out, no I/O, no clock, no chance but a seed.
 //
-//              started, timed out                 term and vote on disk, a quorum of votes
-//   follower ──────────────────────▶ candidate ──────────────────────────────────▶ leader
-// │ no-op of the
-// │ term applied
-//                                                                                     ▼
-//                                                                              leader, serving
+//                 election timeout, not bound        a quorum would vote for it
+//    follower ───────────────────────────────▶ preCandidate ───────────────────────▶ candidate
+//      ▲  ▲  │                                      │                                  │   │
+//      │  │  └─ asked by the leader (transfer) ─────┼────────────────────────────────▶─┘   │
+//      │  └───────── a leader, a newer term ────────┴──────────────────────────────────┘   │
+//      │                                                 term and vote on disk, a quorum   │
+//      │                                                 of votes                          ▼
+//      └──── a newer term, no quorum, removed, ──────────────────────────────────────── leader
+//            transfer
 //
-//   from       event                         to               function
-//   ---------  ----------------------------  ---------------  ------------
-//   follower   start                         candidate        onStart
-//   candidate  own term and vote are stored  leader           onPersisted
-//   leader     own no-op applied             leader, serving  onApplied
-//   leader     stop                          draining         onStop
-//   follower,
-//   candidate  stop                          stopped          onStop
+//    leader:  opening ── own no-op applied ──▶ serving ◀── aborted ──▶ transferring
+//                └──────────── stop ───────────────┴──▶ draining
 //
-// This group has a single voter: its own vote and its own disk are the quorum. What is here holds
-// for any number of voters: the term and the vote are stored before the voter acts on them, an
-// entry counts only once it is stored, a leader commits only through an entry of its own term, and
-// nobody is served before the no-op of the term is applied.
+//   from          event                                       to            function
+//   ------------  ------------------------------------------  ------------  ----------------
+//   follower      election timeout, not bound by a promise    preCandidate  electionTimedOut
+//   follower      timeoutNow of its leader                    candidate     onTimeoutNow
+//   follower      only voter, at its start                    candidate     onStart
+//   preCandidate  a quorum grants                             candidate     onPreVoteReply
+//   preCandidate  timeout                                     preCandidate  electionTimedOut
+//   candidate     own vote on disk, a quorum grants           leader        countVotes
+//   candidate     timeout                                     preCandidate  electionTimedOut
+//   candidates    a leader of this term                       follower      heard
+//   any           a newer term                                follower      becomeFollower
+//   leader        no-op of its term applied                   serving       onApplied
+//   leader        no quorum heard for an election timeout     follower      checkQuorum
+//   leader        committed configuration without it          follower      leaveIfRemoved
+//   leader        stop                                        draining      onStop
+//   the others    stop                                        stopped       onStop
+//
+// What makes it safe:
+//
+//  1. Persist, then speak. What an answer claims is on disk before it is sent: term, vote and
+//     promise (`post`), entries (`acknowledge`). Only a pre-vote claims nothing.
+//  2. A leader commits by counting only in its own term, and counts itself only once its own disk
+//     has the entry (`advanceCommit`).
+//  3. A write that was overtaken by a truncation proves nothing when it completes
+//     (`Write.generation`): the entry may have been replaced, and come back, meanwhile.
+//  4. A configuration counts from the moment it is in the log (`Configuration.swift`).
+//  5. A promise binds a voter to a leader for as long as its node supports the leader's node, over
+//     all terms (`isBound`). A leader answers reads from its lease only while a quorum is bound to
+//     it, and says when it is over (`Release`).
+//
+// The room in reading order: this file; +Persistence (what is written and what waits for it);
+// +Election; +Following; +Leading (appending, committing); +Heartbeats (promises, leases, quorum);
+// +Reading; +Membership (changes, transfer); +Snapshots.
 
 /// One member's part in one group.
+///
+/// Every `on…` appends what the shell has to do to `directives`, which the shell reuses.
 public struct Instance: Sendable {
-    /// Where this member stands.
-    public enum Role: Hashable, Sendable {
-        case follower
-        /// Waits for its own term and vote to be stored; `token` is that write's.
-        case candidate(token: UInt64)
-        /// Appends; `noOperation` is the index of the entry that began the term.
-        case leader(noOperation: LogIndex)
-        /// Appends and answers: everything before its term is applied.
-        case serving
-        /// Takes nothing any more, and still commits what it has taken.
-        case draining
-        case stopped
+    /// A member as its disk remembers it.
+    public struct Start: Sendable {
+        public var hardState: HardState
+        /// Where the log begins, and the configuration there.
+        public var base: LogPosition
+        public var configuration: Configuration
+        public var entries: [LogEntry]
+        /// How far the applied state on disk goes.
+        public var appliedIndex: LogIndex
+
+        public init(
+            hardState: HardState = HardState(), base: LogPosition = LogPosition(index: 0, term: 0),
+            configuration: Configuration, entries: [LogEntry] = [], appliedIndex: LogIndex = 0
+        ) {
+            self.hardState = hardState
+            self.base = base
+            self.configuration = configuration
+            self.entries = entries
+            self.appliedIndex = appliedIndex
+        }
     }
 
-    /// What the shell has to do, in order.
-    public enum Directive: Hashable, Sendable {
-        /// Store, then call `onPersisted` with the token. Writes of a group are stored in order.
-        case persist(token: UInt64, hardState: HardState?, entries: [LogEntry])
-        /// Entries through `index` are committed: apply them in order, then call `onApplied`.
-        case commit(through: LogIndex)
-        /// This member leads `term`, and serves from now on.
-        case beginServing(term: Term)
-    }
-
-    /// Why a proposal was not taken.
-    public enum ProposalRefusal: Error, Hashable, Sendable {
-        /// This member does not lead, or not yet, or not any more.
-        case notServing
-        /// The decision was made in another term.
-        case staleTerm(current: Term)
-        /// More bytes are proposed and not committed than the bound allows.
-        case tooMuchUncommitted
-    }
-
+    public let cluster: ClusterID
     public let group: GroupID
     public let member: MemberID
-    public private(set) var role: Role = .follower
-    public private(set) var hardState: HardState
-    public private(set) var lastIndex: LogIndex
-    public private(set) var commitIndex: LogIndex
-    public private(set) var appliedIndex: LogIndex
+    public let options: Options
+    /// Names this life of the member in the reads that it forwards.
+    let life: UInt64
 
-    /// Bytes of payload proposed and not committed.
-    public private(set) var uncommittedByteCount = 0
+    package internal(set) var role: Role
+    public internal(set) var hardState: HardState
+    public internal(set) var commitIndex: LogIndex
+    public internal(set) var appliedIndex: LogIndex
+    /// Entries through here are on this disk.
+    public internal(set) var stableIndex: LogIndex
 
-    /// How many bytes may wait for a quorum: a second's worth of a fast disk, so that a stalled
-    /// disk turns into refusals and not into memory.
-    public static let uncommittedByteCountMax = 64 << 20
+    var log: Log
+    var configurations: ConfigurationHistory
+    /// Through where `commit` was last said.
+    var deliveredCommit: LogIndex
+    var writing: Writing
+    /// What a member that led, and does not any more, still owes to those who are bound to it.
+    var release: Release?
+    /// A snapshot on its way in.
+    var intake: Intake = .none
+    /// Reads that were handed to the leader.
+    var forwardedReads: [UInt64] = []
+    var nextReadNumber: UInt64 = 1
+    /// Members in the home region, whom the leadership should go to.
+    var preferredLeaders: [MemberID] = []
+    var random: SeededRandom
+    /// The last leader that was told to the shell.
+    var announcedLeader: MemberID?
+    var announcedTerm: Term = 0
 
-    private var nextToken: UInt64 = 1
-    /// Writes on their way to the disk, in order: up to which index each of them goes.
-    private var writes: [(token: UInt64, lastIndex: LogIndex, byteCount: Int)] = []
-
-    /// A member as its disk remembers it: the hard state, the log's last index, and how far the
-    /// applied state on disk goes.
+    /// - Parameter seed: a value of chance that differs between members and between their starts.
     public init(
-        group: GroupID, member: MemberID, hardState: HardState, lastIndex: LogIndex,
-        appliedIndex: LogIndex
+        cluster: ClusterID, group: GroupID, member: MemberID, start: Start,
+        options: Options = Options(), seed: UInt64
     ) {
-        precondition(
-            appliedIndex <= lastIndex,
-            "\(group) applied \(appliedIndex) beyond its log \(lastIndex)")
+        self.cluster = cluster
         self.group = group
         self.member = member
-        self.hardState = hardState
-        self.lastIndex = lastIndex
-        self.appliedIndex = appliedIndex
-        commitIndex = appliedIndex
+        self.options = options
+        random = SeededRandom(seed: seed)
+        life = random.next()
+        log = Log(base: start.base, entries: start.entries)
+        precondition(
+            start.appliedIndex >= start.base.index && start.appliedIndex <= log.lastIndex,
+            "\(group) applied \(start.appliedIndex), and its log goes from \(log.base) to \(log.last)"
+        )
+        precondition(
+            log.last.term <= start.hardState.term,
+            "\(group) has entries of term \(log.last.term) and knows only \(start.hardState)")
+        configurations = ConfigurationHistory(base: start.configuration)
+        for entry in start.entries where entry.kind == .configuration {
+            do throws(DecodingError) {
+                let configuration = try Configuration(encoded: entry.payload)
+                configurations.append(configuration, at: entry.index)
+            } catch {
+                preconditionFailure("\(group) cannot read configuration \(entry.index): \(error)")
+            }
+        }
+        hardState = start.hardState
+        appliedIndex = start.appliedIndex
+        commitIndex = start.appliedIndex
+        deliveredCommit = start.appliedIndex
+        stableIndex = log.lastIndex
+        writing = Writing()
+        role = .follower(Follower())
     }
 
+    // MARK: What others may ask
+
+    public var lastIndex: LogIndex { log.lastIndex }
+    public var last: LogPosition { log.last }
+    public var firstIndex: LogIndex { log.firstIndex }
+    public var configuration: Configuration { configurations.latest }
+
+    /// The term in which this member serves; nil when it does not.
+    public var servingTerm: Term? {
+        guard case .leader(let leader) = role else { return nil }
+        switch leader.phase {
+        case .serving, .transferring: return hardState.term
+        case .opening, .draining: return nil
+        }
+    }
+
+    public var isLeader: Bool {
+        if case .leader = role { true } else { false }
+    }
+
+    /// Who leads this member's term, as far as it knows.
+    public var knownLeader: MemberID? {
+        switch role {
+        case .follower(let follower): follower.leader
+        case .leader: member
+        case .preCandidate, .candidate, .stopped: nil
+        }
+    }
+
+    /// When `onTick` has to be called next; nil while only an event can change anything.
+    ///
+    /// A member that is bound to its leader by a promise, and a leader to whom everybody is bound
+    /// and who owes nobody anything, have no timer: idle groups cost nothing. The shell wakes them
+    /// (`onTick`) when its node gives or loses support.
+    public var nextDeadline: MonotonicInstant? {
+        let own: MonotonicInstant? =
+            switch role {
+            case .follower(let follower): follower.electionDeadline
+            case .preCandidate(let poll), .candidate(let poll): poll.deadline
+            case .leader(let leader): leader.nextDeadline
+            case .stopped: nil
+            }
+        guard let release else { return own }
+        return min(own ?? release.repeatAt, release.repeatAt)
+    }
+
+    /// Entries through `last` from `first` on that are in the log.
+    public func entries(from first: LogIndex, through last: LogIndex) -> [LogEntry] {
+        log.entries(from: max(first, log.firstIndex), through: last)
+    }
+
+    /// The configuration that counted at an index that is not compacted.
+    public func configuration(at index: LogIndex) -> Configuration {
+        configurations.at(index)
+    }
+
+    // MARK: Starting, time and the end
+
     /// The member has started. A single voter stands for election at once.
-    public mutating func onStart(_ directives: inout [Directive]) {
+    public mutating func onStart(_ moment: Moment, _ directives: inout [Directive]) {
         guard case .follower = role else { return }
-        hardState = HardState(term: hardState.term + 1, vote: member)
-        role = .candidate(token: nextToken)
-        persist(hardState: hardState, entries: [], &directives)
+        role = .follower(Follower(electionDeadline: electionDeadline(from: moment)))
+        if configuration.voters == [member], !configuration.isJoint {
+            stand(isTransfer: false, moment, &directives)
+        }
+        settle(&directives)
+    }
+
+    /// Time has passed, or the node's support has changed.
+    public mutating func onTick(_ moment: Moment, _ directives: inout [Directive]) {
+        switch role {
+        case .follower(var follower):
+            // Bound by a promise, it waits for the end of the support and for no timer.
+            if isBound(moment) {
+                follower.electionDeadline = nil
+                role = .follower(follower)
+            } else if let deadline = follower.electionDeadline {
+                if moment.now >= deadline { electionTimedOut(moment, &directives) }
+            } else {
+                follower.electionDeadline = electionDeadline(from: moment)
+                role = .follower(follower)
+            }
+        case .preCandidate(let poll), .candidate(let poll):
+            if moment.now >= poll.deadline { electionTimedOut(moment, &directives) }
+        case .leader:
+            tickLeader(moment, &directives)
+        case .stopped:
+            return
+        }
+        repeatRelease(moment, &directives)
+        settle(&directives)
+    }
+
+    /// The election timeout ends now: for tests and for whoever explores all orders of events.
+    package mutating func onElectionTimeout(
+        _ moment: Moment, _ directives: inout [Directive]
+    ) {
+        switch role {
+        case .follower, .preCandidate, .candidate: electionTimedOut(moment, &directives)
+        case .leader, .stopped: break
+        }
+        settle(&directives)
     }
 
     /// The member gives up its part: it takes no more proposals. What a leader has taken is still
     /// committed.
-    public mutating func onStop() {
+    public mutating func onStop(_ directives: inout [Directive]) {
         switch role {
-        case .leader, .serving, .draining: role = .draining
-        case .follower, .candidate, .stopped: role = .stopped
+        case .leader(var leader):
+            if case .draining = leader.phase { return }
+            let hasServed = servingTerm
+            leader.phase = .draining
+            role = .leader(leader)
+            if let term = hasServed { directives.append(.endServing(term: term)) }
+        case .follower, .preCandidate, .candidate, .stopped:
+            role = .stopped
         }
     }
 
-    /// Appends payloads decided in `expectedTerm`; returns the index of the first.
-    public mutating func propose(
-        _ payloads: [[UInt8]], expectedTerm: Term, _ directives: inout [Directive]
-    ) throws(ProposalRefusal) -> LogIndex {
-        guard case .serving = role else { throw .notServing }
-        guard expectedTerm == hardState.term else { throw .staleTerm(current: hardState.term) }
-        let byteCount = payloads.reduce(0) { $0 + $1.count }
-        guard uncommittedByteCount + byteCount <= Self.uncommittedByteCountMax else {
-            throw .tooMuchUncommitted
-        }
-        let first = lastIndex + 1
-        append(payloads.map { (.command, $0) }, &directives)
-        return first
-    }
-
-    /// A write is on disk, and with it every earlier write of the group.
-    public mutating func onPersisted(token: UInt64, _ directives: inout [Directive]) {
-        switch role {
-        case .stopped:
-            return
-        case .candidate(let awaited):
-            precondition(token == awaited, "\(group) stored write \(token), not its vote")
-            writes.removeFirst()
-            role = .leader(noOperation: lastIndex + 1)
-            append([(.noOperation, [])], &directives)
-        case .follower, .leader, .serving, .draining:
-            guard let write = writes.first, write.token == token else {
-                preconditionFailure("\(group) stored write \(token) out of order")
+    /// Everything through `index` is covered by the state on disk and not needed any more; the
+    /// log keeps what followers that can be reached still need, up to a bound. Returns through
+    /// where it was compacted; the shell compacts the disk's log to there.
+    public mutating func compact(
+        through index: LogIndex, _ moment: Moment
+    ) -> LogPosition {
+        var bound = min(index, appliedIndex)
+        if case .leader(let leader) = role, log.byteCount <= options.retainedByteCountMax {
+            for peer in leader.progress where isReachable(peer, moment) {
+                bound = min(bound, peer.match)
             }
-            writes.removeFirst()
-            uncommittedByteCount -= write.byteCount
-            // The only voter has stored it, and it is of this term: both commit rules are met.
-            commitIndex = write.lastIndex
-            directives.append(.commit(through: commitIndex))
         }
+        log.compact(through: bound)
+        configurations.compact(through: log.base.index)
+        return log.base
+    }
+}
+
+// MARK: - States
+
+package enum Role: Hashable, Sendable {
+    case follower(Follower)
+    /// Asks who would vote for it.
+    case preCandidate(Poll)
+    case candidate(Poll)
+    case leader(Leader)
+    case stopped
+}
+
+package struct Follower: Hashable, Sendable {
+    var leader: MemberID?
+    var heardAt: MonotonicInstant?
+    /// Nil while it is bound by a promise.
+    var electionDeadline: MonotonicInstant?
+}
+
+/// Votes, asked for or hoped for.
+package struct Poll: Hashable, Sendable {
+    var granted: [MemberID] = []
+    var refused: [MemberID] = []
+    var deadline: MonotonicInstant
+    /// The write that makes the own vote durable; the own vote does not count before.
+    var ownVoteToken: UInt64?
+}
+
+package struct Leader: Hashable, Sendable {
+    package enum Phase: Hashable, Sendable {
+        /// Appends, and waits for the no-op of its term to be applied.
+        case opening
+        /// Everything before its term is applied: it answers.
+        case serving
+        /// Brings one member up to date and hands over to it; takes no proposals.
+        case transferring(to: MemberID, deadline: MonotonicInstant, isAsked: Bool)
+        /// Takes nothing any more, and still commits what it has taken.
+        case draining
     }
 
-    /// Entries through `index` are applied.
-    public mutating func onApplied(through index: LogIndex, _ directives: inout [Directive]) {
-        precondition(
-            index <= commitIndex, "\(group) applied \(index) beyond its commit \(commitIndex)")
-        appliedIndex = max(appliedIndex, index)
-        if case .leader(let noOperation) = role, appliedIndex >= noOperation {
-            role = .serving
-            directives.append(.beginServing(term: hardState.term))
+    package internal(set) var phase: Phase = .opening
+    /// The entry that began the term.
+    let noOperationIndex: LogIndex
+    /// Every other member of the latest configuration, by rising id.
+    var progress: [Progress]
+    /// Payload that is appended and not committed.
+    var uncommittedByteCount: Int
+    /// Reads and the round of heartbeats that confirms them.
+    var reads: [PendingRead] = []
+    var round: UInt64 = 0
+    /// A transfer was tried in this term. Its target may stand for election at any time, and is
+    /// voted for in spite of promises: there is no lease until the next term.
+    var isLeaseForfeited = false
+    /// Nil while everybody is bound and up to date.
+    var heartbeatAt: MonotonicInstant?
+    var quorumCheckAt: MonotonicInstant?
+    /// No transfer to a preferred member before this, so that leadership does not bounce.
+    var preferenceAt: MonotonicInstant?
+
+    var nextDeadline: MonotonicInstant? {
+        var next = heartbeatAt
+        for deadline in [quorumCheckAt, phase.deadline] {
+            if let deadline { next = min(next ?? deadline, deadline) }
+        }
+        return next
+    }
+}
+
+extension Leader.Phase {
+    var deadline: MonotonicInstant? {
+        switch self {
+        case .transferring(_, let deadline, _): deadline
+        case .opening, .serving, .draining: nil
         }
     }
+}
 
-    private mutating func append(
-        _ payloads: [(LogEntry.Kind, [UInt8])], _ directives: inout [Directive]
-    ) {
-        var entries: [LogEntry] = []
-        entries.reserveCapacity(payloads.count)
-        for (kind, payload) in payloads {
-            lastIndex += 1
-            uncommittedByteCount += payload.count
-            entries.append(
-                LogEntry(index: lastIndex, term: hardState.term, kind: kind, payload: payload))
-        }
-        persist(hardState: nil, entries: entries, &directives)
+/// What a former leader owes: to tell those who promised to let it alone that it leads no more.
+/// A member that does not learn of it would wait for the end of the node's support, which may
+/// never come. Repeated until everybody has answered or another leader is known.
+struct Release: Hashable, Sendable {
+    let ledTerm: Term
+    var members: [MemberID]
+    var repeatAt: MonotonicInstant
+    var interval: Duration
+}
+
+/// A read that waits for the round that proves that its leader leads.
+struct PendingRead: Hashable, Sendable {
+    enum Reader: Hashable, Sendable {
+        case own(id: UInt64)
+        case member(MemberID, Message.ReadContext)
     }
 
-    private mutating func persist(
-        hardState: HardState?, entries: [LogEntry], _ directives: inout [Directive]
-    ) {
-        let byteCount = entries.reduce(0) { $0 + $1.payload.count }
-        writes.append((nextToken, lastIndex, byteCount))
-        directives.append(.persist(token: nextToken, hardState: hardState, entries: entries))
-        nextToken += 1
+    let reader: Reader
+    /// What was committed when the read was asked for.
+    let index: LogIndex
+    /// The first round that began after it.
+    let round: UInt64
+}
+
+/// A snapshot on its way in.
+enum Intake: Hashable, Sendable {
+    case none
+    case receiving(SnapshotDescriptor, from: MemberID, storedByteCount: UInt64, isStoring: Bool)
+    case installing(SnapshotDescriptor, from: MemberID)
+}
+
+/// The configurations in the log, and the one it began with.
+struct ConfigurationHistory: Hashable, Sendable {
+    private struct Appended: Hashable {
+        let index: LogIndex
+        let configuration: Configuration
+    }
+
+    private var base: Configuration
+    private var appended: [Appended] = []
+
+    init(base: Configuration) {
+        self.base = base
+    }
+
+    var latest: Configuration { appended.last?.configuration ?? base }
+    /// The index of the latest one; 0 when it was there at the start.
+    var latestIndex: LogIndex { appended.last?.index ?? 0 }
+
+    func at(_ index: LogIndex) -> Configuration {
+        appended.last { $0.index <= index }?.configuration ?? base
+    }
+
+    mutating func append(_ configuration: Configuration, at index: LogIndex) {
+        precondition(index > latestIndex, "configuration \(index) behind \(latestIndex)")
+        appended.append(Appended(index: index, configuration: configuration))
+    }
+
+    /// True when the latest one was taken back.
+    mutating func truncate(from index: LogIndex) -> Bool {
+        let before = appended.count
+        while let last = appended.last, last.index >= index { appended.removeLast() }
+        return appended.count < before
+    }
+
+    mutating func compact(through index: LogIndex) {
+        // The latest one keeps its index: whether it is committed is asked for it.
+        guard let keep = appended.lastIndex(where: { $0.index <= index }), keep > 0 else { return }
+        base = appended[keep - 1].configuration
+        appended.removeSubrange(..<keep)
+    }
+
+    mutating func reset(to configuration: Configuration) {
+        base = configuration
+        appended = []
     }
 }

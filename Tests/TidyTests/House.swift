@@ -46,6 +46,9 @@ enum House {
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
+        // Stands under Tests: data-driven scripts.
+        "ScriptKit": Room(.edge, [], system: ["Foundation", "Testing"]),
+
         "CLibUV": Room(.foreign, []),
         "CSwiftHooks": Room(.foreign, []),
         "CProcess": Room(.foreign, []),
@@ -111,8 +114,8 @@ enum House {
             [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "Ingress", "Operations", "CProcess", "Logging", "ServiceLifecycle",
-                "ArgumentParser",
+                "Simulator", "Ingress", "Operations", "CProcess", "Logging",
+                "ServiceLifecycle", "ArgumentParser",
             ],
             system: [
                 "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",

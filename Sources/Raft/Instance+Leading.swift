@@ -1,0 +1,289 @@
+public import Primitives
+
+// What a leader does with its log.
+
+extension Instance {
+    /// Why a proposal was not taken. Nothing of it is in the log.
+    public enum ProposalRefusal: Error, Hashable, Sendable {
+        /// This member does not lead, or not yet, or not any more.
+        case notServing
+        /// The decision was made in another term.
+        case staleTerm(current: Term)
+        /// More bytes are proposed and not committed than the bound allows.
+        case tooMuchUncommitted
+        /// The leadership is being handed over.
+        case isTransferring
+        /// A payload is empty, or larger than an entry may be.
+        case payloadSize
+    }
+
+    /// The leader's state, moved out while it is changed so that its lists are not copied.
+    var leader: Leader {
+        get {
+            guard case .leader(let leader) = role else {
+                preconditionFailure("\(group) \(member) does not lead")
+            }
+            return leader
+        }
+        _modify {
+            guard case .leader(var leader) = role else {
+                preconditionFailure("\(group) \(member) does not lead")
+            }
+            role = .stopped
+            defer { role = .leader(leader) }
+            yield &leader
+        }
+    }
+
+    /// The place of a member in the leader's table.
+    func place(of peer: MemberID) -> Int? {
+        guard case .leader(let leader) = role else { return nil }
+        return leader.progress.firstIndex { $0.member == peer }
+    }
+
+    // MARK: Becoming the leader, and ceasing to be
+
+    mutating func becomeLeader(_ moment: Moment, _ directives: inout [Directive]) {
+        let uncommitted = log.entries(from: max(commitIndex + 1, log.firstIndex))
+        release = nil
+        if case .receiving(let descriptor, _, _, _) = intake {
+            directives.append(.discardSnapshot(id: descriptor.id))
+            intake = .none
+        }
+        role = .leader(
+            Leader(
+                noOperationIndex: log.lastIndex + 1,
+                progress: configuration.members.filter { $0 != member }.map {
+                    Progress(member: $0, next: log.lastIndex + 1)
+                },
+                uncommittedByteCount: uncommitted.reduce(0) { $0 + $1.payload.count },
+                heartbeatAt: moment.now + options.heartbeatInterval,
+                quorumCheckAt: moment.now + options.electionTimeout))
+        announce(leader: member, &directives)
+        append([(.noOperation, [])])
+        replicate(moment, &directives)
+        for peer in leader.progress { heartbeat(peer, &directives) }
+    }
+
+    /// What a leader leaves behind; the caller gives it its next role.
+    mutating func stopLeading(
+        _ leader: Leader, _ moment: Moment, _ directives: inout [Directive]
+    ) {
+        for read in leader.reads { fail(read, &directives) }
+        switch leader.phase {
+        case .serving, .transferring:
+            directives.append(.endServing(term: announcedTerm))
+        case .opening, .draining:
+            break
+        }
+        let bound = leader.progress.map(\.member)
+        guard !bound.isEmpty else { return }
+        release = Release(
+            ledTerm: announcedTerm, members: bound, repeatAt: moment.now,
+            interval: options.heartbeatInterval)
+        repeatRelease(moment, &directives)
+    }
+
+    /// Repeats what a former leader owes, ever more slowly.
+    mutating func repeatRelease(_ moment: Moment, _ directives: inout [Directive]) {
+        guard var owed = release, moment.now >= owed.repeatAt else { return }
+        for peer in owed.members {
+            post(.release(ledTerm: owed.ledTerm), to: peer, &directives)
+        }
+        owed.repeatAt = moment.now + owed.interval
+        owed.interval = min(owed.interval * 2, options.electionTimeout * 10)
+        release = owed
+    }
+
+    // MARK: Appending
+
+    /// Appends payloads decided in `expectedTerm`; returns the index of the first.
+    public mutating func propose(
+        _ payloads: [[UInt8]], expectedTerm: Term, _ moment: Moment,
+        _ directives: inout [Directive]
+    ) throws(ProposalRefusal) -> LogIndex {
+        guard case .leader(let leader) = role else { throw .notServing }
+        switch leader.phase {
+        case .opening, .draining: throw .notServing
+        case .transferring: throw .isTransferring
+        case .serving: break
+        }
+        guard expectedTerm == hardState.term else { throw .staleTerm(current: hardState.term) }
+        var byteCount = 0
+        for payload in payloads {
+            guard !payload.isEmpty, payload.count <= Options.payloadByteCountMax else {
+                throw .payloadSize
+            }
+            byteCount += payload.count
+        }
+        guard leader.uncommittedByteCount + byteCount <= options.uncommittedByteCountMax else {
+            throw .tooMuchUncommitted
+        }
+        let first = log.lastIndex + 1
+        append(payloads.lazy.map { (.command, $0) })
+        replicate(moment, &directives)
+        settle(&directives)
+        return first
+    }
+
+    mutating func append(_ payloads: some Sequence<(LogEntry.Kind, [UInt8])>) {
+        let first = log.lastIndex + 1
+        var byteCount = 0
+        for (kind, payload) in payloads {
+            byteCount += payload.count
+            log.append(
+                LogEntry(
+                    index: log.lastIndex + 1, term: hardState.term, kind: kind, payload: payload))
+        }
+        leader.uncommittedByteCount += byteCount
+        if log.lastIndex >= first { markUnwritten(from: first) }
+    }
+
+    // MARK: Replicating
+
+    /// Sends everybody what is new to them: entries, or the commit index.
+    mutating func replicate(_ moment: Moment, _ directives: inout [Directive]) {
+        guard case .leader(let leader) = role else { return }
+        for place in leader.progress.indices {
+            sendAppends(toPlace: place, mustSend: false, moment, &directives)
+        }
+        if leader.heartbeatAt == nil || leader.quorumCheckAt == nil { armTimers(moment) }
+    }
+
+    /// Sends one member what it may have: one append while probing, as many as the window has room
+    /// for while replicating.
+    mutating func sendAppends(
+        toPlace place: Int, mustSend: Bool, _ moment: Moment, _ directives: inout [Directive]
+    ) {
+        var mustSend = mustSend
+        while true {
+            let peer = leader.progress[place]
+            switch peer.state {
+            case .snapshot, .probe(isWaiting: true): return
+            case .replicate where peer.inflight.isFull(options): return
+            case .probe(isWaiting: false), .replicate: break
+            }
+            guard let previousTerm = log.term(at: peer.next - 1) else {
+                leader.progress[place].state = .snapshot(.awaited)
+                directives.append(.prepareSnapshot(for: peer.member))
+                return
+            }
+            let entries = log.entries(
+                from: peer.next, countMax: options.appendCountMax,
+                byteCountMax: options.appendByteCountMax)
+            guard !entries.isEmpty || mustSend || peer.toldCommit < commitIndex else { return }
+            let append = Message.Append(
+                previous: LogPosition(index: peer.next - 1, term: previousTerm),
+                entries: entries, commitIndex: commitIndex)
+            directives.append(.send(message(to: peer.member, .append(append))))
+            noteSent(entries, toPlace: place)
+            mustSend = false
+            if entries.isEmpty { return }
+        }
+    }
+
+    private mutating func noteSent(_ entries: [LogEntry], toPlace place: Int) {
+        leader.progress[place].toldCommit = commitIndex
+        switch leader.progress[place].state {
+        case .probe:
+            leader.progress[place].state = .probe(isWaiting: true)
+        case .replicate:
+            guard let last = entries.last else { return }
+            leader.progress[place].next = last.index + 1
+            leader.progress[place].inflight.add(
+                through: last.index, byteCount: entries.reduce(0) { $0 + $1.payload.count })
+        case .snapshot:
+            break
+        }
+    }
+
+    mutating func onAppendReply(
+        _ reply: Message.AppendReply, from peer: MemberID, _ moment: Moment,
+        _ directives: inout [Directive]
+    ) -> Reception {
+        guard case .leader = role else { return .ignored(.notLeader) }
+        guard let place = place(of: peer) else { return .ignored(.unknownMember) }
+        switch reply.outcome {
+        case .stored(let index):
+            guard index <= log.lastIndex else { return .refused(.neverSent) }
+            note(heardFrom: place, knownCommit: reply.commitIndex, moment)
+            onStored(through: index, place, moment, &directives)
+            return .taken
+        case .mismatch(let previous, let hint):
+            note(heardFrom: place, knownCommit: reply.commitIndex, moment)
+            return onMismatch(previous, hint, place, moment, &directives)
+        }
+    }
+
+    private mutating func onStored(
+        through index: LogIndex, _ place: Int, _ moment: Moment, _ directives: inout [Directive]
+    ) {
+        let isNews = leader.progress[place].advance(to: index)
+        switch leader.progress[place].state {
+        case .probe:
+            leader.progress[place].probe(from: index + 1)
+            leader.progress[place].state = .replicate
+        case .snapshot(let transfer):
+            let goal = transfer.descriptor?.position.index ?? log.base.index
+            if index >= goal { leader.progress[place].probe(from: index + 1) }
+        case .replicate:
+            break
+        }
+        if isNews { advanceCommit(moment, &directives) }
+        guard case .leader = role, let place = self.place(of: leader.progress[place].member)
+        else { return }
+        sendAppends(toPlace: place, mustSend: false, moment, &directives)
+        continueTransfer(place, &directives)
+        armTimers(moment)
+    }
+
+    private mutating func onMismatch(
+        _ previous: LogIndex, _ hint: LogPosition, _ place: Int, _ moment: Moment,
+        _ directives: inout [Directive]
+    ) -> Reception {
+        let peer = leader.progress[place]
+        switch peer.state {
+        case .snapshot:
+            return .ignored(.staleAnswer)
+        case .replicate:
+            guard previous > peer.match else { return .ignored(.staleAnswer) }
+        case .probe:
+            guard previous == peer.next - 1 else { return .ignored(.staleAnswer) }
+            // It had acknowledged more than it says it has: its disk has lost what counted.
+            guard previous > peer.match else { return .refused(.lostAcknowledged) }
+        }
+        // Where the two logs may agree, by what both know of their terms: skips whole terms.
+        let bound = min(hint.index, previous)
+        let agreed = log.lastIndex(upTo: bound, withTermAtMost: hint.term)
+        leader.progress[place].probe(from: min(agreed.index + 1, previous))
+        sendAppends(toPlace: place, mustSend: true, moment, &directives)
+        return .taken
+    }
+
+    mutating func note(heardFrom place: Int, knownCommit: LogIndex, _ moment: Moment) {
+        leader.progress[place].heardAt = moment.now
+        leader.progress[place].knownCommit = max(
+            leader.progress[place].knownCommit, min(knownCommit, commitIndex))
+    }
+
+    // MARK: Committing
+
+    /// The index that a quorum of disks holds becomes the commit index, if it is of this term:
+    /// an older entry that many hold may still be replaced (the paper's figure 8).
+    mutating func advanceCommit(_ moment: Moment, _ directives: inout [Directive]) {
+        let leader = leader
+        let index = configuration.quorumValue { voter -> LogIndex in
+            if voter == member { return stableIndex }
+            return leader.progress.first { $0.member == voter }?.match ?? 0
+        }
+        guard index > commitIndex, log.term(at: index) == hardState.term else { return }
+        let byteCount = log.entries(from: commitIndex + 1, through: index)
+            .reduce(0) { $0 + $1.payload.count }
+        commitIndex = index
+        self.leader.uncommittedByteCount -= byteCount
+        deliverCommit(&directives)
+        replicate(moment, &directives)
+        leaveJointIfCommitted(moment, &directives)
+        leaveIfRemoved(moment, &directives)
+    }
+}

@@ -1,0 +1,129 @@
+import Primitives
+
+// What a leader knows of one member.
+//
+//             stored answer                      window is full: waits
+//   probe ───────────────────▶ replicate ──────────────────────────────▶ replicate
+//    ▲  ▲                        │   │
+//    │  └── mismatch ────────────┘   │ log compacted before `next`
+//    │                               ▼
+//    └─── stored through it ──── snapshot (awaited ─▶ offered ─▶ reading ─▶ sent ─▶ …)
+//
+//   from       event                              to
+//   ---------  ---------------------------------  ---------
+//   probe      one append is sent                 probe, waiting
+//   probe      stored                             replicate
+//   probe      mismatch                           probe, further back
+//   replicate  stored                             replicate
+//   replicate  mismatch (a message was lost)      probe
+//   any        the log does not reach back        snapshot
+//   snapshot   stored at or behind it             probe
+//   snapshot   it was refused or given up         probe
+
+/// How far a member is, and what is on its way to it.
+struct Progress: Hashable, Sendable {
+    enum State: Hashable, Sendable {
+        /// Looks for where the logs agree, one append at a time.
+        case probe(isWaiting: Bool)
+        /// Sends ahead of the answers.
+        case replicate
+        case snapshot(SnapshotTransfer)
+    }
+
+    /// A snapshot on its way, one chunk at a time.
+    enum SnapshotTransfer: Hashable, Sendable {
+        /// The shell makes or looks for one.
+        case awaited
+        /// The member was asked how much of it it has.
+        case offered(SnapshotDescriptor)
+        /// The shell reads the chunk at `offset`.
+        case reading(SnapshotDescriptor, offset: UInt64)
+        /// A chunk is on its way; `storedByteCount` is what the member has.
+        case sent(SnapshotDescriptor, storedByteCount: UInt64)
+
+        var descriptor: SnapshotDescriptor? {
+            switch self {
+            case .awaited: nil
+            case .offered(let descriptor), .reading(let descriptor, _), .sent(let descriptor, _):
+                descriptor
+            }
+        }
+    }
+
+    let member: MemberID
+    var state: State = .probe(isWaiting: false)
+    /// The member's disk holds the leader's log through here.
+    var match: LogIndex = 0
+    /// What is to be sent next.
+    var next: LogIndex
+    var inflight = Inflight()
+    /// What the member was last told and what it last said that it knows, of the commit index.
+    var toldCommit: LogIndex = 0
+    var knownCommit: LogIndex = 0
+    /// The epoch of our own node under which the member has promised to let this leader alone.
+    var promise: SupportEpoch?
+    /// The newest round of heartbeats that it has answered.
+    var round: UInt64 = 0
+    var heardAt: MonotonicInstant?
+    /// It was behind when the last heartbeat went out: if it still is when it answers, something
+    /// was lost.
+    var isOverdue = false
+
+    init(member: MemberID, next: LogIndex) {
+        self.member = member
+        self.next = next
+    }
+
+    /// The member holds the log through `index`; true when that is news.
+    mutating func advance(to index: LogIndex) -> Bool {
+        next = max(next, index + 1)
+        inflight.free(through: index)
+        guard index > match else { return false }
+        match = index
+        return true
+    }
+
+    mutating func probe(from index: LogIndex) {
+        state = .probe(isWaiting: false)
+        next = max(match + 1, index)
+        inflight = Inflight()
+    }
+}
+
+/// Appends that are sent and not answered, oldest first.
+struct Inflight: Hashable, Sendable {
+    private struct Sent: Hashable {
+        let lastIndex: LogIndex
+        let byteCount: Int
+    }
+
+    private var sent: [Sent] = []
+    /// Answered ones at the start of `sent`, moved over once they are half of it.
+    private var head = 0
+    private(set) var byteCount = 0
+
+    var count: Int { sent.count - head }
+
+    func isFull(_ options: Options) -> Bool {
+        count >= options.inflightCountMax || byteCount >= options.inflightByteCountMax
+    }
+
+    mutating func add(through lastIndex: LogIndex, byteCount: Int) {
+        sent.append(Sent(lastIndex: lastIndex, byteCount: byteCount))
+        self.byteCount += byteCount
+    }
+
+    mutating func free(through index: LogIndex) {
+        while head < sent.count, sent[head].lastIndex <= index {
+            byteCount -= sent[head].byteCount
+            head += 1
+        }
+        if head == sent.count {
+            sent.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head > 64, head > sent.count / 2 {
+            sent.removeSubrange(..<head)
+            head = 0
+        }
+    }
+}
