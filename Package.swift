@@ -69,6 +69,8 @@ let package = Package(
         room("Primitives"),
         room("Payments", ["Primitives"]),
         room("Raft", ["Primitives"]),
+        room("Liveness", ["Primitives"]),
+        room("Linearizability", ["Primitives"]),
         room("Resilience", ["Primitives"]),
         room("ISO8583", ["Primitives"]),
 
@@ -105,6 +107,7 @@ let package = Package(
                 "Primitives", "Environment", "Payments", "Journal", "StateStore", "Vault",
                 "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
+        room("CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "CSwiftHooks"),
         room(
             "Simulator",

@@ -124,7 +124,7 @@ public struct Instance: Sendable {
         log = Log(base: start.base, entries: start.entries)
         precondition(
             start.appliedIndex >= start.base.index && start.appliedIndex <= log.lastIndex,
-            "\(group) applied \(start.appliedIndex), and its log goes from \(log.base) to \(log.last)"
+            "\(group) applied \(start.appliedIndex), its log: \(log.base) to \(log.last)"
         )
         precondition(
             log.last.term <= start.hardState.term,

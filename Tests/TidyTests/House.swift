@@ -41,6 +41,8 @@ enum House {
         "Primitives": Room(.pure, []),
         "Payments": Room(.pure, ["Primitives"]),
         "Raft": Room(.pure, ["Primitives"]),
+        "Liveness": Room(.pure, ["Primitives"]),
+        "Linearizability": Room(.pure, ["Primitives"]),
         "Resilience": Room(.pure, ["Primitives"]),
         "ISO8583": Room(.pure, ["Primitives"]),
 
@@ -86,6 +88,8 @@ enum House {
                 "Primitives", "Environment", "Payments", "Journal", "StateStore", "Vault",
                 "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
+        "CoreSimulator": Room(
+            .meeting, ["Primitives", "Raft", "Liveness", "Linearizability"]),
         "Simulator": Room(
             .meeting,
             [

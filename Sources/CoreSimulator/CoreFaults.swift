@@ -1,0 +1,169 @@
+import Primitives
+import Raft
+
+// What goes wrong, and the operator who changes members and leaders meanwhile.
+
+extension CoreWorld {
+    /// One fault, and the plan for the next.
+    func injectFault() {
+        guard isChaotic, parameters.hasFaults else { return }
+        let pause = Int64.random(in: 50_000_000...900_000_000, using: &random)
+        heap.insert(.fault, at: time + pause)
+        let place = Int.random(in: nodes.indices, using: &random)
+        switch random.next() % 12 {
+        case 0, 1: crashOrStart(place)
+        case 2: partition()
+        case 3: cutOneWay()
+        case 4, 5: healNetwork()
+        case 6: shakeNetwork()
+        case 7: pauseNode(place)
+        case 8: slowDisk(place)
+        case 9: jumpClock(place)
+        case 10:
+            note("restart of all")
+            for other in nodes.indices where !isDown(other) { crash(other) }
+            for other in nodes.indices { start(other) }
+        default: crashOrStart(Int.random(in: nodes.indices, using: &random))
+        }
+    }
+
+    private func note(_ fault: String) {
+        faultCounts[fault, default: 0] += 1
+        trace.mix(time, fault)
+    }
+
+    private func isDown(_ place: Int) -> Bool {
+        if case .down = nodes[place].life { true } else { false }
+    }
+
+    private func crashOrStart(_ place: Int) {
+        if isDown(place) {
+            note("start")
+            start(place)
+        } else {
+            note("crash")
+            crash(place)
+        }
+    }
+
+    private func partition() {
+        note("partition")
+        let side = nodes.map { _ in random.chance(1, in: 2) }
+        for from in nodes.indices {
+            for to in nodes.indices { cuts[from][to] = side[from] != side[to] }
+        }
+    }
+
+    private func cutOneWay() {
+        note("one-way cut")
+        let from = Int.random(in: nodes.indices, using: &random)
+        let to = Int.random(in: nodes.indices, using: &random)
+        cuts[from][to] = true
+    }
+
+    private func healNetwork() {
+        note("heal")
+        for from in nodes.indices {
+            for to in nodes.indices { cuts[from][to] = false }
+        }
+    }
+
+    private func shakeNetwork() {
+        note("loss and duplicates")
+        lossPerMille = [0, 20, 150].randomElement(using: &random) ?? 0
+        duplicatesPerMille = [0, 30, 200].randomElement(using: &random) ?? 0
+    }
+
+    private func pauseNode(_ place: Int) {
+        guard nodes[place].isUp else { return }
+        note("pause")
+        let until = time + Int64.random(in: 100_000_000...3_000_000_000, using: &random)
+        nodes[place].life = .paused(until: until)
+        heap.insert(.resume(node: place), at: until)
+    }
+
+    private func slowDisk(_ place: Int) {
+        note("slow disk")
+        nodes[place].diskSlowness = [1, 1, 30, 5000].randomElement(using: &random) ?? 1
+    }
+
+    /// An hour ahead or back. What the node has planned by its clock stays planned.
+    private func jumpClock(_ place: Int) {
+        note("clock jump")
+        let jump = Int64.random(in: 1_000_000...3_600_000_000_000, using: &random)
+        let isAhead = random.chance(1, in: 2)
+        let back = min(jump, nodes[place].clockOffset)
+        nodes[place].clockOffset += isAhead ? jump : -back
+        nodes[place].tickAt = .max
+        if nodes[place].isUp, !nodes[place].replicas.isEmpty {
+            heap.insert(
+                .tick(node: place, startCount: nodes[place].startCount), at: time + 1000)
+        }
+    }
+
+    /// No fault any more, and everything that was broken works.
+    func mend() {
+        isChaotic = false
+        healNetwork()
+        lossPerMille = 0
+        duplicatesPerMille = 0
+        for place in nodes.indices {
+            nodes[place].diskSlowness = 1
+            if isDown(place) { start(place) }
+            if case .paused = nodes[place].life {
+                nodes[place].life = .up
+                heap.insert(
+                    .tick(node: place, startCount: nodes[place].startCount), at: time + 1)
+            }
+        }
+    }
+
+    // MARK: The operator
+
+    /// One change of members, or a transfer, asked of whoever serves the group.
+    func operate() {
+        guard isChaotic else { return }
+        heap.insert(
+            .operatorStep, at: time + Int64.random(in: 100_000_000...700_000_000, using: &random))
+        let group = Int.random(in: 0..<parameters.groupCount, using: &random)
+        let serving = nodes.indices.filter {
+            nodes[$0].isUp && !nodes[$0].replicas.isEmpty && nodes[$0].replicas[group].isServing
+        }
+        guard let place = serving.randomElement(using: &random) else { return }
+        let configuration = nodes[place].replicas[group].instance.configuration
+        if random.chance(1, in: 3) {
+            let target = configuration.voters.randomElement(using: &random)
+            run(place, group) { instance, moment, directives in
+                guard let target else { return }
+                try? instance.transferLeadership(to: target, moment, &directives)
+            }
+            return
+        }
+        let changes = chooseChanges(configuration)
+        guard !changes.isEmpty else { return }
+        run(place, group) { instance, moment, directives in
+            if let index = try? instance.change(changes, moment, &directives) {
+                faultCounts["change of members", default: 0] += 1
+                trace.mix(time, index)
+            }
+        }
+    }
+
+    private func chooseChanges(_ configuration: Configuration) -> [Configuration.Change] {
+        let outside = nodes.map(\.id).filter { !configuration.contains($0) }
+        var changes: [Configuration.Change] = []
+        if let learner = configuration.learners.randomElement(using: &random),
+            random.chance(2, in: 3)
+        {
+            changes.append(random.chance(4, in: 5) ? .promote(learner) : .remove(learner))
+        } else if let new = outside.randomElement(using: &random), random.chance(1, in: 2) {
+            changes.append(.addLearner(new))
+        }
+        if configuration.voters.count > 2, random.chance(1, in: 2),
+            let voter = configuration.voters.randomElement(using: &random)
+        {
+            changes.append(random.chance(1, in: 2) ? .remove(voter) : .demote(voter))
+        }
+        return changes
+    }
+}

@@ -1,0 +1,109 @@
+import Primitives
+import Raft
+
+/// One group's part of a node's disk.
+struct GroupDisk {
+    var hardState = HardState()
+    var base = LogPosition(index: 0, term: 0)
+    var configuration: Configuration
+    var entries: [LogEntry] = []
+    /// The state at `base`.
+    var machine = RegisterMachine()
+
+    mutating func write(_ hardState: HardState?, _ new: [LogEntry]) {
+        if let hardState { self.hardState = hardState }
+        guard let first = new.first else { return }
+        while let last = entries.last, last.index >= first.index { entries.removeLast() }
+        entries.append(contentsOf: new)
+    }
+
+    func term(at index: LogIndex) -> Term? {
+        if index == base.index { return base.term }
+        guard index > base.index, index - base.index <= LogIndex(entries.count) else { return nil }
+        return entries[Int(index - base.index) - 1].term
+    }
+
+    mutating func checkpoint(_ position: LogPosition, _ configuration: Configuration) {
+        entries.removeAll { $0.index <= position.index }
+        base = position
+        self.configuration = configuration
+    }
+}
+
+/// What is on its way to a node's disk, in order, as it is one log for all groups.
+enum DiskWrite {
+    case log(group: Int, token: UInt64, hardState: HardState?, entries: [LogEntry])
+    case checkpoint(
+        group: Int, position: LogPosition, configuration: Configuration, machine: RegisterMachine)
+    case install(group: Int, descriptor: SnapshotDescriptor, machine: RegisterMachine)
+}
+
+/// One group on one node: the instance and what its shell keeps in memory.
+struct Replica {
+    var instance: Instance
+    var machine: RegisterMachine
+    /// Through where `machine` has applied.
+    var appliedIndex: LogIndex
+    var appliedTerm: Term
+    /// Proposals of clients that wait, by index.
+    var proposals: [LogIndex: (term: Term, operation: Int)] = [:]
+    /// Reads that wait for the index to be applied.
+    var reads: [(operation: Int, index: LogIndex)] = []
+    /// Reads that wait for an index, by their id.
+    var asked: [UInt64: Int] = [:]
+    var nextReadID: UInt64 = 1
+    /// Snapshots that this member made, and the bytes of those it receives.
+    var made: [UInt64: [UInt8]] = [:]
+    var received: [UInt8] = []
+    var isServing = false
+}
+
+/// A node of the core world.
+final class CoreNode {
+    enum Life {
+        case up
+        /// Nothing runs until then, but the clock does.
+        case paused(until: Int64)
+        case down
+        /// Its disk is gone: it never comes back under this id.
+        case lost
+    }
+
+    let id: MemberID
+    var life = Life.up
+    /// Counts its starts, so that what was planned for an earlier one is forgotten.
+    var startCount: UInt64 = 0
+    var disks: [GroupDisk]
+    var replicas: [Replica] = []
+    /// Handed to the disk and not yet written.
+    var writes: [DiskWrite] = []
+    var isWriting = false
+    /// How much slower than others its disk is.
+    var diskSlowness: Int64 = 1
+    /// The clock: runs this many millionths too fast, from this offset on.
+    var clockRate: Int64
+    var clockOffset: Int64
+    /// When the next tick is planned, in the world's time.
+    var tickAt: Int64 = .max
+
+    init(id: MemberID, disks: [GroupDisk], clockRate: Int64, clockOffset: Int64) {
+        self.id = id
+        self.disks = disks
+        self.clockRate = clockRate
+        self.clockOffset = clockOffset
+    }
+
+    var isUp: Bool {
+        if case .up = life { true } else { false }
+    }
+
+    func localTime(_ time: Int64) -> MonotonicInstant {
+        MonotonicInstant(nanoseconds: clockOffset + time + time / 1_000_000 * clockRate)
+    }
+
+    /// The world's time at which the node's clock shows `instant`, or a little later.
+    func worldTime(_ instant: MonotonicInstant) -> Int64 {
+        let local = instant.nanoseconds - clockOffset
+        return local - local / 1_000_000 * clockRate + 2000
+    }
+}
