@@ -3,10 +3,10 @@ import Primitives
 // What is promised to a peer P, and under which of its epochs.
 //
 //                 heartbeat            stored               promise clock passes `until`
-//   withdrawn ─────────────▶ recording ──────▶ supporting ──────────────────────────────▶ withdrawing
-//       ▲                        ▲               │    ▲ │                                      │
-//       │                        └── later epoch ┘    └─┘ heartbeat, same epoch               │
-//       └────────────────────────────────────── stored ────────────────────────────────────────┘
+//   withdrawn ─────────────▶ recording ──────▶ supporting ────────────────────────▶ withdrawing
+//       ▲                        ▲               │    ▲ │                                │
+//       │                        └── later epoch ┘    └─┘ heartbeat, same epoch         │
+//       └────────────────────────────────────── stored ──────────────────────────────────┘
 //
 //   from         event                                   to           function
 //   -----------  --------------------------------------  -----------  ----------------
