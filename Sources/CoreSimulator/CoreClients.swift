@@ -9,14 +9,24 @@ struct CoreClients {
         let client: Int
         let group: Int
         let key: Int
-        /// Its place in the history of its group.
-        let index: Int
+        let input: RegisterModel.Input
+        let called: MonotonicInstant
+        /// False once the client has an answer or has given up.
         var isOpen = true
+        var output: RegisterModel.Output?
+        var returned: MonotonicInstant?
+        /// True once an instance has taken it: a refused proposal never takes effect.
+        var wasTaken = false
+        /// When it was first applied anywhere, which no client sees.
+        var applied: MonotonicInstant?
+
+        var isRead: Bool { if case .read = input { true } else { false } }
     }
 
     let count: Int
     var operations: [Operation] = []
-    var history = History<RegisterModel>()
+    /// The operation that writes a value; every value is written once.
+    var writers: [Int64: Int] = [:]
     var nextValue: Int64 = 1
     var answeredCount = 0
     /// What each client saw last of each register, to make conditions that are sometimes met.
@@ -24,6 +34,34 @@ struct CoreClients {
 
     init(count: Int) {
         self.count = count
+    }
+
+    /// What the clients saw.
+    var history: History<RegisterModel> {
+        history { $0.wasTaken ? ($0.output, $0.returned) : nil }
+    }
+
+    /// What happened, as an observer knows it who has seen the end: a write without an answer took
+    /// effect before it was first applied anywhere, or never. It allows less than what the clients
+    /// saw, and takes no search over all that may still come.
+    var observedHistory: History<RegisterModel> {
+        history { operation in
+            if let returned = operation.returned { return (operation.output, returned) }
+            return operation.applied.map { (nil, $0) }
+        }
+    }
+
+    private func history(
+        _ end: (Operation) -> (RegisterModel.Output?, MonotonicInstant?)?
+    ) -> History<RegisterModel> {
+        History(
+            operations.compactMap { operation in
+                guard let (output, returned) = end(operation) else { return nil }
+                return History.Operation(
+                    client: operation.client, key: "g\(operation.group)/\(operation.key)",
+                    input: operation.input, output: output, called: operation.called,
+                    returned: returned)
+            })
     }
 }
 
@@ -46,18 +84,19 @@ extension CoreWorld {
             let seen = nodes[place].replicas[group].machine.values[key]
             input = .compareAndSet(expected: seen, new: value)
         }
-        let index = clients.history.begin(
-            client: client, key: "g\(group)/\(key)", input: input,
-            at: MonotonicInstant(nanoseconds: time))
         let operation = clients.operations.count
         clients.operations.append(
-            CoreClients.Operation(client: client, group: group, key: key, index: index))
+            CoreClients.Operation(
+                client: client, group: group, key: key, input: input,
+                called: MonotonicInstant(nanoseconds: time)))
         heap.insert(.timeout(operation: operation), at: time + Self.patienceNanoseconds)
         switch input {
         case .read: read(operation, place, group)
         case .write(let value):
+            clients.writers[value] = operation
             propose(.write(key: key, value: value), operation, place, group)
         case .compareAndSet(let expected, let new):
+            clients.writers[new] = operation
             propose(
                 .compareAndSet(key: key, expected: expected, new: new), operation, place, group)
         }
@@ -100,6 +139,7 @@ extension CoreWorld {
             }
         }
         guard let taken else { return giveUp(operation) }
+        clients.operations[operation].wasTaken = true
         guard !nodes[place].replicas.isEmpty else { return }
         // A group of one member may have applied it already; none in this world is.
         nodes[place].replicas[group].proposals[taken] = (term, operation)
@@ -109,8 +149,7 @@ extension CoreWorld {
 
     func answer(_ operation: Int, isMet: Bool) {
         guard clients.operations[operation].isOpen else { return }
-        let index = clients.operations[operation].index
-        switch clients.history.operations[index].input {
+        switch clients.operations[operation].input {
         case .read: return
         case .write: end(operation, .written)
         case .compareAndSet: end(operation, .swapped(isMet))
@@ -130,11 +169,19 @@ extension CoreWorld {
     private func end(_ operation: Int, _ output: RegisterModel.Output) {
         guard clients.operations[operation].isOpen else { return }
         clients.operations[operation].isOpen = false
+        clients.operations[operation].wasTaken = true
+        clients.operations[operation].output = output
+        clients.operations[operation].returned = MonotonicInstant(nanoseconds: time)
         clients.answeredCount += 1
-        clients.history.end(
-            clients.operations[operation].index, output: output,
-            at: MonotonicInstant(nanoseconds: time))
         rest(clients.operations[operation].client)
+    }
+
+    /// A command was applied somewhere for the first time.
+    func noteApplied(_ payload: [UInt8]) {
+        guard let value = RegisterMachine.writtenValue(payload),
+            let operation = clients.writers[value], clients.operations[operation].applied == nil
+        else { return }
+        clients.operations[operation].applied = MonotonicInstant(nanoseconds: time)
     }
 
     /// The client takes the outcome as unknown and goes on.

@@ -94,11 +94,7 @@ extension CoreWorld {
         let isAhead = random.chance(1, in: 2)
         let back = min(jump, nodes[place].clockOffset)
         nodes[place].clockOffset += isAhead ? jump : -back
-        nodes[place].tickAt = .max
-        if nodes[place].isUp, !nodes[place].replicas.isEmpty {
-            heap.insert(
-                .tick(node: place, startCount: nodes[place].startCount), at: time + 1000)
-        }
+        if nodes[place].isUp { planTick(place, at: time + 1000) }
     }
 
     /// No fault any more, and everything that was broken works.
@@ -112,8 +108,7 @@ extension CoreWorld {
             if isDown(place) { start(place) }
             if case .paused = nodes[place].life {
                 nodes[place].life = .up
-                heap.insert(
-                    .tick(node: place, startCount: nodes[place].startCount), at: time + 1)
+                planTick(place, at: time + 1)
             }
         }
     }

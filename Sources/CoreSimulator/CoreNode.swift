@@ -101,9 +101,17 @@ final class CoreNode {
         MonotonicInstant(nanoseconds: clockOffset + time + time / 1_000_000 * clockRate)
     }
 
-    /// The world's time at which the node's clock shows `instant`, or a little later.
-    func worldTime(_ instant: MonotonicInstant) -> Int64 {
+    /// The world's time at which the node's clock shows `instant`, or a little later; nil when
+    /// that is never.
+    func worldTime(_ instant: MonotonicInstant) -> Int64? {
+        guard instant.nanoseconds < .max / 4 else { return nil }
         let local = instant.nanoseconds - clockOffset
-        return local - local / 1_000_000 * clockRate + 2000
+        var time = local - local / 1_000_000 * clockRate
+        // The estimate leaves out the square of the rate, which would have it wake too early again
+        // and again.
+        while localTime(time) < instant {
+            time += max(1000, instant.nanoseconds - localTime(time).nanoseconds)
+        }
+        return time
     }
 }

@@ -94,12 +94,12 @@ public enum CoreScenario {
 
     private static func checkLinearizable(_ world: CoreWorld) {
         var checker = Checker(RegisterModel())
-        switch checker.check(world.clients.history) {
+        switch checker.check(world.clients.observedHistory) {
         case .linearizable:
             break
         case .notLinearizable(let violation):
             world.checks.violate(
-                "linearizability: " + world.clients.history.explanation(of: violation))
+                "linearizability: " + world.clients.observedHistory.explanation(of: violation))
         case .undecided(let key):
             world.checks.violate("linearizability: no verdict on \(key) within the bound of steps")
         }

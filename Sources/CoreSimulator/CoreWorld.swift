@@ -123,13 +123,14 @@ final class CoreWorld {
             if wait(for: node, event) { return }
             finishWrites(node)
         case .tick(let node, let startCount):
-            guard nodes[node].startCount == startCount else { return }
-            if wait(for: node, event) { return }
+            // One tick is planned; those that an earlier one has overtaken are void.
+            guard nodes[node].startCount == startCount, nodes[node].tickAt == time else { return }
             nodes[node].tickAt = .max
             tick(node)
         case .resume(let node):
             guard case .paused = nodes[node].life else { return }
             nodes[node].life = .up
+            nodes[node].tickAt = .max
             tick(node)
         case .client(let client): runClient(client)
         case .timeout(let operation): giveUp(operation)
@@ -219,10 +220,15 @@ final class CoreWorld {
     }
 
     private func plan(_ place: Int, _ deadline: MonotonicInstant?) {
-        guard let deadline else { return }
         let node = nodes[place]
-        let due = max(time + 1, node.worldTime(deadline))
+        guard let deadline, let wanted = node.worldTime(deadline) else { return }
+        let due = max(time + 1, wanted)
         guard due < node.tickAt else { return }
+        planTick(place, at: due)
+    }
+
+    func planTick(_ place: Int, at due: Int64) {
+        let node = nodes[place]
         node.tickAt = due
         heap.insert(.tick(node: place, startCount: node.startCount), at: due)
     }

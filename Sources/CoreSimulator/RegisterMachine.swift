@@ -31,6 +31,14 @@ struct RegisterMachine: Hashable {
     /// Covers every command that was applied, in order.
     private(set) var digest: UInt64 = 14_695_981_039_346_656_037
 
+    /// The value that a command writes, if it does.
+    static func writtenValue(_ payload: [UInt8]) -> Int64? {
+        var reader = ByteReader(payload)
+        guard let kind = try? reader.readByte(), (try? reader.readByte()) != nil else { return nil }
+        if kind == 2, (try? reader.readSigned()) == nil { return nil }
+        return try? reader.readSigned()
+    }
+
     /// Applies a payload; true unless a condition in it was not met.
     mutating func apply(_ payload: [UInt8]) -> Bool {
         for byte in payload { digest = (digest ^ UInt64(byte)) &* 1_099_511_628_211 }

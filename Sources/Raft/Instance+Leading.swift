@@ -218,6 +218,7 @@ extension Instance {
     private mutating func onStored(
         through index: LogIndex, _ place: Int, _ moment: Moment, _ directives: inout [Directive]
     ) {
+        let peer = leader.progress[place].member
         let isNews = leader.progress[place].advance(to: index)
         switch leader.progress[place].state {
         case .probe:
@@ -230,8 +231,8 @@ extension Instance {
             break
         }
         if isNews { advanceCommit(moment, &directives) }
-        guard case .leader = role, let place = self.place(of: leader.progress[place].member)
-        else { return }
+        // A commit may have changed the members, and taken the leadership.
+        guard let place = self.place(of: peer) else { return }
         sendAppends(toPlace: place, mustSend: false, moment, &directives)
         continueTransfer(place, &directives)
         armTimers(moment)
