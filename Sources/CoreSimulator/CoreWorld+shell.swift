@@ -14,7 +14,7 @@ extension CoreWorld {
                 .log(group: group, token: token, hardState: hardState, entries: entries))
             beginWriting(place)
         case .send(let message):
-            raftMessageCount += 1
+            messageCounts[group][place] += 1
             checks.said(message)
             send(.raft(message), from: message.from, to: message.to)
         case .commit(let index):
@@ -38,7 +38,11 @@ extension CoreWorld {
             }
         case .prepareSnapshot(let peer): prepareSnapshot(place, group, for: peer)
         case .readSnapshot(let peer, let id, let offset, let byteCount):
-            guard let bytes = node.replicas[group].made[id] else { return }
+            // A newer snapshot, made for another member, has replaced it.
+            guard let bytes = node.replicas[group].made[id] else {
+                run(place, group) { instance, _, _ in instance.onSnapshotUnavailable(for: peer) }
+                return
+            }
             let part = Array(bytes[Int(offset)..<(Int(offset) + byteCount)])
             run(place, group) { instance, _, directives in
                 instance.onSnapshotRead(

@@ -51,7 +51,8 @@ final class CoreWorld {
     var trace = CoreTrace()
     /// Inputs to instances.
     var eventCount: UInt64 = 0
-    var raftMessageCount: UInt64 = 0
+    /// Messages by group and sender.
+    var messageCounts: [[Int]]
     var faultCounts: [String: Int] = [:]
     var directives: [Directive] = []
     var livenessDirectives: [Liveness.Directive] = []
@@ -63,6 +64,8 @@ final class CoreWorld {
         random = SeededRandom(seed: seed)
         let count = parameters.nodeCount + parameters.spareCount
         cuts = [[Bool]](repeating: [Bool](repeating: false, count: count), count: count)
+        messageCounts = [[Int]](
+            repeating: [Int](repeating: 0, count: count), count: parameters.groupCount)
         checks = CoreChecks(groupCount: parameters.groupCount)
         clients = CoreClients(count: parameters.clientCount)
         let voters = (0..<parameters.nodeCount).map { MemberID(UInt64($0 + 1)) }

@@ -34,11 +34,11 @@ extension Instance {
         directives.append(.send(message(to: peer, .snapshotOffer(descriptor))))
     }
 
-    /// The shell has no snapshot now; it is asked again with the next heartbeat.
+    /// The shell has no snapshot now, or not any more; it is asked again with the next heartbeat.
     public mutating func onSnapshotUnavailable(for peer: MemberID) {
-        guard let place = place(of: peer),
-            case .snapshot(.awaited) = leader.progress[place].state
-        else { return }
+        guard let place = place(of: peer), case .snapshot = leader.progress[place].state else {
+            return
+        }
         leader.progress[place].state = .probe(isWaiting: false)
     }
 
