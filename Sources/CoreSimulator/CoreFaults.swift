@@ -113,6 +113,18 @@ extension CoreWorld {
         }
     }
 
+    /// Takes away what is left of members that were removed and did not learn of it, as placement
+    /// does: they would ask for votes for ever.
+    func removeStrangers() {
+        for group in 0..<parameters.groupCount {
+            let leader = nodes.first { $0.replicas[group].instance.servingTerm != nil }
+            guard let members = leader?.replicas[group].instance.configuration else { continue }
+            for place in nodes.indices where !members.contains(nodes[place].id) {
+                run(place, group) { $0.onStop(&$2) }
+            }
+        }
+    }
+
     // MARK: The operator
 
     /// One change of members, or a transfer, asked of whoever serves the group.

@@ -40,6 +40,8 @@ public enum CoreScenario {
         world.areClientsResting = true
         world.run(until: world.time + 8_000_000_000)
         if world.checks.violations.isEmpty { checkConverged(world) }
+        world.removeStrangers()
+        world.run(until: world.time + 1_000_000_000)
         let spoken = world.messageCounts
         world.run(until: world.time + 5_000_000_000)
         if world.checks.violations.isEmpty { checkQuiet(world, spokenBefore: spoken) }
@@ -65,8 +67,7 @@ public enum CoreScenario {
         }
     }
 
-    /// The members of an idle group say nothing. One that was removed without learning of it asks
-    /// for votes until its replica is taken away, which is the business of placement.
+    /// The members of an idle group say nothing.
     private static func checkQuiet(_ world: CoreWorld, spokenBefore: [[Int]]) {
         for group in spokenBefore.indices {
             let leader = world.nodes.first { $0.replicas[group].instance.servingTerm != nil }

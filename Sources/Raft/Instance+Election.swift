@@ -100,7 +100,10 @@ extension Instance {
         _ candidacy: Message.Candidacy, from candidate: MemberID, term: Term, _ moment: Moment,
         _ directives: inout [Directive]
     ) -> Reception {
-        guard !isSticky(against: candidate, moment) else { return .ignored(.leaderIsAlive) }
+        guard !isSticky(against: candidate, moment) else {
+            askIfLeading(moment, &directives)
+            return .ignored(.leaderIsAlive)
+        }
         if term > hardState.term, isUpToDate(candidacy.last) {
             let reply = message(to: candidate, term: term, .preVoteReply(isGranted: true))
             directives.append(.send(reply))
@@ -108,6 +111,15 @@ extension Instance {
             post(.preVoteReply(isGranted: false), to: candidate, &directives)
         }
         return .taken
+    }
+
+    /// Somebody misses the leader that this member is bound to: tells that one of the promise
+    /// again. If it leads no more, it says so (`releaseIfPromised`), whatever was lost before.
+    private mutating func askIfLeading(_ moment: Moment, _ directives: inout [Directive]) {
+        guard isBound(moment), let promise = hardState.promise else { return }
+        let reply = Message.HeartbeatReply(
+            round: 0, promise: promise.epoch, commitIndex: commitIndex)
+        post(.heartbeatReply(reply), to: promise.leader, &directives)
     }
 
     mutating func onPreVoteReply(

@@ -9,6 +9,7 @@ extension Instance {
     ) -> Reception {
         if case .stopped = role { return .ignored(.stopped) }
         if let offence = offence(of: message) { return .refused(offence) }
+        if message.term <= endedTerm, message.body.isOfLeader { return .ignored(.staleTerm) }
         let reception: Reception
         if message.term < hardState.term {
             reception = onStaleMessage(message, moment, &directives)
@@ -61,8 +62,10 @@ extension Instance {
             return onRelease(ledTerm: ledTerm, from: message.from, moment, &directives)
         case .releaseReply(let ledTerm):
             return onReleaseReply(ledTerm: ledTerm, from: message.from)
-        case .preVoteReply, .voteReply, .appendReply, .heartbeatReply, .staleTerm, .timeoutNow,
-            .readIndex, .readIndexReply, .snapshotReply:
+        case .heartbeatReply(let reply):
+            releaseIfPromised(reply, message.term, to: message.from, &directives)
+        case .preVoteReply, .voteReply, .appendReply, .staleTerm, .timeoutNow, .readIndex,
+            .readIndexReply, .snapshotReply:
             break
         }
         return .ignored(.staleTerm)
@@ -91,6 +94,10 @@ extension Instance {
             guard heard(from, moment, &directives) else { return .refused(.secondLeader) }
             return onHeartbeat(commitIndex, round, from: from, moment, &directives)
         case .heartbeatReply(let reply):
+            guard isLeader else {
+                releaseIfPromised(reply, message.term, to: from, &directives)
+                return .ignored(.notLeader)
+            }
             return onHeartbeatReply(reply, from: from, moment, &directives)
         case .staleTerm:
             return .ignored(.staleAnswer)
@@ -227,6 +234,7 @@ extension Instance {
     private mutating func onRelease(
         ledTerm: Term, from leader: MemberID, _ moment: Moment, _ directives: inout [Directive]
     ) -> Reception {
+        endedTerm = max(endedTerm, ledTerm)
         if let promise = hardState.promise, promise.leader == leader, promise.term <= ledTerm {
             updateHardState { $0.promise = nil }
         }
@@ -243,6 +251,16 @@ extension Instance {
         return .taken
     }
 
+    /// Somebody is bound to this member, which does not lead: a heartbeat from before it stopped
+    /// has come late.
+    private mutating func releaseIfPromised(
+        _ reply: Message.HeartbeatReply, _ term: Term, to member: MemberID,
+        _ directives: inout [Directive]
+    ) {
+        guard reply.promise != nil else { return }
+        post(.release(ledTerm: term), to: member, &directives)
+    }
+
     private mutating func onReleaseReply(ledTerm: Term, from member: MemberID) -> Reception {
         guard var owed = release, owed.ledTerm == ledTerm else { return .ignored(.staleAnswer) }
         owed.members.removeAll { $0 == member }
@@ -252,6 +270,16 @@ extension Instance {
 }
 
 extension Message.Body {
+    /// True for what only a leader says to its followers.
+    fileprivate var isOfLeader: Bool {
+        switch self {
+        case .append, .heartbeat, .snapshotOffer, .snapshotChunk, .timeoutNow: true
+        case .preVote, .preVoteReply, .vote, .voteReply, .appendReply, .heartbeatReply, .staleTerm,
+            .readIndex, .readIndexReply, .snapshotReply, .release, .releaseReply:
+            false
+        }
+    }
+
     /// What is wrong with the content whoever reads it.
     fileprivate func offence(of term: Term) -> Reception.Offence? {
         switch self {

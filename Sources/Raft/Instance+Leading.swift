@@ -158,9 +158,13 @@ extension Instance {
         var mustSend = mustSend
         while true {
             let peer = leader.progress[place]
+            var countMax = options.appendCountMax
             switch peer.state {
             case .snapshot, .probe(isWaiting: true): return
-            case .replicate where peer.inflight.isFull(options): return
+            case .replicate where peer.inflight.isFull(options):
+                // All that is in flight may be lost: an empty append finds that out.
+                guard mustSend else { return }
+                countMax = 0
             case .probe(isWaiting: false), .replicate: break
             }
             guard let previousTerm = log.term(at: peer.next - 1) else {
@@ -169,8 +173,7 @@ extension Instance {
                 return
             }
             let entries = log.entries(
-                from: peer.next, countMax: options.appendCountMax,
-                byteCountMax: options.appendByteCountMax)
+                from: peer.next, countMax: countMax, byteCountMax: options.appendByteCountMax)
             guard !entries.isEmpty || mustSend || peer.toldCommit < commitIndex else { return }
             let append = Message.Append(
                 previous: LogPosition(index: peer.next - 1, term: previousTerm),

@@ -98,6 +98,9 @@ public struct Instance: Sendable {
     var writing: Writing
     /// What a member that led, and does not any more, still owes to those who are bound to it.
     var release: Release?
+    /// A leader has said that it leads no more: what it had sent before in this term, or an older
+    /// one, binds nobody.
+    var endedTerm: Term = 0
     /// A snapshot on its way in.
     var intake: Intake = .none
     /// Reads that were handed to the leader.
