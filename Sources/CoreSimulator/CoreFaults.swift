@@ -87,13 +87,14 @@ extension CoreWorld {
         nodes[place].diskSlowness = [1, 1, 30, 5000].randomElement(using: &random) ?? 1
     }
 
-    /// An hour ahead or back. What the node has planned by its clock stays planned.
+    /// Up to an hour ahead, or a little back: a clock that counts from the boot is not to run back
+    /// at all, and what the node has planned by it stays planned for as long.
     private func jumpClock(_ place: Int) {
         note("clock jump")
-        let jump = Int64.random(in: 1_000_000...3_600_000_000_000, using: &random)
         let isAhead = random.chance(1, in: 2)
-        let back = min(jump, nodes[place].clockOffset)
-        nodes[place].clockOffset += isAhead ? jump : -back
+        let jump = Int64.random(
+            in: 1_000_000...(isAhead ? 3_600_000_000_000 : 300_000_000), using: &random)
+        nodes[place].clockOffset += isAhead ? jump : -min(jump, nodes[place].clockOffset)
         if nodes[place].isUp { planTick(place, at: time + 1000) }
     }
 
