@@ -16,6 +16,9 @@ public final class AcquirerJournal: Sendable {
         do {
             var configuration = Configuration()
             configuration.label = "Acquirer"
+            // Nothing here asks for a transaction's date, and time is passed in: the library is not
+            // to look at the machine's clock for every transaction.
+            configuration.transactionClock = .custom { _ in throw NoTransactionDate() }
             // A reader may hold the lock while it opens; nobody else writes.
             configuration.busyMode = .timeout(5)
             if let path {
@@ -79,3 +82,6 @@ public final class AcquirerJournal: Sendable {
         }
     }
 }
+
+/// What the library is told when it asks for the date of a transaction.
+private struct NoTransactionDate: Error {}

@@ -19,8 +19,6 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         /// Counts the changes; a write of an older change does not make the slot clean.
         var change: UInt64 = 0
         var isDirty = false
-        /// How many readers need the slot to stay.
-        var pinCount = 0
         /// When the slot was last used, in the table's own counting.
         var usedAt: UInt64 = 0
     }
@@ -74,15 +72,6 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         slots[key] = slot
     }
 
-    /// Keeps a key in memory until `unpin`.
-    public mutating func pin(_ key: AggregateKey) {
-        slots[key]?.pinCount += 1
-    }
-
-    public mutating func unpin(_ key: AggregateKey) {
-        slots[key]?.pinCount -= 1
-    }
-
     /// Every changed aggregate as a row. They stay in memory until `written`.
     public mutating func takeDirty() -> [AggregateRow] {
         precondition(writingKeys.isEmpty, "a second write began before the first had ended")
@@ -134,13 +123,13 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         evict()
     }
 
-    /// Lets go of the clean, unpinned aggregates that were not used for longest, down to the bound.
+    /// Lets go of the clean aggregates that were not used for longest, down to the bound.
     private mutating func evict() {
         // Half as much again may gather first, so that the work of choosing is shared by many.
         guard slots.count > cleanCountMax + cleanCountMax / 2 else { return }
         let candidates =
             slots
-            .filter { !$1.isDirty && $1.pinCount == 0 && writingKeys[$0] == nil }
+            .filter { !$1.isDirty && writingKeys[$0] == nil }
             .sorted { $0.value.usedAt < $1.value.usedAt }
         for (key, _) in candidates.prefix(slots.count - cleanCountMax) { slots[key] = nil }
     }

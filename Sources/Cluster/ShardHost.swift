@@ -288,10 +288,6 @@ public actor ShardHost<Machine: ShardMachine> {
         }
     }
 
-    /// Keeps an aggregate in memory while an entity works on it.
-    public func pin(_ key: AggregateKey) { table.pin(key) }
-    public func unpin(_ key: AggregateKey) { table.unpin(key) }
-
     /// Every aggregate of a kind with unfinished work, in the order of their ids.
     public func openAggregates(_ kind: AggregateKind) async -> [Machine.Aggregate] {
         let unwritten = unwritten(kind, owner: nil)

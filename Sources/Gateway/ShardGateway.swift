@@ -324,8 +324,6 @@ public actor ShardGateway: ShardObserver {
         if actor.assumeIsolated({ $0.isIdle }) { merchants[actor.id] = nil }
     }
 
-    var activePaymentCount: Int { payments.count }
-
     nonisolated func approvedLate(_ subject: LinkSubject) {
         assumeIsolated { shard in
             _ = Task { await shard.takeLateApproval(subject) }

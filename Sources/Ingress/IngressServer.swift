@@ -48,17 +48,28 @@ public struct IngressServer: Service {
     public func run() async throws {
         switch role {
         case .merchants(let endpoint):
-            try await run(MerchantResponder(endpoint: endpoint, options: options))
+            let configuration = HTTP1Channel.Configuration(
+                additionalChannelHandlers: [HeadRefusalHandler(onRefusal: endpoint.refused)],
+                idleTimeout: TimeAmount(options.idleTimeout),
+                httpDecoderConfiguration: decoderConfiguration)
+            try await run(
+                MerchantResponder(endpoint: endpoint, options: options), configuration)
         case .administration(let endpoint):
-            try await run(AdminResponder(endpoint: endpoint))
+            let configuration = HTTP1Channel.Configuration(
+                idleTimeout: TimeAmount(options.idleTimeout),
+                httpDecoderConfiguration: decoderConfiguration)
+            try await run(AdminResponder(endpoint: endpoint), configuration)
         }
     }
 
-    private func run(_ responder: some HTTPResponder<ConnectionContext>) async throws {
+    private func run(
+        _ responder: some HTTPResponder<ConnectionContext>,
+        _ configuration: HTTP1Channel.Configuration
+    ) async throws {
         let (address, onListening) = (options.address, onListening)
         let application = Application(
             responder: responder,
-            server: .http1(configuration: connectionConfiguration),
+            server: .http1(configuration: configuration),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: Int(address.port)),
                 availableConnectionsDelegate: .maximum(
@@ -75,13 +86,11 @@ public struct IngressServer: Service {
         }
     }
 
-    private var connectionConfiguration: HTTP1Channel.Configuration {
-        HTTP1Channel.Configuration(
-            idleTimeout: TimeAmount(options.idleTimeout),
-            httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
-                maxHeaderFieldSize: options.headerFieldByteCountMax,
-                maxHeaderListSize: options.headerListByteCountMax,
-                maxHeaderFieldCount: options.headerFieldCountMax))
+    private var decoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration {
+        HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: options.headerFieldByteCountMax,
+            maxHeaderListSize: options.headerListByteCountMax,
+            maxHeaderFieldCount: options.headerFieldCountMax)
     }
 
     /// The server library tells what it does; the node says where it listens itself.

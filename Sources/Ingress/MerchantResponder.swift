@@ -28,6 +28,10 @@ public struct MerchantEndpoint: Sendable {
             "sunny_http_refused_total", "Requests that were refused before the API saw them.",
             labels: "status")
     }
+
+    func refused(_ refusal: RequestRefusal) {
+        refusals.add(1, "\(refusal.status.code)")
+    }
 }
 
 /// Turns a request of the server library into one of ours, and the answer back.
@@ -80,11 +84,10 @@ struct MerchantResponder: HTTPResponder {
         return bytes
     }
 
-    /// Answers, and closes the connection a moment later: the rest of the request is not wanted,
-    /// and the client has to have the answer before the end.
+    /// Answers, and closes the connection a moment later.
     private func refuse(_ refusal: RequestRefusal, on channel: any Channel) -> Response {
-        endpoint.refusals.add(1, "\(refusal.status.code)")
-        channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
+        endpoint.refused(refusal)
+        refusal.closeSoon(channel)
         var response = Response(
             status: refusal.status, headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: refusal.body)))
@@ -98,12 +101,17 @@ enum RequestRefusal: Error {
     case bodyTooLarge
     case bodyTooSlow
     case targetTooLong
+    case methodUnknown
+    case headTooLong
+    case headMalformed
 
     var status: HTTPResponse.Status {
         switch self {
         case .bodyTooLarge: .contentTooLarge
         case .bodyTooSlow: .requestTimeout
         case .targetTooLong: .uriTooLong
+        case .methodUnknown, .headMalformed: .badRequest
+        case .headTooLong: .requestHeaderFieldsTooLarge
         }
     }
 
@@ -113,8 +121,18 @@ enum RequestRefusal: Error {
             case .bodyTooLarge: "The request body is too large."
             case .bodyTooSlow: "The request body took too long to arrive."
             case .targetTooLong: "The URL is too long."
+            case .methodUnknown:
+                "The request's method is none that this API knows: use GET or POST."
+            case .headTooLong: "The URL or the headers of the request are too long."
+            case .headMalformed: "The request is not well-formed HTTP/1.1."
             }
         return #"{"error":{"message":"\#(message)","type":"invalid_request_error"}}"#
+    }
+
+    /// Closes a moment after the answer: the rest of the request is not wanted, and the client has
+    /// to have the answer before the end.
+    func closeSoon(_ channel: any Channel) {
+        channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
     }
 }
 

@@ -27,43 +27,8 @@ public struct EscapedJob: Hashable, Sendable, CustomStringConvertible {
             escape.pointee.kind == CSwiftEscapeMainExecutor ? .mainActor : .globalPool
         self.loop = loop
         self.elapsed = elapsed
-        var addresses: [UnsafeRawPointer?] = []
-        withUnsafeBytes(of: escape.pointee.stack) {
-            addresses += $0.bindMemory(to: UnsafeRawPointer?.self)
-                .prefix(escape.pointee.stackCount)
-        }
-        withUnsafeBytes(of: escape.pointee.resume) {
-            addresses += $0.bindMemory(to: UnsafeRawPointer?.self)
-                .prefix(escape.pointee.resumeCount)
-        }
-        var functions: [String] = []
-        for address in addresses {
-            guard let name = Self.name(of: address), !Self.isMachinery(name) else { continue }
-            if functions.last != name { functions.append(name) }
-        }
-        self.functions = functions
-    }
-
-    private static func name(of address: UnsafeRawPointer?) -> String? {
-        guard let copy = CSwiftCopyFunctionName(address) else { return nil }
-        defer { CSwiftFreeName(copy) }
-        let name = String(cString: copy)
-        // An async function is compiled to parts: "(2) await resume partial function for f()".
-        guard let range = name.firstRange(of: " partial function for ") else { return name }
-        return String(name[range.upperBound...])
-    }
-
-    /// Whether a function belongs to the runtime or to the simulator, which every escape passes.
-    private static func isMachinery(_ name: String) -> Bool {
-        let starts = [
-            "swift_", "_swift_", "_ZN5swift", "_ZNK5swift", "_ZL", "swift::", "onGlobal", "onDelay",
-            "onDeadline", "onMainExecutor", "report", "runThread", "CSwift", "start_thread",
-            "clone", "__clone",
-        ]
-        let parts = [
-            "Simulator.World", "Simulator.SimulatedLoop", "Simulator.(MainActorTrap",
-            "Simulator.(WorldRun", "Simulator.(AnyWorldRun", "reabstraction thunk",
-        ]
-        return starts.contains { name.hasPrefix($0) } || parts.contains { name.contains($0) }
+        functions = CallPath.functions(
+            at: CallPath.addresses(in: escape.pointee.stack, escape.pointee.stackCount)
+                + CallPath.addresses(in: escape.pointee.resume, escape.pointee.resumeCount))
     }
 }

@@ -4,6 +4,8 @@ public import Primitives
 public enum WorldFailure: Error, Sendable, CustomStringConvertible {
     /// A job left the simulated loops.
     case jobEscaped(EscapedJob)
+    /// The machine's clock or its chance was asked, in place of the world's.
+    case machineAsked(MachineCall)
     /// More steps than the parameters allow, in all or within one instant.
     case stepLimit(steps: UInt64, elapsed: Duration)
     /// A check of the scenario failed.
@@ -12,6 +14,7 @@ public enum WorldFailure: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .jobEscaped(let job): return job.description
+        case .machineAsked(let call): return call.description
         case .stepLimit(let steps, let elapsed):
             return "gave up after \(steps) steps, \(elapsed) into the run"
         case .violated(let text, let elapsed): return "\(text), \(elapsed) into the run"

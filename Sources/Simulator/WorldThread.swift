@@ -1,12 +1,14 @@
 import CSwiftHooks
+import StateStore
 
 extension World {
     /// Makes a world on a thread of its own, gives it to `body` there, and waits for its end.
     ///
     /// To be called from any thread; worlds may run side by side. While `body` runs, no job of its
-    /// thread can reach Swift's global pool. Throws what `body` throws, and else the world's
-    /// failure if it has one, so that none is overlooked. What a test expects, it should return
-    /// from `body` and check outside, where its test is known.
+    /// thread can reach Swift's global pool, and whoever asks a clock or a random source of the
+    /// machine fails the run. Throws what `body` throws, and else the world's failure if it has one,
+    /// so that none is overlooked. What a test expects, it should return from `body` and check
+    /// outside, where its test is known.
     public static func simulate<Output: Sendable>(
         seed: UInt64, parameters: WorldParameters = WorldParameters(),
         _ body: @escaping @Sendable (World) throws -> Output
@@ -35,17 +37,40 @@ extension World {
 
     private func runGuarded<Output>(_ body: (World) throws -> Output) throws -> Output {
         MainActorTrap.installHooks()
+        CSwiftRedirectMachineCalls()
+        precondition(Self.processIsSettled, "no database in memory")
         CSwiftGuardThread(Unmanaged.passUnretained(self).toOpaque()) { owner, escape in
             guard let owner, let escape else { return }
             Unmanaged<World>.fromOpaque(owner).takeUnretainedValue().caught(escape)
         }
+        CSwiftWatchThread(Unmanaged.passUnretained(self).toOpaque()) { owner, call in
+            guard let owner, let call else { return }
+            Unmanaged<World>.fromOpaque(owner).takeUnretainedValue().caught(call)
+        }
         defer {
             tearDown()
+            CSwiftWatchThread(nil, nil)
             CSwiftUnguardThread()
         }
         let output = try body(self)
         if let failure { throw failure }
         return output
+    }
+
+    /// What a process asks its machine for once and never again happens outside of the runs:
+    ///
+    /// - the seed of Swift's hashing, on which no order may depend;
+    /// - the seed of SQLite's generator, from which a database in memory takes the start value of
+    ///   its roll-back journal's checksums, and nothing that is read again.
+    private static let processIsSettled: Bool = {
+        _ = Hasher().finalize()
+        return (try? StateStore.openInMemory()) != nil
+    }()
+
+    private func caught(_ call: UnsafePointer<CSwiftMachineCall>) {
+        requireThread()
+        guard failure == nil else { return }
+        end(.machineAsked(MachineCall(call, on: currentLoop?.description, elapsed: elapsed)))
     }
 
     private func caught(_ escape: UnsafePointer<CSwiftEscape>) {

@@ -69,6 +69,7 @@ enum StateConnection: Sendable {
     private static func configuration() -> Configuration {
         var configuration = Configuration()
         configuration.label = "StateStore"
+        configuration.leaveClockAlone()
         configuration.foreignKeysEnabled = false
         // A node has one writer and a few short reads: who waits longer is held up by something
         // that will not go away.
@@ -96,3 +97,14 @@ enum StateConnection: Sendable {
         return configuration
     }
 }
+
+extension Configuration {
+    /// Nothing here asks for a transaction's date, and time is passed in: the library is not to look
+    /// at the machine's clock for every transaction.
+    mutating func leaveClockAlone() {
+        transactionClock = .custom { _ in throw NoTransactionDate() }
+    }
+}
+
+/// What the library is told when it asks for the date of a transaction.
+private struct NoTransactionDate: Error {}

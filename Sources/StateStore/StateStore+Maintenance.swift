@@ -41,7 +41,9 @@ extension StateStore {
     /// was not checkpointed.
     public func image() throws(StateStoreError) -> StateImage {
         do {
-            let copy = try DatabaseQueue()
+            var configuration = Configuration()
+            configuration.leaveClockAlone()
+            let copy = try DatabaseQueue(configuration: configuration)
             try connection.reader.backup(to: copy)
             return StateImage(copy)
         } catch {

@@ -1,6 +1,7 @@
 """What a careless or hostile client sends: each gets an answer in the API's form, and no 5xx."""
 
 import base64
+import http.client
 import socket
 from urllib.parse import urlsplit
 
@@ -281,6 +282,38 @@ def test_what_is_no_http_gets_no_service_and_hurts_nobody(demo: Demo) -> None:
                 pass
         assert received == b"" or received.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), received
     assert demo.get(f"{PAYMENTS}?limit=1").status == 200
+
+
+@pytest.mark.parametrize(
+    "head,status",
+    [
+        (b"BREW /v1/payment_intents HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"get /v1/payment_intents HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET\r\n\r\n", 400),
+        (b"GET /v1/payment intents HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v1/payment_intents HTTP/1.1\r\nHo st: x\r\n\r\n", 400),
+        (b"GET /v1/payment_intents HTTP/9.9\r\nHost: x\r\n\r\n", 400),
+        (b"POST /v1/payment_intents HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /v1/payment_intents?limit=" + b"1" * 20_000 + b" HTTP/1.1\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X-Large: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: x\r\n" % n for n in range(99)) + b"\r\n", 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 400),
+    ],
+    ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else str(value),
+)
+def test_a_head_that_cannot_be_read_is_refused_in_the_form_of_the_api(
+    demo: Demo, head: bytes, status: int
+) -> None:
+    address = urlsplit(demo.base)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as peer:
+        peer.sendall(head)
+        response = http.client.HTTPResponse(peer)
+        response.begin()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        answer = wire.Answer(response.status, found, response.read())
+    assert answer.status == status
+    assert answer.error["type"] == "invalid_request_error"
+    assert answer.headers["connection"] == "close"
 
 
 # Amounts and currencies

@@ -47,6 +47,25 @@ void CSwiftUnguardThread(void);
 /// The owner for which the calling thread is guarded, or null.
 void *CSwiftThreadOwner(void);
 
+/// A call of a real clock or random source: its function, and the return addresses of the stack,
+/// innermost first.
+typedef struct CSwiftMachineCall {
+    const char *function;
+    const void *stack[32];
+    size_t stackCount;
+} CSwiftMachineCall;
+
+/// Told of each such call of a watched thread. It is answered all the same.
+typedef void (*CSwiftMachineCallHandler)(void *owner, const CSwiftMachineCall *call);
+
+/// Redirects the calls of the C library's clocks and random sources in all that is loaded, so that
+/// watched threads can be told of theirs. Nothing of the process is changed until this is called;
+/// calls of threads that are not watched give what they gave.
+void CSwiftRedirectMachineCalls(void);
+
+/// Watches the calling thread for `owner`, or ends that with null.
+void CSwiftWatchThread(void *owner, CSwiftMachineCallHandler handler);
+
 /// Calls `body(context)` on a new thread with a stack of `stackByteCount` bytes and waits for its
 /// end. Returns 0, or the `errno` value of why there is no thread.
 int CSwiftRunOnThread(size_t stackByteCount, void (*body)(void *context), void *context);
