@@ -135,13 +135,16 @@ let package = Package(
             dependencies: [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "Ingress", "Operations", "CProcess", logging, lifecycle,
+                "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
+                "CProcess",
+                logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
         tests(of: "Primitives"),
         tests(of: "Payments", ["Primitives"]),
+        tests(of: "CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "ScriptKit", path: "Tests/ScriptKit", swiftSettings: strict),
         tests(of: "Raft", ["Primitives", "ScriptKit"]),
         tests(of: "Resilience", ["Primitives"]),

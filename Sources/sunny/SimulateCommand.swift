@@ -1,33 +1,31 @@
 import ArgumentParser
 import Simulator
 
-/// `sunny simulate`: seeded runs of the whole gateway in virtual time.
+/// `sunny simulate`: seeded runs in virtual time, of the whole gateway or of consensus alone.
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Run the gateway in a seeded world and hold it against its promises.",
+        abstract: "Run the gateway, or consensus, in a seeded world and hold it to its promises.",
         discussion: """
             EXAMPLE:
               sunny simulate gateway --seeds 1..200
               sunny simulate gateway --seed 42 --trace
+              sunny simulate raft --seeds 1..1000
 
             A seed gives one history, bit for bit: clients pay, capture and refund while processes \
             are killed, disks lose what was not synced, links stall and the acquirer misbehaves. \
             Then everything is mended, and what clients were told is held against the ledger and \
             the acquirer's own journal. Exit code 0 when every promise was kept, 1 when one was not.
             """,
-        subcommands: [SimulateGatewayCommand.self])
+        subcommands: [SimulateGatewayCommand.self, SimulateRaftCommand.self])
 }
 
 struct SimulateGatewayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway", abstract: "One node, one acquirer, clients and faults.")
 
-    @Option(help: "A range of seeds, both ends included: 1..200.")
-    var seeds: String?
-
-    @Option(help: "One seed.")
-    var seed: UInt64?
+    @OptionGroup
+    var seeds: SeedRange
 
     @Flag(help: "Print every step. With one seed only.")
     var trace = false
@@ -46,23 +44,10 @@ struct SimulateGatewayCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard (seeds == nil) != (seed == nil) else {
-            throw ValidationError("name either --seeds A..B or --seed S")
-        }
-        if trace, seed == nil { throw ValidationError("--trace goes with --seed S") }
+        if trace, seeds.seed == nil { throw ValidationError("--trace goes with --seed S") }
         guard (1...1000).contains(payments) else {
             throw ValidationError("--payments takes 1 to 1000")
         }
-        _ = try range()
-    }
-
-    private func range() throws -> ClosedRange<UInt64> {
-        if let seed { return seed...seed }
-        let parts = (seeds ?? "").split(separator: ".", omittingEmptySubsequences: true)
-        guard parts.count == 2, let first = UInt64(parts[0]), let last = UInt64(parts[1]),
-            first <= last
-        else { throw ValidationError("--seeds takes A..B, as in 1..200") }
-        return first...last
     }
 
     func run() throws {
@@ -72,7 +57,7 @@ struct SimulateGatewayCommand: ParsableCommand {
         var failedSeeds: [UInt64] = []
         var stepCount: UInt64 = 0
         var paymentCount = 0
-        let range = try range()
+        let range = try seeds.range()
         for seed in range {
             let problems: [String]
             do {
@@ -122,7 +107,7 @@ struct SimulateGatewayCommand: ParsableCommand {
         case .table where !problems.isEmpty:
             print("seed \(verdict.seed) FAILED")
             for problem in problems { print("  \(problem)") }
-        case .table where seed != nil:
+        case .table where seeds.seed != nil:
             print(
                 "seed \(verdict.seed): trace \(String(verdict.traceHash, radix: 16)), "
                     + "\(verdict.stepCount) steps, \(verdict.virtualDuration) of virtual time, "

@@ -118,7 +118,8 @@ enum House {
             [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "Ingress", "Operations", "CProcess", "Logging",
+                "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
+                "CProcess", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [
