@@ -139,8 +139,9 @@ struct CoreChecks {
         checkDurable(world, group, entry)
     }
 
-    /// Some configuration in force then has a quorum with the entry on disk: that of the member
-    /// that leads the newest term.
+    /// A quorum of the configuration that counted has the entry on disk: that of the member that
+    /// leads the newest term, which may have gone on to the next one when a follower is first to
+    /// say that the entry is committed.
     private mutating func checkDurable(_ world: CoreWorld, _ group: Int, _ entry: LogEntry) {
         let leader = world.nodes
             .filter { !$0.replicas.isEmpty && $0.replicas[group].instance.isLeader }
@@ -149,9 +150,16 @@ struct CoreChecks {
                     < $1.replicas[group].instance.hardState.term
             }
         guard let leader else { return }
-        let isDurable = leader.replicas[group].instance.configuration.hasQuorum { voter in
-            let disk = world.nodes[Int(voter.rawValue) - 1].disks[group]
-            return disk.base.index >= entry.index || disk.term(at: entry.index) == entry.term
+        let instance = leader.replicas[group].instance
+        let configurations = [
+            instance.configuration, instance.configuration(at: entry.index),
+            instance.configuration(at: entry.index - 1),
+        ]
+        let isDurable = configurations.contains { configuration in
+            configuration.hasQuorum { voter in
+                let disk = world.nodes[Int(voter.rawValue) - 1].disks[group]
+                return disk.base.index >= entry.index || disk.term(at: entry.index) == entry.term
+            }
         }
         if !isDurable {
             violate(

@@ -7,10 +7,10 @@ extension CoreWorld {
     /// One fault, and the plan for the next.
     func injectFault() {
         guard isChaotic, parameters.hasFaults else { return }
-        let pause = Int64.random(in: 50_000_000...900_000_000, using: &random)
+        let pause = Int64.random(in: 20_000_000...700_000_000, using: &random)
         heap.insert(.fault, at: time + pause)
         let place = Int.random(in: nodes.indices, using: &random)
-        switch random.next() % 12 {
+        switch random.next() % 16 {
         case 0, 1: crashOrStart(place)
         case 2: partition()
         case 3: cutOneWay()
@@ -23,6 +23,10 @@ extension CoreWorld {
             note("restart of all")
             for other in nodes.indices where !isDown(other) { crash(other) }
             for other in nodes.indices { start(other) }
+        case 11, 12: isolateLeader()
+        case 13, 14:
+            note("crash within a write")
+            nodes[place].diesWithinWrite = true
         default: crashOrStart(Int.random(in: nodes.indices, using: &random))
         }
     }
@@ -59,6 +63,21 @@ extension CoreWorld {
         let from = Int.random(in: nodes.indices, using: &random)
         let to = Int.random(in: nodes.indices, using: &random)
         cuts[from][to] = true
+    }
+
+    /// Whoever leads a group is cut off, from all or in one direction, and goes on for a while.
+    private func isolateLeader() {
+        let group = Int.random(in: 0..<parameters.groupCount, using: &random)
+        let leaders = nodes.indices.filter {
+            !nodes[$0].replicas.isEmpty && nodes[$0].replicas[group].instance.isLeader
+        }
+        guard let leader = leaders.randomElement(using: &random) else { return }
+        note("isolated leader")
+        let direction = random.next() % 3
+        for other in nodes.indices where other != leader {
+            if direction != 1 { cuts[leader][other] = true }
+            if direction != 2 { cuts[other][leader] = true }
+        }
     }
 
     private func healNetwork() {
@@ -106,6 +125,7 @@ extension CoreWorld {
         duplicatesPerMille = 0
         for place in nodes.indices {
             nodes[place].diskSlowness = 1
+            nodes[place].diesWithinWrite = false
             if isDown(place) { start(place) }
             if case .paused = nodes[place].life {
                 nodes[place].life = .up

@@ -78,6 +78,8 @@ final class CoreNode {
     /// Handed to the disk and not yet written.
     var writes: [DiskWrite] = []
     var isWriting = false
+    /// It dies when its next write is half done.
+    var diesWithinWrite = false
     /// How much slower than others its disk is.
     var diskSlowness: Int64 = 1
     /// The clock: runs this many millionths too fast, from this offset on.

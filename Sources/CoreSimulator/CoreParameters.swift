@@ -40,7 +40,15 @@ public struct CoreParameters: Sendable {
         groupCount = Int.random(in: 1...3, using: &random)
         changesMembers = random.chance(1, in: 2)
         spareCount = changesMembers ? 2 : 0
-        latencyNanoseconds = [100_000, 500_000, 5_000_000].randomElement(using: &random) ?? 0
+        latencyNanoseconds =
+            [100_000, 500_000, 5_000_000, 20_000_000].randomElement(using: &random) ?? 0
+        // Where no clock is trusted, every read asks a quorum.
+        if random.chance(1, in: 3) {
+            liveness = Liveness.Options(
+                heartbeatInterval: .milliseconds(200), supportDuration: .milliseconds(1000),
+                supportDurationMax: .seconds(5), stepMax: .milliseconds(200),
+                clockWindowMin: .seconds(1000), clockWindow: .seconds(2000))
+        }
         syncNanoseconds = [100_000, 1_000_000].randomElement(using: &random) ?? 0
     }
 }

@@ -95,6 +95,11 @@ extension CoreWorld {
         node.isWriting = true
         let jitter = Int64(random.next() & 0xFFFF) * parameters.syncNanoseconds >> 16
         let due = time + (parameters.syncNanoseconds + jitter) * node.diskSlowness
+        if node.diesWithinWrite {
+            node.diesWithinWrite = false
+            let death = Int64.random(in: time...due, using: &random)
+            heap.insert(.death(node: place, startCount: node.startCount), at: death)
+        }
         heap.insert(.diskDone(node: place, startCount: node.startCount), at: due)
     }
 

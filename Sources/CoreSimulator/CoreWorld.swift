@@ -23,6 +23,7 @@ final class CoreWorld {
         case diskDone(node: Int, startCount: UInt64)
         case tick(node: Int, startCount: UInt64)
         case resume(node: Int)
+        case death(node: Int, startCount: UInt64)
         case client(Int)
         case timeout(operation: Int)
         case fault
@@ -135,6 +136,8 @@ final class CoreWorld {
             nodes[node].life = .up
             nodes[node].tickAt = .max
             tick(node)
+        case .death(let node, let startCount):
+            if isChaotic, nodes[node].startCount == startCount { crash(node) }
         case .client(let client): runClient(client)
         case .timeout(let operation): giveUp(operation)
         case .fault: injectFault()

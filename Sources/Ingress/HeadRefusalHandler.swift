@@ -48,7 +48,7 @@ final class HeadRefusalHandler: ChannelInboundHandler, RemovableChannelHandler {
             }
             state = .refused
             onRefusal(refusal)
-            // Whole, in front of the encoder, which takes parts of types that are the library's own.
+            // Whole, in front of the encoder: that takes parts of the library's own types.
             let answer = WholeAnswer(ByteBuffer(string: refusal.message))
             try? context.pipeline.syncOperations.addHandler(answer, position: .first)
             refusal.closeSoon(context.channel)

@@ -6,7 +6,7 @@ extension World {
     ///
     /// To be called from any thread; worlds may run side by side. While `body` runs, no job of its
     /// thread can reach Swift's global pool, and whoever asks a clock or a random source of the
-    /// machine fails the run. Throws what `body` throws, and else the world's failure if it has one,
+    /// machine fails the run. Throws what `body` throws, else the world's failure if it has one,
     /// so that none is overlooked. What a test expects, it should return from `body` and check
     /// outside, where its test is known.
     public static func simulate<Output: Sendable>(
