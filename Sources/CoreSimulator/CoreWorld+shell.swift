@@ -170,7 +170,9 @@ extension CoreWorld {
         let first = node.replicas[group].appliedIndex + 1
         let entries = node.replicas[group].instance.entries(from: first, through: index)
         for entry in entries {
-            if Int(entry.index) > checks.committedCount(group) { noteApplied(entry.payload) }
+            if entry.kind == .command, Int(entry.index) > checks.committedCount(group) {
+                noteApplied(entry.payload)
+            }
             checks.committed(self, place, group, entry)
             var isMet = true
             if entry.kind == .command {

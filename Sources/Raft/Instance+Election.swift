@@ -115,7 +115,7 @@ extension Instance {
 
     /// Somebody misses the leader that this member is bound to: tells that one of the promise
     /// again. If it leads no more, it says so (`releaseIfPromised`), whatever was lost before.
-    private mutating func askIfLeading(_ moment: Moment, _ directives: inout [Directive]) {
+    mutating func askIfLeading(_ moment: Moment, _ directives: inout [Directive]) {
         guard isBound(moment), let promise = hardState.promise else { return }
         let reply = Message.HeartbeatReply(
             round: 0, promise: promise.epoch, commitIndex: commitIndex)

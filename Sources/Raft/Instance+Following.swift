@@ -10,6 +10,10 @@ extension Instance {
         if case .stopped = role { return .ignored(.stopped) }
         if let offence = offence(of: message) { return .refused(offence) }
         if message.term <= endedTerm, message.body.isOfLeader { return .ignored(.staleTerm) }
+        // Whoever is asked is a member; another's newer term deposes nobody.
+        if message.body.isAnswer, !configuration.contains(message.from) {
+            return .ignored(.unknownMember)
+        }
         let reception: Reception
         if message.term < hardState.term {
             reception = onStaleMessage(message, moment, &directives)
@@ -136,13 +140,12 @@ extension Instance {
             break
         }
         // A newer leader was elected without this voter's help, so whoever it was promised to has
-        // lost its quorum; and what a former leader owes is the new one's business.
+        // lost its quorum.
         if let promise = hardState.promise, promise.term < hardState.term,
             promise.leader != leader
         {
             updateHardState { $0.promise = nil }
         }
-        if let owed = release, owed.ledTerm < hardState.term { release = nil }
         becomeFollower(term: hardState.term, leader: leader, moment, &directives)
         return true
     }
@@ -156,6 +159,11 @@ extension Instance {
         // What lies before the commit index is the same everywhere; the log may not have it any
         // more.
         if append.previous.index < commitIndex {
+            let isConflict = append.entries.contains { entry in
+                entry.index <= commitIndex
+                    && log.term(at: entry.index).map { $0 != entry.term } ?? false
+            }
+            guard !isConflict else { return .refused(.conflictsWithCommitted) }
             acknowledge(through: commitIndex, to: leader, &directives)
             return .taken
         }
@@ -170,8 +178,6 @@ extension Instance {
             return .taken
         }
         if let new = append.entries.firstIndex(where: { log.term(at: $0.index) != $0.term }) {
-            let first = append.entries[new].index
-            guard first > commitIndex else { return .refused(.conflictsWithCommitted) }
             replace(with: append.entries[new...], &directives)
         }
         let last = append.previous.index + LogIndex(append.entries.count)
@@ -212,8 +218,9 @@ extension Instance {
         _ directives: inout [Directive]
     ) -> Reception {
         // The leader says no more than what this member's disk has acknowledged.
-        let isForgotten = leaderCommit > log.lastIndex
-        if !isForgotten { commitIndex = max(commitIndex, leaderCommit) }
+        // A disk that has lost what it had acknowledged must not count for a lease.
+        guard leaderCommit <= log.lastIndex else { return .refused(.commitBeyondLog) }
+        commitIndex = max(commitIndex, leaderCommit)
         let epoch = moment.support.given(to: leader)
         if let epoch {
             updateHardState {
@@ -228,7 +235,7 @@ extension Instance {
             .heartbeatReply(
                 Message.HeartbeatReply(round: round, promise: epoch, commitIndex: commitIndex)),
             to: leader, &directives)
-        return isForgotten ? .refused(.commitBeyondLog) : .taken
+        return .taken
     }
 
     private mutating func onRelease(
@@ -238,8 +245,10 @@ extension Instance {
         if let promise = hardState.promise, promise.leader == leader, promise.term <= ledTerm {
             updateHardState { $0.promise = nil }
         }
-        if case .follower(var follower) = role, follower.electionDeadline == nil {
-            follower.electionDeadline = electionDeadline(from: moment)
+        if case .follower(var follower) = role {
+            if follower.electionDeadline == nil {
+                follower.electionDeadline = electionDeadline(from: moment)
+            }
             if follower.leader == leader, hardState.term <= ledTerm {
                 follower.leader = nil
                 follower.heardAt = nil
@@ -276,6 +285,17 @@ extension Message.Body {
         case .append, .heartbeat, .snapshotOffer, .snapshotChunk, .timeoutNow: true
         case .preVote, .preVoteReply, .vote, .voteReply, .appendReply, .heartbeatReply, .staleTerm,
             .readIndex, .readIndexReply, .snapshotReply, .release, .releaseReply:
+            false
+        }
+    }
+
+    /// True for what is only said when asked.
+    fileprivate var isAnswer: Bool {
+        switch self {
+        case .preVoteReply, .voteReply, .appendReply, .heartbeatReply, .staleTerm, .snapshotReply:
+            true
+        case .preVote, .vote, .append, .heartbeat, .timeoutNow, .readIndex, .readIndexReply,
+            .snapshotOffer, .snapshotChunk, .release, .releaseReply:
             false
         }
     }

@@ -138,6 +138,7 @@ extension Instance {
         }
         confirmReads(&directives)
         armTimers(moment)
+        considerPreference(moment, &directives)
         return .taken
     }
 }

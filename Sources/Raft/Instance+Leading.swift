@@ -87,6 +87,14 @@ extension Instance {
     /// Repeats what a former leader owes, ever more slowly.
     mutating func repeatRelease(_ moment: Moment, _ directives: inout [Directive]) {
         guard var owed = release, moment.now >= owed.repeatAt else { return }
+        // Whoever is no member any more helps nobody to the leadership, and may never answer.
+        if configuration.contains(member) {
+            owed.members.removeAll { !configuration.contains($0) }
+        }
+        guard !owed.members.isEmpty else {
+            release = nil
+            return
+        }
         for peer in owed.members {
             post(.release(ledTerm: owed.ledTerm), to: peer, &directives)
         }
@@ -236,15 +244,18 @@ extension Instance {
         if isNews { advanceCommit(moment, &directives) }
         // A commit may have changed the members, and taken the leadership.
         guard let place = self.place(of: peer) else { return }
+        leader.progress[place].isOverdue = false
         sendAppends(toPlace: place, mustSend: false, moment, &directives)
         continueTransfer(place, &directives)
         armTimers(moment)
+        considerPreference(moment, &directives)
     }
 
     private mutating func onMismatch(
         _ previous: LogIndex, _ hint: LogPosition, _ place: Int, _ moment: Moment,
         _ directives: inout [Directive]
     ) -> Reception {
+        leader.progress[place].isOverdue = false
         let peer = leader.progress[place]
         switch peer.state {
         case .snapshot:
@@ -266,8 +277,8 @@ extension Instance {
 
     mutating func note(heardFrom place: Int, knownCommit: LogIndex, _ moment: Moment) {
         leader.progress[place].heardAt = moment.now
-        leader.progress[place].knownCommit = max(
-            leader.progress[place].knownCommit, min(knownCommit, commitIndex))
+        // A member that has started again knows less than it did.
+        leader.progress[place].knownCommit = min(knownCommit, commitIndex)
     }
 
     // MARK: Committing
@@ -287,6 +298,7 @@ extension Instance {
         self.leader.uncommittedByteCount -= byteCount
         deliverCommit(&directives)
         replicate(moment, &directives)
+        confirmReads(&directives)
         leaveJointIfCommitted(moment, &directives)
         leaveIfRemoved(moment, &directives)
     }

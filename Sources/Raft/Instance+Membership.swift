@@ -10,7 +10,7 @@ extension Instance {
         case isChanging
         case isTransferring
         case impossible(Configuration.Refusal)
-        /// The learner is this many entries behind: a voter that is not caught up would hold up
+        /// The learner is this many entries behind, or nobody has heard of it: a voter that is not caught up would hold up
         /// everybody, or count where it has nothing.
         case learnerIsBehind(MemberID, entryCount: LogIndex)
         /// Only a voter other than the leader itself can take over.
@@ -34,11 +34,11 @@ extension Instance {
             throw .isChanging
         }
         for case .promote(let learner) in changes {
-            let match = leader.progress.first { $0.member == learner }?.match ?? 0
-            let lag = log.lastIndex - match
-            if lag > options.promotionLagMax {
-                throw .learnerIsBehind(learner, entryCount: lag)
-            }
+            let peer = leader.progress.first { $0.member == learner }
+            let lag = log.lastIndex - (peer?.match ?? 0)
+            guard let peer, case .replicate = peer.state, isReachable(peer, moment),
+                lag <= options.promotionLagMax
+            else { throw .learnerIsBehind(learner, entryCount: lag) }
         }
         let next: Configuration
         do {
@@ -63,6 +63,7 @@ extension Instance {
         }
         directives.append(.configurationChanged(next))
         replicate(moment, &directives)
+        confirmReads(&directives)
         armTimers(moment)
     }
 
@@ -143,6 +144,7 @@ extension Instance {
             preferredLeaders.contains(peer.member) && configuration.voters.contains(peer.member)
                 && peer.match == log.lastIndex && isReachable(peer, moment)
         }
+        leader.preferenceAt = nil
         guard let candidate else { return }
         leader.preferenceAt = moment.now + options.electionTimeout * 10
         // It was just seen to be possible; if it is not any more, it is tried again later.

@@ -27,9 +27,13 @@ extension Instance {
             case .snapshot(.awaited) = leader.progress[place].state
         else { return }
         precondition(
-            descriptor.position.index >= log.base.index
-                && descriptor.position.index <= commitIndex,
-            "\(group): a snapshot at \(descriptor.position), the log begins at \(log.base)")
+            descriptor.position.index <= commitIndex,
+            "\(group): a snapshot at \(descriptor.position) beyond the commit \(commitIndex)")
+        // The log was compacted meanwhile, and does not go on where the snapshot ends.
+        guard descriptor.position.index >= log.base.index else {
+            directives.append(.prepareSnapshot(for: peer))
+            return
+        }
         leader.progress[place].state = .snapshot(.offered(descriptor))
         directives.append(.send(message(to: peer, .snapshotOffer(descriptor))))
     }
@@ -117,14 +121,16 @@ extension Instance {
             acknowledge(through: commitIndex, to: leader, &directives)
             return .taken
         }
-        if case .receiving(let current, _, let stored, let isStoring) = intake {
+        if case .receiving(let current, let source, let stored, let isStoring) = intake {
             if current == descriptor {
                 intake = .receiving(
                     current, from: leader, storedByteCount: stored, isStoring: isStoring)
                 if !isStoring { replyStored(descriptor, stored, to: leader, &directives) }
                 return .taken
             }
-            guard descriptor.position.index >= current.position.index else {
+            // A late offer; from another leader an older one counts as well, as the newer one's
+            // rest will not come any more.
+            guard leader != source || descriptor.position.index >= current.position.index else {
                 return .ignored(.staleSnapshot)
             }
             dropIntake(&directives)

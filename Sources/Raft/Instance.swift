@@ -209,11 +209,24 @@ public struct Instance: Sendable {
     // MARK: Starting, time and the end
 
     /// The member has started. A single voter stands for election at once.
+    ///
+    /// One that is bound to a leader follows that one again, and tells it how far it is: where all
+    /// is quiet, nobody else would speak first.
     public mutating func onStart(_ moment: Moment, _ directives: inout [Directive]) {
         guard case .follower = role else { return }
-        role = .follower(Follower(electionDeadline: electionDeadline(from: moment)))
-        if configuration.voters == [member], !configuration.isJoint {
-            stand(isTransfer: false, moment, &directives)
+        if isBound(moment), let promise = hardState.promise {
+            let isOfThisTerm = promise.term == hardState.term
+            role = .follower(
+                Follower(
+                    leader: isOfThisTerm ? promise.leader : nil,
+                    heardAt: isOfThisTerm ? moment.now : nil))
+            announce(leader: isOfThisTerm ? promise.leader : nil, &directives)
+            askIfLeading(moment, &directives)
+        } else {
+            role = .follower(Follower(electionDeadline: electionDeadline(from: moment)))
+            if configuration.voters == [member], !configuration.isJoint {
+                stand(isTransfer: false, moment, &directives)
+            }
         }
         settle(&directives)
     }
@@ -347,7 +360,7 @@ package struct Leader: Hashable, Sendable {
 
     var nextDeadline: MonotonicInstant? {
         var next = heartbeatAt
-        for deadline in [quorumCheckAt, phase.deadline] {
+        for deadline in [quorumCheckAt, phase.deadline, preferenceAt] {
             if let deadline { next = min(next ?? deadline, deadline) }
         }
         return next

@@ -1,20 +1,20 @@
-import Primitives
+package import Primitives
 
 /// A group's log in memory, from where it was compacted to its end.
 ///
 /// What is on disk behind it is the journal's business. All that is not compacted is here, so that
 /// deciding never waits for a read; the shell compacts as its checkpoints advance, and a follower
 /// that needs more than is kept gets a snapshot.
-struct Log: Hashable, Sendable {
+package struct Log: Hashable, Sendable {
     /// The last entry that is not here any more, or the place before the first.
-    private(set) var base: LogPosition
+    package private(set) var base: LogPosition
     /// Bytes of payload that are here.
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
     private var storage: [LogEntry]
     /// Entries at the start of `storage` that were compacted and not yet moved over.
     private var head = 0
 
-    init(base: LogPosition, entries: [LogEntry]) {
+    package init(base: LogPosition, entries: [LogEntry]) {
         self.base = base
         storage = entries
         byteCount = entries.reduce(0) { $0 + $1.payload.count }
@@ -29,27 +29,27 @@ struct Log: Hashable, Sendable {
 
     private var count: Int { storage.count - head }
 
-    var firstIndex: LogIndex { base.index + 1 }
-    var lastIndex: LogIndex { base.index + LogIndex(count) }
-    var last: LogPosition {
+    package var firstIndex: LogIndex { base.index + 1 }
+    package var lastIndex: LogIndex { base.index + LogIndex(count) }
+    package var last: LogPosition {
         storage.count > head
             ? LogPosition(index: lastIndex, term: storage[storage.count - 1].term) : base
     }
 
     /// The term at an index; nil where the log was compacted, and beyond its end.
-    func term(at index: LogIndex) -> Term? {
+    package func term(at index: LogIndex) -> Term? {
         if index == base.index { return base.term }
         guard index > base.index, index <= lastIndex else { return nil }
         return storage[place(of: index)].term
     }
 
-    func entry(at index: LogIndex) -> LogEntry {
+    package func entry(at index: LogIndex) -> LogEntry {
         precondition(index > base.index && index <= lastIndex, "no entry \(index) in \(self)")
         return storage[place(of: index)]
     }
 
     /// Entries from `first` on, at least one where there is one, as many as fit both bounds.
-    func entries(
+    package func entries(
         from first: LogIndex, through lastWanted: LogIndex = .max, countMax: Int = .max,
         byteCountMax: Int = .max
     ) -> [LogEntry] {
@@ -68,7 +68,7 @@ struct Log: Hashable, Sendable {
         return Array(storage[start..<(start + taken)])
     }
 
-    mutating func append(_ entry: LogEntry) {
+    package mutating func append(_ entry: LogEntry) {
         precondition(
             entry.index == lastIndex + 1 && entry.term >= last.term,
             "\(entry.index) of term \(entry.term) behind \(last)")
@@ -77,7 +77,7 @@ struct Log: Hashable, Sendable {
     }
 
     /// Takes away `index` and everything behind it.
-    mutating func truncate(from index: LogIndex) {
+    package mutating func truncate(from index: LogIndex) {
         precondition(index > base.index && index <= lastIndex, "no entry \(index) to truncate at")
         let start = place(of: index)
         for entry in storage[start...] { byteCount -= entry.payload.count }
@@ -85,7 +85,7 @@ struct Log: Hashable, Sendable {
     }
 
     /// Lets go of everything through `index`.
-    mutating func compact(through index: LogIndex) {
+    package mutating func compact(through index: LogIndex) {
         guard index > base.index, let term = term(at: index) else { return }
         let end = place(of: index) + 1
         for entry in storage[head..<end] { byteCount -= entry.payload.count }
@@ -99,7 +99,7 @@ struct Log: Hashable, Sendable {
     }
 
     /// Begins anew behind an installed snapshot.
-    mutating func reset(to position: LogPosition) {
+    package mutating func reset(to position: LogPosition) {
         base = position
         storage = []
         head = 0
@@ -107,7 +107,7 @@ struct Log: Hashable, Sendable {
     }
 
     /// The last index up to `bound` whose term is at most `term`: where two logs may still agree.
-    func lastIndex(upTo bound: LogIndex, withTermAtMost term: Term) -> LogPosition {
+    package func lastIndex(upTo bound: LogIndex, withTermAtMost term: Term) -> LogPosition {
         var index = min(bound, lastIndex)
         while index > base.index, let found = self.term(at: index) {
             if found <= term { return LogPosition(index: index, term: found) }

@@ -157,7 +157,8 @@ public enum Reception: Hashable, Sendable {
     case taken
     /// A network does this: late, doubled, or not for this state.
     case ignored(Ignorance)
-    /// Nobody who keeps to the protocol says this. Nothing has changed.
+    /// Nobody who keeps to the protocol says this. Nothing has changed but, where the content had
+    /// to be held against the log, the term and the leader.
     case refused(Offence)
 
     public enum Ignorance: String, Hashable, Sendable {

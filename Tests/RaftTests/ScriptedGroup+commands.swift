@@ -2,21 +2,23 @@ import Primitives
 import Raft
 import ScriptKit
 
-// The commands of the Raft scripts. A member is named by its number; `all` is everybody.
+// The commands of the Raft scripts. A member is named by its number; no number is everybody.
 //
+//   options inflight=2 append-bytes=10 …   for the groups that are made after it
 //   group voters=(1,2,3) learners=(4)      members with empty logs and that configuration
 //   log 1 term=2 terms=(1,1,2)             member 1 starts anew with entries of these terms
 //   join 4                                 a member that is to be added, with an empty log
-//   campaign 1 | tick 1 ms=1000 | advance ms=1000 (all clocks, and everybody ticks)
+//   campaign 1 | tick 1 ms=1000 | advance ms=1000 (and whoever is due ticks)
 //   propose 1 x y | change 1 add=(4) promote=(4) demote=(2) remove=(3) retire=(3)
-//   transfer 1 to=2 | prefer 1 members=(2) | read 2 | stop 1
+//   transfer 1 to=2 | prefer 1 2 members=(2) | read 2 | stop 1
 //   deliver to=2 from=1 type=append count=1 | drop … | duplicate … | reverse (the network's order)
-//   persist 1 count=1 | apply 1 | stabilize 1 2 3 | elect 1 (campaign and stabilize, quietly)
+//   persist 1 count=1 | apply 1 | stabilize 1 2 3 quiet | elect 1 (campaign, stabilize, quietly)
 //   crash 2 | restart 2 | compact 1 through=5
-//   snapshot 1 for=2 bytes=100 | unavailable 1 for=2 | installed 2 | rejected 2
-//   support 2 for=1 epoch=1 ms=5000 | withdraw 2 from=1 | expire 1 of=2
-//   clock 2 ahead=50 (ms) | forge to=2 from=1 term=5 what=… | state 1 … | entries 1 | network
-//   lease 1 | applied 1
+//   snapshot 1 for=2 bytes=100 at=5 | unavailable 1 for=2 | installed 2 | rejected 2
+//   busy 1 (reads and stores no chunks until …) | idle 1
+//   support 2 3 for=1 epoch=1 ms=5000 untrusted | withdraw 2 3 from=1 | expire 1 of=2
+//   clock 2 ahead=50 (ms) | forge append to=2 from=1 term=5 … (and whether it changed anything)
+//   state 1 | entries 1 | applied 1 | network | lease 1 | deadline 1
 
 extension ScriptedGroup {
     static func handler() -> Script.Handler {
@@ -35,20 +37,20 @@ extension ScriptedGroup {
             try handleLife(command)
         case "deliver", "drop", "duplicate", "reverse", "persist", "apply", "stabilize", "network":
             try handleMoves(command)
-        case "snapshot", "unavailable", "installed", "rejected":
+        case "snapshot", "unavailable", "installed", "rejected", "busy", "idle":
             try handleSnapshots(command)
-        case "support", "withdraw", "expire", "clock", "lease":
+        case "support", "withdraw", "expire", "clock":
             try handleSupport(command)
-        case "state", "entries", "applied":
+        case "state", "entries", "applied", "lease", "deadline":
             try handleQuestions(command)
         case "forge":
-            deliver(try forged(command))
+            try handleForgery(command)
         default:
             try handleInputs(command)
         }
     }
 
-    private func member(_ command: ScriptCommand, _ index: Int = 0) throws -> MemberID {
+    func member(_ command: ScriptCommand, _ index: Int = 0) throws -> MemberID {
         let id = MemberID(try command.integer(at: index))
         guard members[id] != nil else { throw command.error("there is no member \(id.rawValue)") }
         return id
@@ -59,9 +61,12 @@ extension ScriptedGroup {
         return numbers.map { MemberID($0) }
     }
 
-    private func named(_ command: ScriptCommand) throws -> [MemberID] {
-        command.positionals.isEmpty
-            ? order : try command.positionals.indices.map { try member(command, $0) }
+    /// The members that a command names; flags among them are words.
+    func named(_ command: ScriptCommand) throws -> [MemberID] {
+        let places = command.positionals.indices.filter {
+            command.positionals[$0].first?.isNumber ?? false
+        }
+        return places.isEmpty ? order : try places.map { try member(command, $0) }
     }
 
     // MARK: Lives
@@ -82,6 +87,8 @@ extension ScriptedGroup {
             let configuration = try Configuration(
                 voters: try list(command, "voters"), learners: try list(command, "learners"))
             isQuiet = true
+            members = [:]
+            network = []
             for id in configuration.members {
                 add(id, disk: ScriptedMember.Disk(configuration: configuration))
             }
@@ -107,18 +114,7 @@ extension ScriptedGroup {
         case "crash": crash(try member(command))
         case "restart": try restart(try member(command))
         default:
-            let id = try member(command)
-            let index: LogIndex = try command.integer("through")
-            let moment = moment(of: id)
-            guard var member = members[id] else { return }
-            let done = member.instance.compact(through: index, moment).index
-            member.disk.configuration = member.instance.configuration(at: done)
-            if let last = member.disk.entries.last(where: { $0.index <= done }) {
-                member.disk.base = LogPosition(index: last.index, term: last.term)
-            }
-            member.disk.entries.removeAll { $0.index <= done }
-            members[id] = member
-            say("\(id.rawValue) compacts through \(done)")
+            compact(try member(command), through: try command.integer("through"))
         }
     }
 
@@ -162,7 +158,7 @@ extension ScriptedGroup {
         case "apply":
             if try !apply(member(command)) { say("nothing to apply") }
         default:
-            isQuiet = command.has("quiet")
+            isQuiet = command.hasFlag("quiet")
             stabilize(try named(command))
         }
     }
@@ -186,7 +182,8 @@ extension ScriptedGroup {
             guard command.name == "elect" else { return }
             stabilize(order)
             isQuiet = false
-            say(members[id].map { ScriptText.describe($0.instance) } ?? "")
+            let text = members[id].map { ScriptText.describe($0.instance) } ?? ""
+            say(text)
         case "stop":
             run(try member(command)) { instance, _, directives in instance.onStop(&directives) }
         case "read":
@@ -200,8 +197,10 @@ extension ScriptedGroup {
         case "transfer": try transfer(command)
         case "prefer":
             let preferred = try list(command, "members")
-            run(try member(command)) { instance, moment, directives in
-                instance.prefer(preferred, moment, &directives)
+            for id in try named(command) {
+                run(id) { instance, moment, directives in
+                    instance.prefer(preferred, moment, &directives)
+                }
             }
         default: throw command.unknown
         }
@@ -256,93 +255,5 @@ extension ScriptedGroup {
             }
         }
         if let refusal { say("refused: \(refusal)") }
-    }
-
-    // MARK: Snapshots
-
-    private mutating func handleSnapshots(_ command: ScriptCommand) throws {
-        let id = try member(command)
-        guard let member = members[id] else { return }
-        switch command.name {
-        case "snapshot":
-            let index = member.instance.appliedIndex
-            let term = member.instance.entries(from: index, through: index).first?.term
-            let position = LogPosition(index: index, term: term ?? member.disk.base.term)
-            let number: UInt64 = try command.integer("id", default: 100 + index)
-            let descriptor = SnapshotDescriptor(
-                id: number, position: position,
-                configuration: member.instance.configuration(at: index),
-                byteCount: try command.integer("bytes", default: 100), checksum: 0)
-            let peer = MemberID(try command.integer("for"))
-            run(id) { instance, _, directives in
-                instance.onSnapshotPrepared(descriptor, for: peer, &directives)
-            }
-        case "unavailable":
-            let peer = MemberID(try command.integer("for"))
-            run(id) { instance, _, _ in instance.onSnapshotUnavailable(for: peer) }
-        default:
-            let number: UInt64 = try command.integer("id")
-            if command.name == "rejected" {
-                run(id) { instance, _, directives in
-                    instance.onSnapshotRejected(id: number, &directives)
-                }
-                return
-            }
-            run(id) { instance, moment, directives in
-                instance.onSnapshotInstalled(id: number, moment, &directives)
-            }
-            guard let after = members[id]?.instance else { return }
-            members[id]?.disk.base = after.last
-            members[id]?.disk.configuration = after.configuration
-            members[id]?.disk.entries = []
-            members[id]?.disk.appliedIndex = after.appliedIndex
-            members[id]?.committed = after.appliedIndex
-        }
-    }
-
-    // MARK: Support
-
-    private mutating func handleSupport(_ command: ScriptCommand) throws {
-        let id = try member(command)
-        switch command.name {
-        case "support":
-            let peer = MemberID(try command.integer("for"))
-            let epoch: SupportEpoch = try command.integer("epoch", default: 1)
-            let duration = Duration.milliseconds(try command.integer("ms", default: 1_000_000))
-            members[id]?.support.setGiven(epoch, to: peer)
-            let isTrusted = !command.hasFlag("untrusted")
-            members[peer]?.support.setReceived(
-                SupportTable.Received(
-                    epoch: epoch, until: now + duration, isClockTrusted: isTrusted), from: id)
-        case "withdraw":
-            members[id]?.support.setGiven(nil, to: MemberID(try command.integer("from")))
-            run(id) { instance, moment, directives in instance.onTick(moment, &directives) }
-        case "expire":
-            members[id]?.support.setReceived(nil, from: MemberID(try command.integer("of")))
-            run(id) { instance, moment, directives in instance.onTick(moment, &directives) }
-        case "clock":
-            members[id]?.clockAhead = .milliseconds(try command.integer("ahead"))
-        default:
-            guard let member = members[id] else { return }
-            let expiry = member.instance.leaseExpiry(moment(of: id))
-            say(expiry.map { "lease until \($0.nanoseconds / 1_000_000) ms" } ?? "no lease")
-        }
-    }
-
-    private mutating func handleQuestions(_ command: ScriptCommand) throws {
-        for id in try named(command) {
-            guard let member = members[id] else { continue }
-            switch command.name {
-            case "state":
-                say(
-                    "\(id.rawValue) "
-                        + (member.isUp ? ScriptText.describe(member.instance) : "is down"))
-            case "entries":
-                let entries = member.instance.entries(from: 1, through: .max)
-                say("\(id.rawValue) \(ScriptText.describe(entries))")
-            default:
-                say("\(id.rawValue) \(member.applied.joined(separator: " "))")
-            }
-        }
     }
 }

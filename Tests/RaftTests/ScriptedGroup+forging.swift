@@ -47,6 +47,13 @@ extension ScriptedGroup {
         return LogPosition(index: parts[0], term: parts.count > 1 ? parts[1] : 0)
     }
 
+    private func voters(
+        _ command: ScriptCommand, _ key: String = "voters", default fallback: [UInt64]
+    ) throws -> [MemberID] {
+        let numbers: [UInt64] = try command.integers(key, default: fallback)
+        return numbers.map { MemberID($0) }
+    }
+
     private func forgedBody(_ command: ScriptCommand, _ term: Term) throws -> Message.Body {
         let index: LogIndex = try command.integer("index", default: 1)
         let isGranted = !command.hasFlag("refused")
@@ -75,11 +82,24 @@ extension ScriptedGroup {
         case "heartbeat-answer":
             return .heartbeatReply(
                 Message.HeartbeatReply(
-                    round: try command.integer("round", default: 0), promise: nil,
+                    round: try command.integer("round", default: 0),
+                    promise: command.has("promise") ? try command.integer("promise") : nil,
                     commitIndex: try command.integer("commit", default: 0)))
         case "timeout-now": return .timeoutNow
         case "stale-term": return .staleTerm
         case "release": return .release(ledTerm: try command.integer("led", default: term))
+        case "release-answer":
+            return .releaseReply(ledTerm: try command.integer("led", default: term))
+        case "read": return .readIndex(Message.ReadContext(life: 1, number: index))
+        case "offer":
+            return .snapshotOffer(
+                SnapshotDescriptor(
+                    id: try command.integer("id", default: 1),
+                    position: try position(command, "position", [0, 0]),
+                    configuration: try Configuration(
+                        voters: try voters(command, default: [1, 2, 3]),
+                        outgoing: try voters(command, "outgoing", default: [])),
+                    byteCount: try command.integer("bytes", default: 1), checksum: 0))
         case "read-answer":
             return .readIndexReply(
                 Message.ReadContext(life: 1, number: index), index: index)
@@ -103,13 +123,17 @@ extension ScriptedGroup {
         let terms: [Term] = try command.integers("terms", default: [])
         let size: Int = try command.integer("bytes", default: 1)
         let first: LogIndex = try command.integer("first", default: previous.index &+ 1)
+        let voters = try voters(command, default: [])
+        let isConfiguration = command.hasFlag("configuration") || !voters.isEmpty
         var entries: [LogEntry] = []
         for (place, entryTerm) in terms.enumerated() {
             entries.append(
                 LogEntry(
                     index: first &+ LogIndex(place), term: entryTerm,
-                    kind: command.hasFlag("configuration") ? .configuration : .command,
-                    payload: [UInt8](repeating: 9, count: size)))
+                    kind: isConfiguration ? .configuration : .command,
+                    payload: voters.isEmpty
+                        ? [UInt8](repeating: UInt8(ascii: "z"), count: size)
+                        : try Configuration(voters: voters).encoded))
         }
         return Message.Append(
             previous: previous, entries: entries,

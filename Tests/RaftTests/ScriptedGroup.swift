@@ -16,14 +16,16 @@ struct ScriptedGroup {
     var now = MonotonicInstant(nanoseconds: 0)
     var options = Options()
     var nextReadID: UInt64 = 1
+    /// What the state machine had applied at each snapshot, by its id.
+    var snapshots: [UInt64: [ScriptedMember.Applied]] = [:]
     var output: [String] = []
     /// Whether what the instances say is printed.
     var isQuiet = false
 
     var order: [MemberID] { members.keys.sorted() }
 
-    mutating func say(_ text: String) {
-        if !isQuiet { output.append(text) }
+    mutating func say(_ text: @autoclosure () -> String) {
+        if !isQuiet { output.append(text()) }
     }
 
     func moment(of id: MemberID) -> Moment {
@@ -45,9 +47,9 @@ struct ScriptedGroup {
         var member = ScriptedMember(instance: instance, disk: disk)
         member.starts = starts
         member.committed = disk.appliedIndex
-        member.applied = old.map { Array($0.applied) } ?? []
+        member.applied = (old?.applied ?? []).filter { $0.index <= disk.appliedIndex }
         member.support = old?.support ?? SupportTable()
-        member.snapshot = old?.snapshot
+        member.clockAhead = old?.clockAhead ?? .zero
         members[id] = member
         run(id) { instance, moment, directives in instance.onStart(moment, &directives) }
     }
@@ -55,11 +57,28 @@ struct ScriptedGroup {
     mutating func crash(_ id: MemberID) {
         members[id]?.isUp = false
         members[id]?.writes = []
+        members[id]?.chores = []
+        members[id]?.installing = nil
     }
 
     mutating func restart(_ id: MemberID) throws {
         guard let member = members[id] else { return }
+        // Its node has a new epoch, for which nobody has promised support yet.
+        for peer in order { members[id]?.support.setReceived(nil, from: peer) }
         add(id, disk: member.disk, starts: member.starts + 1)
+    }
+
+    mutating func compact(_ id: MemberID, through index: LogIndex) {
+        let moment = moment(of: id)
+        guard var member = members[id] else { return }
+        let base = member.instance.compact(through: index, moment)
+        if base.index > member.disk.base.index {
+            member.disk.base = base
+            member.disk.configuration = member.instance.configuration(at: base.index)
+            member.disk.entries.removeAll { $0.index <= base.index }
+        }
+        members[id] = member
+        say("\(id.rawValue) compacts through \(base.index)")
     }
 
     // MARK: Running an instance
@@ -74,7 +93,7 @@ struct ScriptedGroup {
         for directive in directives { perform(directive, by: id) }
     }
 
-    private mutating func perform(_ directive: Directive, by id: MemberID) {
+    mutating func perform(_ directive: Directive, by id: MemberID) {
         let name = id.rawValue
         switch directive {
         case .persist(let token, let hardState, let entries):
@@ -99,6 +118,22 @@ struct ScriptedGroup {
         case .readFailed(let read): say("\(name) may not read \(read)")
         case .transferAborted(let target): say("\(name) gave up handing over to \(target.rawValue)")
         case .prepareSnapshot(let peer): say("\(name) needs a snapshot for \(peer.rawValue)")
+        case .readSnapshot, .storeSnapshot:
+            if members[id]?.isBusy == true {
+                members[id]?.chores.append(directive)
+            } else {
+                moveChunk(directive, by: id)
+            }
+        case .discardSnapshot(let snapshot): say("\(name) discards snapshot \(snapshot)")
+        case .installSnapshot(let descriptor):
+            members[id]?.installing = descriptor.id
+            say("\(name) is to install snapshot \(descriptor.id)")
+        }
+    }
+
+    private mutating func moveChunk(_ directive: Directive, by id: MemberID) {
+        let name = id.rawValue
+        switch directive {
         case .readSnapshot(let peer, let snapshot, let offset, let byteCount):
             say("\(name) reads snapshot \(snapshot) at \(offset) for \(peer.rawValue)")
             run(id) { instance, _, directives in
@@ -112,17 +147,14 @@ struct ScriptedGroup {
                 instance.onSnapshotStored(
                     id: snapshot, byteCount: UInt64(bytes.count), &directives)
             }
-        case .discardSnapshot(let snapshot): say("\(name) discards snapshot \(snapshot)")
-        case .installSnapshot(let descriptor):
-            members[id]?.received[descriptor.id] = descriptor.byteCount
-            say("\(name) is to install snapshot \(descriptor.id)")
+        default: break
         }
     }
 
     // MARK: Moving things
 
-    mutating func deliver(_ message: Message) {
-        let id = message.to
+    mutating func deliver(_ message: Message, at receiver: MemberID? = nil) {
+        let id = receiver ?? message.to
         var reception = Reception.taken
         guard members[id]?.isUp == true else { return say("\(id.rawValue) is down") }
         run(id) { instance, moment, directives in
@@ -162,7 +194,9 @@ struct ScriptedGroup {
         let first = member.instance.appliedIndex + 1
         for entry in member.instance.entries(from: first, through: member.committed)
         where entry.kind == .command {
-            members[id]?.applied.append(String(decoding: entry.payload, as: UTF8.self))
+            let payload = String(decoding: entry.payload, as: UTF8.self)
+            members[id]?.applied.append(
+                ScriptedMember.Applied(index: entry.index, payload: payload))
         }
         members[id]?.disk.appliedIndex = member.committed
         run(id) { instance, moment, directives in
@@ -185,11 +219,20 @@ struct ScriptedGroup {
         say("not stable after 200 rounds")
     }
 
-    /// Lets time pass for `ids`, in steps of a heartbeat, without delivering anything.
+    /// Lets time pass, without delivering anything. As the shell does, it wakes whoever has
+    /// something to wait for that is due, and nobody else.
     mutating func advance(_ duration: Duration, _ ids: [MemberID]) {
         now = now + duration
         for id in ids {
-            run(id) { instance, moment, directives in instance.onTick(moment, &directives) }
+            run(id) { instance, moment, directives in
+                guard let deadline = instance.nextDeadline, moment.now >= deadline else { return }
+                instance.onTick(moment, &directives)
+            }
         }
+    }
+
+    /// The node's support has changed.
+    mutating func wake(_ id: MemberID) {
+        run(id) { instance, moment, directives in instance.onTick(moment, &directives) }
     }
 }

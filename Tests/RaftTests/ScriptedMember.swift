@@ -26,6 +26,11 @@ struct ScriptedMember {
         let entries: [LogEntry]
     }
 
+    struct Applied {
+        let index: LogIndex
+        let payload: String
+    }
+
     var instance: Instance
     var disk: Disk
     /// Not yet on disk.
@@ -34,13 +39,15 @@ struct ScriptedMember {
     /// Committed and not yet applied.
     var committed: LogIndex = 0
     /// What was applied, as the state machine of a script: the payloads.
-    var applied: [String] = []
+    var applied: [Applied] = []
     var support = SupportTable()
     /// How far the member's clock is ahead of the script's.
     var clockAhead = Duration.zero
-    var snapshot: (descriptor: SnapshotDescriptor, applied: [String])?
-    /// Snapshots that are being received, by id, with their number of bytes.
-    var received: [UInt64: UInt64] = [:]
+    /// Chunks to be read or stored once it is not busy any more.
+    var chores: [Directive] = []
+    var isBusy = false
+    /// The snapshot that is to be put in place of the state and the log.
+    var installing: UInt64?
     var starts: UInt64 = 1
 }
 
@@ -50,7 +57,11 @@ enum ScriptText {
         let what: String
         switch entry.kind {
         case .noOperation: what = "no-op"
-        case .command: what = String(decoding: entry.payload, as: UTF8.self)
+        case .command:
+            let count = entry.payload.count
+            what =
+                String(decoding: entry.payload.prefix(20), as: UTF8.self)
+                + (count > 20 ? "… (\(count) bytes)" : "")
         case .configuration:
             what = (try? Configuration(encoded: entry.payload)).map { "\($0)" } ?? "?"
         }
