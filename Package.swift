@@ -70,6 +70,7 @@ let package = Package(
         room("Payments", ["Primitives"]),
         room("Raft", ["Primitives"]),
         room("Liveness", ["Primitives"]),
+        room("Gossip", ["Primitives"] + collections),
         room("Linearizability", ["Primitives"]),
         room("Resilience", ["Primitives"]),
         room("ISO8583", ["Primitives"]),
@@ -144,6 +145,9 @@ let package = Package(
 
         tests(of: "Primitives"),
         tests(of: "Payments", ["Primitives"]),
+        tests(of: "Liveness", ["Primitives", "ScriptKit"]),
+        tests(of: "Gossip", ["Primitives", "ScriptKit"]),
+        tests(of: "Linearizability", ["Primitives"]),
         tests(of: "CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "ScriptKit", path: "Tests/ScriptKit", swiftSettings: strict),
         tests(of: "Raft", ["Primitives", "ScriptKit"]),

@@ -4,18 +4,19 @@
 public struct Checker<Model: SequentialModel> {
     public let model: Model
     /// Calls of the model after which a search gives up. The problem is NP-complete (Gibbons and
-    /// Korach, 1997), so that a search needs an end; ten million steps take seconds, where a
-    /// history of a thousand operations commonly takes thousands.
+    /// Korach, 1997), so that a search needs an end; five million steps take under a second and
+    /// under a gigabyte at worst, where a thousand operations commonly take tens of thousands.
     public let stepsMax: Int
     /// Calls of the model in the last check.
     public private(set) var steps = 0
 
-    public init(_ model: Model, stepsMax: Int = 10_000_000) {
+    public init(_ model: Model, stepsMax: Int = 5_000_000) {
         self.model = model
         self.stepsMax = stepsMax
     }
 
     /// The verdict on a history; the first key that has no order is the one that is reported.
+    @specialized(where Model == RegisterModel)
     public mutating func check(_ history: History<Model>) -> Verdict {
         steps = 0
         var undecided: String?

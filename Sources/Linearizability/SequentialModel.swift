@@ -15,6 +15,14 @@ public protocol SequentialModel: Sendable {
     ///
     /// - Parameter output: what the client saw; nil when nobody saw it, which constrains nothing.
     func step(_ state: State, _ input: Input, _ output: Output?) -> State?
+
+    /// True only when `step` leaves every state as it is in which it accepts the operation. Such
+    /// operations make a search short; to say false is always right.
+    func isReading(_ input: Input, _ output: Output?) -> Bool
+}
+
+extension SequentialModel {
+    public func isReading(_ input: Input, _ output: Output?) -> Bool { false }
 }
 
 /// A register that can be read, written, and set if it holds what is expected.
@@ -55,5 +63,9 @@ public struct RegisterModel: SequentialModel {
             (.compareAndSet, .value), (.compareAndSet, .written):
             nil
         }
+    }
+
+    public func isReading(_ input: Input, _ output: Output?) -> Bool {
+        input == .read || output == .swapped(false)
     }
 }

@@ -69,14 +69,7 @@ extension Liveness {
         _ time: MonotonicInstant, _ directives: inout [Directive]
     ) -> Reception {
         guard life > 0, life <= Self.epochMax else { return .refused(.epochOutOfRange) }
-        guard number > 0, number <= roundNumber else { return .refused(.roundNeverSent) }
-        switch answer {
-        case .supported(let epoch):
-            guard epoch <= self.epoch else { return .refused(.epochNeverAsked) }
-            guard epoch == self.epoch else { return .ignored(.staleEpoch) }
-        case .outdated(let epoch):
-            guard epoch < Self.epochMax else { return .refused(.epochOutOfRange) }
-        }
+        if let unfit = unfitness(of: answer, to: number) { return unfit }
         guard let round = rounds.last(where: { $0.number == number }) else {
             return .ignored(.roundTooOld)
         }
@@ -92,6 +85,30 @@ extension Liveness {
         case .outdated(let epoch):
             return raise(to: epoch)
         }
+    }
+
+    /// Why an answer is of no use, before anything is taken of it; nil when it may be.
+    ///
+    /// An epoch is spoken under in one life only, but each life counts its rounds anew: an answer
+    /// to an earlier life may have the number of a round of this one, or of none so far. As it came
+    /// of no such round, it must not measure a clock.
+    private func unfitness(of answer: LivenessMessage.Answer, to number: UInt64) -> Reception? {
+        guard number > 0 else { return .refused(.roundNeverSent) }
+        switch answer {
+        case .supported(let epoch):
+            guard epoch > 0 else { return .refused(.epochOutOfRange) }
+            guard epoch <= self.epoch else { return .refused(.epochNeverAsked) }
+            guard epoch == self.epoch else { return .ignored(.staleEpoch) }
+            guard number <= roundNumber else { return .refused(.roundNeverSent) }
+        case .outdated(let epoch):
+            guard epoch > 0, epoch < Self.epochMax else { return .refused(.epochOutOfRange) }
+            guard epoch > self.epoch else { return .ignored(.staleEpoch) }
+            guard epoch <= nextEpoch || epoch - nextEpoch <= Self.epochLeapMax else {
+                return .refused(.epochOutOfRange)
+            }
+            guard number <= roundNumber else { return .ignored(.roundTooOld) }
+        }
+        return nil
     }
 
     /// False when no reply to the round can be of use any more.
@@ -123,7 +140,6 @@ extension Liveness {
     /// The peer has withdrawn its support of the present epoch, or knows of a later one.
     private mutating func raise(to epoch: SupportEpoch) -> Reception {
         guard epoch > nextEpoch else { return .ignored(.staleEpoch) }
-        guard epoch - nextEpoch <= Self.epochLeapMax else { return .refused(.epochOutOfRange) }
         nextEpoch = epoch
         return .taken
     }

@@ -243,18 +243,22 @@ public struct Liveness: Hashable, Sendable {
         flush(&directives)
     }
 
-    /// When `onTick` is to be called at the latest; nil before the start.
+    /// When `onTick` is to be called at the latest; nil when a write has to end before anything is
+    /// due.
     public var nextDeadline: MonotonicInstant? {
         guard life != nil else { return nil }
-        var deadline = MonotonicInstant(nanoseconds: .max)
-        if case .resting(let until) = asking { deadline = until }
+        var deadline: MonotonicInstant?
+        func note(_ instant: MonotonicInstant) {
+            deadline = min(deadline ?? instant, instant)
+        }
+        if case .resting(let until) = asking { note(until) }
         for peer in peers {
             if case .supporting(_, _, let until) = peer.promise {
+                note(clock.deadline(of: until))
                 // A step that is too long does not count: look twice within the longest.
-                let glance = lastSeen.advanced(byNanoseconds: options.stepMaxNanoseconds / 2)
-                deadline = min(deadline, clock.deadline(of: until), glance)
+                note(lastSeen.advanced(byNanoseconds: options.stepMaxNanoseconds / 2))
             }
-            if case .held(_, let until) = peer.support { deadline = min(deadline, until) }
+            if case .held(_, let until) = peer.support { note(until) }
         }
         return deadline
     }

@@ -42,6 +42,7 @@ enum House {
         "Payments": Room(.pure, ["Primitives"]),
         "Raft": Room(.pure, ["Primitives"]),
         "Liveness": Room(.pure, ["Primitives"]),
+        "Gossip": Room(.pure, ["Primitives", "DequeModule", "HeapModule"]),
         "Linearizability": Room(.pure, ["Primitives"]),
         "Resilience": Room(.pure, ["Primitives"]),
         "ISO8583": Room(.pure, ["Primitives"]),
