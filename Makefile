@@ -8,7 +8,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test model mutants fuzz lint format bench clean
 
 SUNNY_SCRATCH ?= .build
 SUNNY_VENV ?= .venv
@@ -58,6 +58,19 @@ test: setup lint ## Check the format, build everything, and run every test.
 	swift build $(SWIFT_FLAGS) --explicit-target-dependency-import-check error
 	swift test $(SWIFT_FLAGS) --disable-testable-imports
 	cd Tests/Clients && SUNNY_BIN="$(BINARY)" "$(abspath $(SUNNY_VENV))/bin/python" -m pytest -q
+
+# The explorers of the tests with larger bounds; FUZZ mutations for each message handler.
+FUZZ ?= 2000000
+
+model: ## Explore every order of events, within larger bounds, and print the states.
+	SUNNY_MODEL=1 swift test $(SWIFT_FLAGS) --disable-testable-imports --no-parallel \
+	  --filter 'Explorer|Model'
+
+mutants: ## Plant known bugs in a copy of the core, and see that each is found.
+	python3 Tests/Mutants/run.py --scratch "$(abspath $(SUNNY_SCRATCH))/mutants" $(ARGS)
+
+fuzz: ## Mutate messages, FUZZ times for each handler.
+	SUNNY_FUZZ_COUNT=$(FUZZ) swift test $(SWIFT_FLAGS) --disable-testable-imports --filter Fuzz
 
 lint: ## Say what is not formatted as it should be.
 	swift format lint --strict --parallel --recursive $(SOURCES)

@@ -136,7 +136,7 @@ let package = Package(
             dependencies: [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
+                "Simulator", "Raft", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

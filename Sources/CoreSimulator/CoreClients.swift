@@ -157,8 +157,8 @@ extension CoreWorld {
     }
 
     func answerReads(_ place: Int, _ group: Int) {
+        guard !nodes[place].replicas[group].reads.isEmpty else { return }
         let replica = nodes[place].replicas[group]
-        guard !replica.reads.isEmpty else { return }
         for read in replica.reads where read.index <= replica.appliedIndex {
             let key = clients.operations[read.operation].key
             end(read.operation, .value(replica.machine.values[key]))

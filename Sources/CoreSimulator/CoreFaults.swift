@@ -24,9 +24,12 @@ extension CoreWorld {
             for other in nodes.indices where !isDown(other) { crash(other) }
             for other in nodes.indices { start(other) }
         case 11, 12: isolateLeader()
-        case 13, 14:
+        case 13:
             note("crash within a write")
-            nodes[place].diesWithinWrite = true
+            nodes[place].doom = .withinWrite
+        case 14:
+            note("crash within a vote")
+            nodes[place].doom = .withinHardState
         default: crashOrStart(Int.random(in: nodes.indices, using: &random))
         }
     }
@@ -125,7 +128,7 @@ extension CoreWorld {
         duplicatesPerMille = 0
         for place in nodes.indices {
             nodes[place].diskSlowness = 1
-            nodes[place].diesWithinWrite = false
+            nodes[place].doom = .none
             if isDown(place) { start(place) }
             if case .paused = nodes[place].life {
                 nodes[place].life = .up
@@ -159,14 +162,7 @@ extension CoreWorld {
         }
         guard let place = serving.randomElement(using: &random) else { return }
         let configuration = nodes[place].replicas[group].instance.configuration
-        if random.chance(1, in: 3) {
-            let target = configuration.voters.randomElement(using: &random)
-            run(place, group) { instance, moment, directives in
-                guard let target else { return }
-                try? instance.transferLeadership(to: target, moment, &directives)
-            }
-            return
-        }
+        if random.chance(1, in: 3) { return transfer(place, group, configuration) }
         let changes = chooseChanges(configuration)
         guard !changes.isEmpty else { return }
         run(place, group) { instance, moment, directives in
@@ -177,20 +173,31 @@ extension CoreWorld {
         }
     }
 
-    private func chooseChanges(_ configuration: Configuration) -> [Configuration.Change] {
-        let outside = nodes.map(\.id).filter { !configuration.contains($0) }
-        var changes: [Configuration.Change] = []
-        if let learner = configuration.learners.randomElement(using: &random),
-            random.chance(2, in: 3)
-        {
-            changes.append(random.chance(4, in: 5) ? .promote(learner) : .remove(learner))
-        } else if let new = outside.randomElement(using: &random), random.chance(1, in: 2) {
-            changes.append(.addLearner(new))
+    /// Hands over to somebody, who is sometimes asleep when it is asked.
+    private func transfer(_ place: Int, _ group: Int, _ configuration: Configuration) {
+        guard let target = configuration.voters.randomElement(using: &random) else { return }
+        run(place, group) { instance, moment, directives in
+            try? instance.transferLeadership(to: target, moment, &directives)
         }
-        if configuration.voters.count > 2, random.chance(1, in: 2),
-            let voter = configuration.voters.randomElement(using: &random)
-        {
+        let asleep = Int(target.rawValue) - 1
+        if asleep != place, random.chance(1, in: 4) { pauseNode(asleep) }
+    }
+
+    /// Any number of members come, go and change their part at once, so that the halves of a joint
+    /// configuration may share nobody.
+    private func chooseChanges(_ configuration: Configuration) -> [Configuration.Change] {
+        var changes: [Configuration.Change] = []
+        var voterCount = configuration.voters.count
+        for learner in configuration.learners where random.chance(2, in: 3) {
+            changes.append(.promote(learner))
+            voterCount += 1
+        }
+        for voter in configuration.voters where voterCount > 2 && random.chance(1, in: 3) {
             changes.append(random.chance(1, in: 2) ? .remove(voter) : .demote(voter))
+            voterCount -= 1
+        }
+        for node in nodes where !configuration.contains(node.id) && random.chance(1, in: 2) {
+            changes.append(.addLearner(node.id))
         }
         return changes
     }

@@ -41,6 +41,8 @@ enum DiskWrite {
 /// One group on one node: the instance and what its shell keeps in memory.
 struct Replica {
     var instance: Instance
+    /// The instance's own, kept here so that no tick has to ask it.
+    var deadline: MonotonicInstant?
     var machine: RegisterMachine
     /// Through where `machine` has applied.
     var appliedIndex: LogIndex
@@ -56,6 +58,14 @@ struct Replica {
     var made: [UInt64: [UInt8]] = [:]
     var received: [UInt8] = []
     var isServing = false
+
+    mutating func run(
+        _ moment: Moment, _ directives: inout [Directive],
+        _ body: (inout Instance, Moment, inout [Directive]) -> Void
+    ) {
+        body(&instance, moment, &directives)
+        deadline = instance.nextDeadline
+    }
 }
 
 /// A node of the core world.
@@ -78,8 +88,15 @@ final class CoreNode {
     /// Handed to the disk and not yet written.
     var writes: [DiskWrite] = []
     var isWriting = false
-    /// It dies when its next write is half done.
-    var diesWithinWrite = false
+    enum Doom {
+        case none
+        /// It dies when its next write is half done.
+        case withinWrite
+        /// The same, of a write of terms, votes or promises.
+        case withinHardState
+    }
+
+    var doom = Doom.none
     /// How much slower than others its disk is.
     var diskSlowness: Int64 = 1
     /// The clock: runs this many millionths too fast, from this offset on.

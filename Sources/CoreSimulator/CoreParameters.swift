@@ -39,9 +39,10 @@ public struct CoreParameters: Sendable {
         nodeCount = random.chance(1, in: 3) ? 5 : 3
         groupCount = Int.random(in: 1...3, using: &random)
         changesMembers = random.chance(1, in: 2)
-        spareCount = changesMembers ? 2 : 0
+        spareCount = changesMembers ? 3 : 0
         latencyNanoseconds =
             [100_000, 500_000, 5_000_000, 20_000_000].randomElement(using: &random) ?? 0
+        raft.appendCountMax = [1, 3, 4096].randomElement(using: &random) ?? 1
         // Where no clock is trusted, every read asks a quorum.
         if random.chance(1, in: 3) {
             liveness = Liveness.Options(

@@ -95,12 +95,23 @@ extension CoreWorld {
         node.isWriting = true
         let jitter = Int64(random.next() & 0xFFFF) * parameters.syncNanoseconds >> 16
         let due = time + (parameters.syncNanoseconds + jitter) * node.diskSlowness
-        if node.diesWithinWrite {
-            node.diesWithinWrite = false
+        if isDoomed(node) {
+            node.doom = .none
             let death = Int64.random(in: time...due, using: &random)
             heap.insert(.death(node: place, startCount: node.startCount), at: death)
         }
         heap.insert(.diskDone(node: place, startCount: node.startCount), at: due)
+    }
+
+    private func isDoomed(_ node: CoreNode) -> Bool {
+        switch node.doom {
+        case .none: return false
+        case .withinWrite: return true
+        case .withinHardState:
+            return node.writes.contains { write in
+                if case .log(_, _, .some, _) = write { true } else { false }
+            }
+        }
     }
 
     func finishWrites(_ place: Int) {
@@ -198,13 +209,13 @@ extension CoreWorld {
 
     private func considerCheckpoint(_ place: Int, _ group: Int) {
         let node = nodes[place]
+        let applied = node.replicas[group].appliedIndex
+        let base = max(
+            node.disks[group].base.index, node.replicas[group].instance.firstIndex - 1)
+        guard applied > base + parameters.checkpointEntryCount, random.next() & 15 == 0 else {
+            return
+        }
         let replica = node.replicas[group]
-        let waiting =
-            replica.appliedIndex
-            - min(
-                replica.appliedIndex,
-                max(node.disks[group].base.index, replica.instance.firstIndex - 1))
-        guard waiting > parameters.checkpointEntryCount, random.next() & 15 == 0 else { return }
         node.writes.append(
             .checkpoint(
                 group: group,

@@ -56,7 +56,7 @@ extension GossipInstance {
         exchange(with: peer, &directives)
     }
 
-    /// A dead member is back, and perhaps half of the cluster with it. Gossip tells nearly everybody
+    /// A dead member is back, perhaps half of the cluster with it. Gossip tells nearly everybody
     /// within seconds; whom it missed an exchange tells, and soon.
     mutating func hastenExchange(now: MonotonicInstant) {
         let wait =

@@ -43,7 +43,7 @@ extension GossipInstance {
     ) -> [MemberID] {
         let order = circles[scope.rawValue].order
         guard !order.isEmpty else { return [] }
-        // In a small circle everybody who is wanted is found, or helpers would be missing by chance.
+        // In a small circle everybody wanted is found, or helpers would be missing by chance.
         if order.count <= Self.smallCircleCount {
             let wanted = order.shuffled(using: &random).filter { candidate in
                 member(candidate).map(isWanted) ?? false

@@ -10,8 +10,8 @@ extension Instance {
         case isChanging
         case isTransferring
         case impossible(Configuration.Refusal)
-        /// The learner is this many entries behind, or nobody has heard of it: a voter that is not caught up would hold up
-        /// everybody, or count where it has nothing.
+        /// The learner is this many entries behind, or nobody has heard of it: a voter that is not
+        /// caught up would hold up everybody, or count where it has nothing.
         case learnerIsBehind(MemberID, entryCount: LogIndex)
         /// Only a voter other than the leader itself can take over.
         case notVoter(MemberID)

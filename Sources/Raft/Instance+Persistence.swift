@@ -7,32 +7,32 @@ public import Primitives
 // `acknowledge`); a leader's appends do not, so that its followers' disks work beside its own.
 
 /// Writes on their way to the disk, and the messages that wait for them.
-struct Writing: Hashable, Sendable {
+package struct Writing: Hashable, Sendable {
     /// A write that was handed to the shell.
-    struct Write: Hashable, Sendable {
-        let token: UInt64
+    package struct Write: Hashable, Sendable {
+        package let token: UInt64
         /// Entries through here; nil when it holds none.
-        let lastIndex: LogIndex?
+        package let lastIndex: LogIndex?
         /// How often the log had been truncated.
-        let generation: UInt64
+        package let generation: UInt64
     }
 
-    struct Held: Hashable, Sendable {
-        let token: UInt64
-        let message: Message
+    package struct Held: Hashable, Sendable {
+        package let token: UInt64
+        package let message: Message
     }
 
     /// The token of the next write.
-    var nextToken: UInt64 = 1
+    package internal(set) var nextToken: UInt64 = 1
     /// In order.
-    var inFlight: [Write] = []
-    var held: [Held] = []
-    var generation: UInt64 = 0
-    var isHardStateDirty = false
+    package internal(set) var inFlight: [Write] = []
+    package internal(set) var held: [Held] = []
+    package internal(set) var generation: UInt64 = 0
+    package internal(set) var isHardStateDirty = false
     /// The last write with a hard state that is in flight.
-    var hardStateToken: UInt64?
+    package internal(set) var hardStateToken: UInt64?
     /// Entries from here on are in no write yet.
-    var unwrittenFrom: LogIndex?
+    package internal(set) var unwrittenFrom: LogIndex?
 
     /// Answers that wait for the disk. Beyond it they are lost, as on the way: each is asked for
     /// again. A leader has no more appends in flight.

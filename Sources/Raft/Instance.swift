@@ -94,17 +94,17 @@ public struct Instance: Sendable {
     var log: Log
     var configurations: ConfigurationHistory
     /// Through where `commit` was last said.
-    var deliveredCommit: LogIndex
-    var writing: Writing
+    package internal(set) var deliveredCommit: LogIndex
+    package internal(set) var writing: Writing
     /// What a member that led, and does not any more, still owes to those who are bound to it.
-    var release: Release?
+    package internal(set) var release: Release?
     /// A leader has said that it leads no more: what it had sent before in this term, or an older
     /// one, binds nobody.
-    var endedTerm: Term = 0
+    package internal(set) var endedTerm: Term = 0
     /// A snapshot on its way in.
     var intake: Intake = .none
     /// Reads that were handed to the leader.
-    var forwardedReads: [UInt64] = []
+    package internal(set) var forwardedReads: [UInt64] = []
     var nextReadNumber: UInt64 = 1
     /// Members in the home region, whom the leadership should go to.
     var preferredLeaders: [MemberID] = []
@@ -312,19 +312,19 @@ package enum Role: Hashable, Sendable {
 }
 
 package struct Follower: Hashable, Sendable {
-    var leader: MemberID?
-    var heardAt: MonotonicInstant?
+    package internal(set) var leader: MemberID?
+    package internal(set) var heardAt: MonotonicInstant?
     /// Nil while it is bound by a promise.
-    var electionDeadline: MonotonicInstant?
+    package internal(set) var electionDeadline: MonotonicInstant?
 }
 
 /// Votes, asked for or hoped for.
 package struct Poll: Hashable, Sendable {
-    var granted: [MemberID] = []
-    var refused: [MemberID] = []
-    var deadline: MonotonicInstant
+    package internal(set) var granted: [MemberID] = []
+    package internal(set) var refused: [MemberID] = []
+    package internal(set) var deadline: MonotonicInstant
     /// The write that makes the own vote durable; the own vote does not count before.
-    var ownVoteToken: UInt64?
+    package internal(set) var ownVoteToken: UInt64?
 }
 
 package struct Leader: Hashable, Sendable {
@@ -341,22 +341,22 @@ package struct Leader: Hashable, Sendable {
 
     package internal(set) var phase: Phase = .opening
     /// The entry that began the term.
-    let noOperationIndex: LogIndex
+    package let noOperationIndex: LogIndex
     /// Every other member of the latest configuration, by rising id.
-    var progress: [Progress]
+    package internal(set) var progress: [Progress]
     /// Payload that is appended and not committed.
-    var uncommittedByteCount: Int
+    package internal(set) var uncommittedByteCount: Int
     /// Reads and the round of heartbeats that confirms them.
-    var reads: [PendingRead] = []
-    var round: UInt64 = 0
+    package internal(set) var reads: [PendingRead] = []
+    package internal(set) var round: UInt64 = 0
     /// A transfer was tried in this term. Its target may stand for election at any time, and is
     /// voted for in spite of promises: there is no lease until the next term.
-    var isLeaseForfeited = false
+    package internal(set) var isLeaseForfeited = false
     /// Nil while everybody is bound and up to date.
-    var heartbeatAt: MonotonicInstant?
-    var quorumCheckAt: MonotonicInstant?
+    package internal(set) var heartbeatAt: MonotonicInstant?
+    package internal(set) var quorumCheckAt: MonotonicInstant?
     /// No transfer to a preferred member before this, so that leadership does not bounce.
-    var preferenceAt: MonotonicInstant?
+    package internal(set) var preferenceAt: MonotonicInstant?
 
     var nextDeadline: MonotonicInstant? {
         var next = heartbeatAt
@@ -379,25 +379,25 @@ extension Leader.Phase {
 /// What a former leader owes: to tell those who promised to let it alone that it leads no more.
 /// A member that does not learn of it would wait for the end of the node's support, which may
 /// never come. Repeated until everybody has answered or another leader is known.
-struct Release: Hashable, Sendable {
-    let ledTerm: Term
-    var members: [MemberID]
-    var repeatAt: MonotonicInstant
-    var interval: Duration
+package struct Release: Hashable, Sendable {
+    package let ledTerm: Term
+    package internal(set) var members: [MemberID]
+    package internal(set) var repeatAt: MonotonicInstant
+    package internal(set) var interval: Duration
 }
 
 /// A read that waits for the round that proves that its leader leads.
-struct PendingRead: Hashable, Sendable {
-    enum Reader: Hashable, Sendable {
+package struct PendingRead: Hashable, Sendable {
+    package enum Reader: Hashable, Sendable {
         case own(id: UInt64)
         case member(MemberID, Message.ReadContext)
     }
 
-    let reader: Reader
+    package let reader: Reader
     /// What was committed when the read was asked for.
-    let index: LogIndex
+    package let index: LogIndex
     /// The first round that began after it.
-    let round: UInt64
+    package let round: UInt64
 }
 
 /// A snapshot on its way in.

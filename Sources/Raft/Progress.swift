@@ -1,4 +1,4 @@
-import Primitives
+package import Primitives
 
 // What a leader knows of one member.
 //
@@ -21,8 +21,8 @@ import Primitives
 //   snapshot   it was refused or given up         probe
 
 /// How far a member is, and what is on its way to it.
-struct Progress: Hashable, Sendable {
-    enum State: Hashable, Sendable {
+package struct Progress: Hashable, Sendable {
+    package enum State: Hashable, Sendable {
         /// Looks for where the logs agree, one append at a time.
         case probe(isWaiting: Bool)
         /// Sends ahead of the answers.
@@ -31,7 +31,7 @@ struct Progress: Hashable, Sendable {
     }
 
     /// A snapshot on its way, one chunk at a time.
-    enum SnapshotTransfer: Hashable, Sendable {
+    package enum SnapshotTransfer: Hashable, Sendable {
         /// The shell makes or looks for one.
         case awaited
         /// The member was asked how much of it it has.
@@ -50,24 +50,24 @@ struct Progress: Hashable, Sendable {
         }
     }
 
-    let member: MemberID
-    var state: State = .probe(isWaiting: false)
+    package let member: MemberID
+    package internal(set) var state: State = .probe(isWaiting: false)
     /// The member's disk holds the leader's log through here.
-    var match: LogIndex = 0
+    package internal(set) var match: LogIndex = 0
     /// What is to be sent next.
-    var next: LogIndex
-    var inflight = Inflight()
+    package internal(set) var next: LogIndex
+    package internal(set) var inflight = Inflight()
     /// What the member was last told and what it last said that it knows, of the commit index.
-    var toldCommit: LogIndex = 0
-    var knownCommit: LogIndex = 0
+    package internal(set) var toldCommit: LogIndex = 0
+    package internal(set) var knownCommit: LogIndex = 0
     /// The epoch of our own node under which the member has promised to let this leader alone.
-    var promise: SupportEpoch?
+    package internal(set) var promise: SupportEpoch?
     /// The newest round of heartbeats that it has answered.
-    var round: UInt64 = 0
-    var heardAt: MonotonicInstant?
+    package internal(set) var round: UInt64 = 0
+    package internal(set) var heardAt: MonotonicInstant?
     /// It was behind when the last heartbeat went out: if it still is when it answers, something
     /// was lost.
-    var isOverdue = false
+    package internal(set) var isOverdue = false
 
     init(member: MemberID, next: LogIndex) {
         self.member = member
@@ -91,7 +91,7 @@ struct Progress: Hashable, Sendable {
 }
 
 /// Appends that are sent and not answered, oldest first.
-struct Inflight: Hashable, Sendable {
+package struct Inflight: Hashable, Sendable {
     private struct Sent: Hashable {
         let lastIndex: LogIndex
         let byteCount: Int

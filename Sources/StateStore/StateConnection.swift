@@ -99,7 +99,7 @@ enum StateConnection: Sendable {
 }
 
 extension Configuration {
-    /// Nothing here asks for a transaction's date, and time is passed in: the library is not to look
+    /// Nothing here asks for a transaction's date, and time is passed in: the library must not look
     /// at the machine's clock for every transaction.
     mutating func leaveClockAlone() {
         transactionClock = .custom { _ in throw NoTransactionDate() }

@@ -35,7 +35,7 @@ import Testing
             "534701", "a100000000000000", "ac02", "0102", "0105", "02",
             // Suspect, subject, incarnation, accuser.
             "01", "09", "808040", "04",
-            // Alive with a profile, subject, incarnation, version, the texts, the load, the breakers.
+            // Alive with a profile, subject, incarnation, version, texts, load, breakers.
             "04", "ac02", "0a", "0b", "016e", "03613a31", "0172", "017a", "02", "0162", "c8",
             "0100", "0200", "04030201",
         ]

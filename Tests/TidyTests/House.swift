@@ -119,7 +119,7 @@ enum House {
             [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
+                "Simulator", "Raft", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],

@@ -7,7 +7,7 @@ import Synchronization
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure the engine, the journal and payments over HTTP on this machine.",
+        abstract: "Measure engine, consensus, journal and payments over HTTP on this machine.",
         discussion: """
             EXAMPLE:
               sunny bench
@@ -22,6 +22,9 @@ struct BenchCommand: ParsableCommand {
 
     @Option(help: "Payments of each load.")
     var payments = 2000
+
+    @Flag(help: "Engine and consensus only: nothing is written.")
+    var memoryOnly = false
 
     func validate() throws {
         guard (100...1_000_000).contains(payments) else {
@@ -50,6 +53,11 @@ struct BenchCommand: ParsableCommand {
         for row in EngineBench().run() {
             print("  \(pad(row.name, 28)) \(format(row.nanoseconds, 0)) ns")
         }
+        print("consensus (one thread, in memory)")
+        for row in ConsensusBench().run() {
+            print("  \(pad(row.name, 44)) \(format(row.perSecond, 0)) \(row.unit)/s")
+        }
+        if memoryOnly { return }
         print("journal (\(JournalBench.commitCount) commits each)")
         for row in try await JournalBench(directory: folder + "/journal").run() {
             print(
