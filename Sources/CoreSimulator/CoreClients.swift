@@ -102,6 +102,19 @@ extension CoreWorld {
         }
     }
 
+    /// A client that nobody waits for reads at this node, now.
+    func readLate(_ place: Int) {
+        guard !nodes[place].replicas.isEmpty else { return }
+        let group = Int.random(in: 0..<parameters.groupCount, using: &random)
+        let key = Int.random(in: 0..<RegisterMachine.keyCount, using: &random)
+        let operation = clients.operations.count
+        clients.operations.append(
+            CoreClients.Operation(
+                client: clients.count, group: group, key: key, input: .read,
+                called: MonotonicInstant(nanoseconds: time)))
+        read(operation, place, group)
+    }
+
     /// Mostly a node that serves the group; reads may go to any.
     private func chooseNode(_ group: Int) -> Int? {
         let up = nodes.indices.filter { nodes[$0].isUp && !nodes[$0].replicas.isEmpty }
@@ -111,6 +124,7 @@ extension CoreWorld {
     }
 
     private func rest(_ client: Int) {
+        guard client < clients.count else { return }
         let pause = Int64(random.next() % UInt64(max(1, parameters.thinkNanoseconds)))
         heap.insert(.client(client), at: time + 1000 + pause)
     }

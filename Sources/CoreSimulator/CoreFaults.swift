@@ -10,7 +10,7 @@ extension CoreWorld {
         let pause = Int64.random(in: 20_000_000...700_000_000, using: &random)
         heap.insert(.fault, at: time + pause)
         let place = Int.random(in: nodes.indices, using: &random)
-        switch random.next() % 16 {
+        switch random.next() % 18 {
         case 0, 1: crashOrStart(place)
         case 2: partition()
         case 3: cutOneWay()
@@ -30,6 +30,9 @@ extension CoreWorld {
         case 14:
             note("crash within a vote")
             nodes[place].doom = .withinHardState
+        case 15:
+            note("crash at a commit")
+            for node in nodes { node.doom = .atCommit }
         default: crashOrStart(Int.random(in: nodes.indices, using: &random))
         }
     }
@@ -180,7 +183,10 @@ extension CoreWorld {
             try? instance.transferLeadership(to: target, moment, &directives)
         }
         let asleep = Int(target.rawValue) - 1
-        if asleep != place, random.chance(1, in: 4) { pauseNode(asleep) }
+        guard asleep != place, random.chance(1, in: 3) else { return }
+        pauseNode(asleep)
+        // It wakes up to a question that nobody expects to be answered any more.
+        cuts[asleep][place] = random.chance(1, in: 2)
     }
 
     /// Any number of members come, go and change their part at once, so that the halves of a joint

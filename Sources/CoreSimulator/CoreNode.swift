@@ -94,6 +94,8 @@ final class CoreNode {
         case withinWrite
         /// The same, of a write of terms, votes or promises.
         case withinHardState
+        /// It dies right after it has said, as a leader, that something is committed.
+        case atCommit
     }
 
     var doom = Doom.none

@@ -18,6 +18,10 @@ extension CoreWorld {
             checks.said(message)
             send(.raft(message), from: message.from, to: message.to)
         case .commit(let index):
+            if case .atCommit = node.doom, node.replicas[group].instance.isLeader {
+                for other in nodes { other.doom = .none }
+                heap.insert(.death(node: place, startCount: node.startCount), at: time)
+            }
             apply(place, group, through: index)
         case .beginServing(let term):
             node.replicas[group].isServing = true
@@ -105,7 +109,7 @@ extension CoreWorld {
 
     private func isDoomed(_ node: CoreNode) -> Bool {
         switch node.doom {
-        case .none: return false
+        case .none, .atCommit: return false
         case .withinWrite: return true
         case .withinHardState:
             return node.writes.contains { write in

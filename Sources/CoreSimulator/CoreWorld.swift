@@ -135,6 +135,8 @@ final class CoreWorld {
             guard case .paused = nodes[node].life else { return }
             nodes[node].life = .up
             nodes[node].tickAt = .max
+            // Whoever asks first finds a node that does not know yet how long it slept.
+            if isChaotic, random.chance(1, in: 2) { readLate(node) }
             tick(node)
         case .death(let node, let startCount):
             if isChaotic, nodes[node].startCount == startCount { crash(node) }
