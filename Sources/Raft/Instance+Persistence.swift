@@ -73,12 +73,14 @@ extension Instance {
 
     /// Sends what waited for the write, as far as it is still true.
     private mutating func speak(upTo token: UInt64, _ directives: inout [Directive]) {
-        guard let first = writing.held.first, first.token <= token else { return }
-        let ready = writing.held.prefix { $0.token <= token }
-        for held in ready where held.message.term == hardState.term {
+        // Not in order of their tokens: an acknowledgement may wait for the newest write, and an
+        // answer behind it for an older one.
+        guard writing.held.contains(where: { $0.token <= token }) else { return }
+        for held in writing.held where held.token <= token {
+            guard held.message.term == hardState.term else { continue }
             directives.append(.send(held.message))
         }
-        writing.held.removeFirst(ready.count)
+        writing.held.removeAll { $0.token <= token }
     }
 
     /// Changes term, vote or promise.
