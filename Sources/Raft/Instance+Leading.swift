@@ -263,9 +263,11 @@ extension Instance {
         case .replicate:
             guard previous > peer.match else { return .ignored(.staleAnswer) }
         case .probe:
-            guard previous == peer.next - 1 else { return .ignored(.staleAnswer) }
-            // It had acknowledged more than it says it has: its disk has lost what counted.
-            guard previous > peer.match else { return .refused(.lostAcknowledged) }
+            // At or before what it has acknowledged: an answer from before that has come late. A
+            // disk that has lost what it acknowledged says the same, and gets no further.
+            guard previous == peer.next - 1, previous > peer.match else {
+                return .ignored(.staleAnswer)
+            }
         }
         // Where the two logs may agree, by what both know of their terms: skips whole terms.
         let bound = min(hint.index, previous)

@@ -189,7 +189,6 @@ public enum Reception: Hashable, Sendable {
         case oversizedEntry = "an entry beyond the bound"
         case forgedConfiguration = "a configuration that cannot be one"
         case conflictsWithCommitted = "entries that contradict what is committed"
-        case lostAcknowledged = "a member that has forgotten what it had acknowledged"
         case commitBeyondLog = "a commit beyond the log that was acknowledged"
         case neverSent = "an answer to what was never sent"
         case oversizedSnapshot = "a chunk beyond its snapshot"

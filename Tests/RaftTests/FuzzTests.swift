@@ -177,7 +177,7 @@ extension Reception.Offence {
             .indexOutOfRange, .secondLeader, .entryOrder, .entryTerm, .emptyEntry,
             .oversizedEntry, .forgedConfiguration:
             true
-        case .conflictsWithCommitted, .lostAcknowledged, .commitBeyondLog, .neverSent,
+        case .conflictsWithCommitted, .commitBeyondLog, .neverSent,
             .oversizedSnapshot:
             false
         }
