@@ -117,10 +117,18 @@ extension CoreWorld {
 
     /// Mostly a node that serves the group; reads may go to any.
     private func chooseNode(_ group: Int) -> Int? {
-        let up = nodes.indices.filter { nodes[$0].isUp && !nodes[$0].replicas.isEmpty }
-        let serving = up.filter { nodes[$0].replicas[group].isServing }
-        if random.chance(1, in: 4) { return up.randomElement(using: &random) }
-        return serving.randomElement(using: &random) ?? up.randomElement(using: &random)
+        let word = random.next()
+        let wantsServing = word & 3 != 0
+        let start = Int((word >> 8) % UInt64(nodes.count))
+        var other: Int?
+        for step in nodes.indices {
+            let place = (start + step) % nodes.count
+            let node = nodes[place]
+            guard node.isUp, !node.replicas.isEmpty else { continue }
+            if !wantsServing || node.replicas[group].isServing { return place }
+            if other == nil { other = place }
+        }
+        return other
     }
 
     private func rest(_ client: Int) {

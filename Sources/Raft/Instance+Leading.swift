@@ -44,7 +44,6 @@ extension Instance {
     // MARK: Becoming the leader, and ceasing to be
 
     mutating func becomeLeader(_ moment: Moment, _ directives: inout [Directive]) {
-        let uncommitted = log.entries(from: max(commitIndex + 1, log.firstIndex))
         release = nil
         if case .receiving(let descriptor, _, _, _) = intake {
             directives.append(.discardSnapshot(id: descriptor.id))
@@ -56,7 +55,8 @@ extension Instance {
                 progress: configuration.members.filter { $0 != member }.map {
                     Progress(member: $0, next: log.lastIndex + 1)
                 },
-                uncommittedByteCount: uncommitted.reduce(0) { $0 + $1.payload.count },
+                uncommittedByteCount: log.byteCount(
+                    from: max(commitIndex + 1, log.firstIndex), through: log.lastIndex),
                 heartbeatAt: moment.now + options.heartbeatInterval,
                 quorumCheckAt: moment.now + options.electionTimeout))
         announce(leader: member, &directives)
@@ -151,11 +151,42 @@ extension Instance {
 
     /// Sends everybody what is new to them: entries, or the commit index.
     mutating func replicate(_ moment: Moment, _ directives: inout [Directive]) {
-        guard case .leader(let leader) = role else { return }
-        for place in leader.progress.indices {
+        // The table is changed on the way, and must not be held meanwhile: it would be copied.
+        for place in 0..<progressCount {
             sendAppends(toPlace: place, mustSend: false, moment, &directives)
         }
+        guard case .leader(let leader) = role else { return }
         if leader.heartbeatAt == nil || leader.quorumCheckAt == nil { armTimers(moment) }
+    }
+
+    private var progressCount: Int {
+        guard case .leader(let leader) = role else { return 0 }
+        return leader.progress.count
+    }
+
+    /// What of a member decides whether and what it is sent.
+    private struct Sending {
+        let member: MemberID
+        let next: LogIndex
+        let toldCommit: LogIndex
+        /// Nil when it is sent nothing now.
+        let countMax: Int?
+    }
+
+    private func sending(toPlace place: Int, mustSend: Bool) -> Sending {
+        guard case .leader(let leader) = role else {
+            preconditionFailure("\(group) \(member) does not lead")
+        }
+        let peer = leader.progress[place]
+        let countMax: Int? =
+            switch peer.state {
+            case .snapshot, .probe(isWaiting: true): nil
+            // All that is in flight may be lost: an empty append finds that out.
+            case .replicate where peer.inflight.isFull(options): mustSend ? 0 : nil
+            case .probe(isWaiting: false), .replicate: options.appendCountMax
+            }
+        return Sending(
+            member: peer.member, next: peer.next, toldCommit: peer.toldCommit, countMax: countMax)
     }
 
     /// Sends one member what it may have: one append while probing, as many as the window has room
@@ -165,16 +196,8 @@ extension Instance {
     ) {
         var mustSend = mustSend
         while true {
-            let peer = leader.progress[place]
-            var countMax = options.appendCountMax
-            switch peer.state {
-            case .snapshot, .probe(isWaiting: true): return
-            case .replicate where peer.inflight.isFull(options):
-                // All that is in flight may be lost: an empty append finds that out.
-                guard mustSend else { return }
-                countMax = 0
-            case .probe(isWaiting: false), .replicate: break
-            }
+            let peer = sending(toPlace: place, mustSend: mustSend)
+            guard let countMax = peer.countMax else { return }
             guard let previousTerm = log.term(at: peer.next - 1) else {
                 leader.progress[place].state = .snapshot(.awaited)
                 directives.append(.prepareSnapshot(for: peer.member))
@@ -294,8 +317,7 @@ extension Instance {
             return leader.progress.first { $0.member == voter }?.match ?? 0
         }
         guard index > commitIndex, log.term(at: index) == hardState.term else { return }
-        let byteCount = log.entries(from: commitIndex + 1, through: index)
-            .reduce(0) { $0 + $1.payload.count }
+        let byteCount = log.byteCount(from: commitIndex + 1, through: index)
         commitIndex = index
         self.leader.uncommittedByteCount -= byteCount
         deliverCommit(&directives)

@@ -68,6 +68,15 @@ package struct Log: Hashable, Sendable {
         return Array(storage[start..<(start + taken)])
     }
 
+    /// Bytes of payload of the entries from `first` through `last`, both in the log.
+    package func byteCount(from first: LogIndex, through last: LogIndex) -> Int {
+        guard first <= last else { return 0 }
+        precondition(first > base.index && last <= lastIndex, "no entries \(first) to \(last)")
+        var sum = 0
+        for place in place(of: first)...place(of: last) { sum += storage[place].payload.count }
+        return sum
+    }
+
     package mutating func append(_ entry: LogEntry) {
         precondition(
             entry.index == lastIndex + 1 && entry.term >= last.term,
