@@ -136,7 +136,7 @@ let package = Package(
             dependencies: [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "Raft", "CoreSimulator", "Linearizability", "Ingress", "Operations",
+                "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -148,7 +148,10 @@ let package = Package(
         tests(of: "Liveness", ["Primitives", "ScriptKit"]),
         tests(of: "Gossip", ["Primitives", "ScriptKit"]),
         tests(of: "Linearizability", ["Primitives"]),
-        tests(of: "CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
+        tests(
+            of: "CoreSimulator",
+            ["Primitives", "Raft", "Liveness", "Linearizability", "CAllocations"]),
         .target(name: "ScriptKit", path: "Tests/ScriptKit", swiftSettings: strict),
         tests(of: "Raft", ["Primitives", "ScriptKit"]),
         tests(of: "Resilience", ["Primitives"]),

@@ -49,7 +49,8 @@ enum House {
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
-        // Stands under Tests: data-driven scripts.
+        // These two stand under Tests: data-driven scripts, and a count of allocations.
+        "CAllocations": Room(.foreign, []),
         "ScriptKit": Room(.edge, [], system: ["Foundation", "Testing"]),
 
         "CLibUV": Room(.foreign, []),
@@ -119,7 +120,7 @@ enum House {
             [
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "Simulator", "Raft", "CoreSimulator", "Linearizability", "Ingress", "Operations",
+                "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],

@@ -1,0 +1,31 @@
+import CAllocations
+import CoreSimulator
+import Testing
+
+/// What a proposal costs in allocations, over all three members of its group.
+@Suite struct AllocationTests {
+    /// Objects that the runtime allocates in a hundred proposals, once everything has its room.
+    private func allocations(entriesOfProposal: Int) -> Int {
+        CAllocationsInstall()
+        var trio = InstanceTrio()
+        trio.elect()
+        let payload = [UInt8](repeating: 7, count: 256)
+        let payloads = [[UInt8]](repeating: payload, count: entriesOfProposal)
+        for _ in 0..<64 { trio.propose(payloads) }
+        trio.compact()
+        // The logs keep their room when they are compacted, and fill it again.
+        let before = CAllocationsOfThread()
+        for _ in 0..<32 { trio.propose(payloads) }
+        return Int(CAllocationsOfThread() - before)
+    }
+
+    @Test("nothing is allocated for an entry, only for the lists of a proposal")
+    func proposals() {
+        let single = allocations(entriesOfProposal: 1)
+        let many = allocations(entriesOfProposal: 64)
+        print("allocations in 32 proposals: \(single) of one entry, \(many) of 64")
+        // Five lists: what each disk is given, and each follower. The rest is the logs' growth.
+        #expect(single <= 32 * 6)
+        #expect(many <= 32 * 6)
+    }
+}
