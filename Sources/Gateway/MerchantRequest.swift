@@ -82,14 +82,14 @@ public struct NewPaymentMethod: Sendable {
     public let card: CardFacts
     /// What the vault made of number and expiry.
     public let sealedCard: [UInt8]
-    /// ASCII digits; kept in memory only, and never in the log.
-    public let verificationCode: Secret<[UInt8]>?
+    /// ASCII digits; kept in memory only, and never in the log. Whoever keeps them wipes these.
+    public let verificationCode: SensitiveBytes?
     public let billing: BillingDetails
     public let metadata: Metadata
 
     public init(
         id: PaymentMethodID, card: CardFacts, sealedCard: [UInt8],
-        verificationCode: Secret<[UInt8]>?, billing: BillingDetails, metadata: Metadata
+        verificationCode: SensitiveBytes?, billing: BillingDetails, metadata: Metadata
     ) {
         self.id = id
         self.card = card

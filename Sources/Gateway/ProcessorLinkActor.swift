@@ -171,7 +171,8 @@ public actor ProcessorLinkActor {
         guard stream.unsentByteCount < Self.unsentByteCountMax else { return .notSent }
         let token = Token(id: nextTokenID, subject: subject)
         nextTokenID += 1
-        guard let frame = frame(message) else { return .notSent }
+        guard var frame = frame(message) else { return .notSent }
+        defer { frame.wipe() }
         let now = loop.now
         guard now < sendBy else { return .notSent }
         do {
@@ -181,15 +182,18 @@ public actor ProcessorLinkActor {
         }
         return await loop.suspend { resumption in
             waiting[token.id] = resumption
-            stream.write(frame)
+            frame.reveal { stream.write($0) }
+            // The stream has copied it, or holds it alone from here on.
+            frame.wipe()
             metrics.messageSent(link: options.name)
             scheduleExpiry()
         }
     }
 
-    private func frame(_ message: Message) -> [UInt8]? {
-        guard let bytes = try? Codec.encode(message, specification: .sunny1987) else { return nil }
-        return try? Frame.message(bytes[...]).encode(.link)
+    private func frame(_ message: Message) -> Secret<[UInt8]>? {
+        guard var bytes = try? Codec.encode(message, specification: .sunny1987) else { return nil }
+        defer { for index in bytes.indices { bytes[index] = 0 } }
+        return (try? Frame.encode(bytes, .link)).map { Secret($0) }
     }
 
     // MARK: The session

@@ -348,9 +348,15 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    func keep(_ code: Secret<[UInt8]>, of method: PaymentMethodID) {
+    /// Keeps a code encrypted, and wipes it where it was.
+    func keep(_ code: SensitiveBytes, of method: PaymentMethodID) {
+        var digits = code.read { Secret(Array($0)) }
+        defer {
+            digits.wipe()
+            code.wipe()
+        }
         // A store that is full loses the code, not the payment: it goes on as "unavailable".
-        try? verificationCodes.put(method.stem.text, code: code, now: loop.now)
+        try? verificationCodes.put(method.stem.text, code: digits, now: loop.now)
     }
 
     func takeVerificationCode(_ method: PaymentMethodID) -> Secret<[UInt8]>? {

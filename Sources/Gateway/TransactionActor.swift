@@ -320,15 +320,19 @@ actor TransactionActor {
         let number = attempt.number
         guard let link = shard.link(attempt.trace.link),
             let method = await shard.method(attempt.method.id),
-            let cardNumber = shard.cards.open(method)
+            var cardNumber = shard.cards.open(method)
         else { return .attemptNotSent(attempt: number) }
+        defer { cardNumber.wipe() }
         let permit = await link.breaker.admit()
         guard permit.isAllowed else { return .attemptNotSent(attempt: number) }
-        let code = await shard.takeVerificationCode(method.id)
-        guard
-            var message = try? LinkMessages.attempt(
-                attempt, of: payment, number: cardNumber, verificationCode: code)
-        else { return .attemptNotSent(attempt: number) }
+        var code = await shard.takeVerificationCode(method.id)
+        let sentVerificationCode = code != nil
+        let built = try? LinkMessages.attempt(
+            attempt, of: payment, number: cardNumber, verificationCode: code)
+        // The message has them now, and is wiped when it was written and answered.
+        cardNumber.wipe()
+        code?.wipe()
+        guard var message = built else { return .attemptNotSent(attempt: number) }
         let reply = await link.actor.request(
             message, subject: LinkSubject(payment: id, attempt: number), sendBy: sendBy)
         message.wipe()
@@ -342,7 +346,7 @@ actor TransactionActor {
         case .answered(let answer, let session):
             sessions[number] = session
             let reading = LinkMessages.read(
-                answer, to: attempt, of: payment, sentVerificationCode: code != nil)
+                answer, to: attempt, of: payment, sentVerificationCode: sentVerificationCode)
             switch reading {
             case .approved(let approvalCode, let check):
                 return .attemptAnswered(
