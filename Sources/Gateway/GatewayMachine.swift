@@ -49,15 +49,19 @@ public enum GatewayMachine: ShardMachine {
         return .applied
     }
 
-    /// Idempotency records past their lifetime, with an hour's margin: a record read from the store
-    /// a moment ago must not vanish while a decision rests on it.
+    /// Idempotency records past their lifetime, with a margin: a record read from the store a moment
+    /// ago must not vanish while a decision rests on it.
     public static func expired(
         in group: GroupID, _ table: AggregateTable<GatewayAggregate>
     ) -> [(kind: AggregateKind, createdBefore: Int64)] {
         guard table.knows(.shard(group)) else { return [] }
         let stamp = shardFacts(group, table).stamp
         let age = IdempotencyRecord.lifetimeMilliseconds + 3_600_000
-        return [(.idempotency, stamp.advanced(byMilliseconds: -age).milliseconds)]
+        let mintedAge = IdempotencyRecord.mintedLifetimeMilliseconds + 60_000
+        return [
+            (.idempotency, stamp.advanced(byMilliseconds: -age).milliseconds),
+            (.mintedIdempotency, stamp.advanced(byMilliseconds: -mintedAge).milliseconds),
+        ]
     }
 
     static func shardFacts(

@@ -29,6 +29,8 @@ extension AggregateKind {
     static let idempotency = AggregateKind(rawValue: 3)
     static let books = AggregateKind(rawValue: 4)
     static let shard = AggregateKind(rawValue: 5)
+    /// Records of minted keys, apart because they are forgotten after a minute and not a day.
+    static let mintedIdempotency = AggregateKind(rawValue: 6)
 }
 
 extension AggregateKey {
@@ -48,7 +50,8 @@ extension AggregateKey {
             text.append(digits[Int(byte & 15)])
         }
         return AggregateKey(
-            group: group, kind: .idempotency, id: String(decoding: text, as: UTF8.self))
+            group: group, kind: claim.isMinted ? .mintedIdempotency : .idempotency,
+            id: String(decoding: text, as: UTF8.self))
     }
 
     static func merchantBooks(_ scope: PaymentScope, in group: GroupID) -> AggregateKey {
@@ -119,7 +122,7 @@ extension GatewayAggregate: ShardAggregate {
             self = .payment(try reader.read())
         case .method:
             self = .method(try reader.read())
-        case .idempotency:
+        case .idempotency, .mintedIdempotency:
             let merchant = try reader.read(MerchantID.self)
             self = .idempotency(try reader.read(), merchant: merchant)
         case .books:

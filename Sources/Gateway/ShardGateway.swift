@@ -96,7 +96,7 @@ public actor ShardGateway: ShardObserver {
         }
         anchor = (max(stamp, loop.wallTime), loop.now)
         let open = await host.openAggregates(.payment)
-        let inFlight = await host.openAggregates(.idempotency)
+        let inFlight = await recordsInFlight()
         self.term = term
         for case .idempotency(let record, let merchant) in inFlight {
             guard case .inFlight(let awaited) = record.state else { continue }
@@ -191,6 +191,15 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
+    /// Stores a refusal under its key; false when it could not. Under a minted key there is nothing
+    /// to store: nothing was done, and a node that asks again may decide again.
+    func store(
+        _ refusal: Refusal, of payment: PaymentID?, under key: KeyFacts
+    ) async -> Bool {
+        if key.claim.isMinted { return true }
+        return await propose([.keyCompleted(key, .refused(refusal), payment: payment)])
+    }
+
     /// A stamp that never runs backwards, and forwards no faster than the boot-time clock and a
     /// little more: a wall clock that jumps ahead must not make every key expire.
     func nextStamp() -> Timestamp {
@@ -280,7 +289,11 @@ public actor ShardGateway: ShardObserver {
     var servesCommands: Bool { isServing }
 
     func inFlightKeyCount() async -> Int {
-        await host.openAggregates(.idempotency).count
+        await recordsInFlight().count
+    }
+
+    private func recordsInFlight() async -> [GatewayAggregate] {
+        await host.openAggregates(.idempotency) + host.openAggregates(.mintedIdempotency)
     }
 
     func booksTotal() async -> Int64 {

@@ -122,6 +122,29 @@ import Testing
         #expect(anew == .applied)
     }
 
+    @Test("a minted key has a row of its own kind, and is free again after a minute")
+    mutating func mintedKeys() throws {
+        let minted = IdempotencyClaim.minted(from: Samples.Chance(seed: 21))
+        let key = KeyFacts(merchant: Samples.merchant, claim: minted, requestID: "req_1")
+        let other = KeyFacts(merchant: Samples.merchant, claim: minted, requestID: "req_2")
+        let id = Samples.payment(15)
+        let (after, events) = paid(id)
+        let create = ShardEvent.payment(
+            PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
+        let awaited = AwaitedOutcome.attempt(id, number: 0)
+        #expect(try apply([create, .keyClaimed(key, awaited: awaited)]) == .applied)
+        #expect(try apply([.keyClaimed(other, awaited: awaited)]) != .applied)
+        let rows = table.takeDirty().filter { $0.key.kind == AggregateKind(rawValue: 6) }
+        #expect(rows.count == 1 && rows[0].isOpen && rows[0].key.id.count == 24)
+        let lifetime = IdempotencyRecord.mintedLifetimeMilliseconds
+        // Even in flight: nobody waits for it any more.
+        let late = Samples.now.advanced(byMilliseconds: lifetime + 1)
+        #expect(try apply([.keyClaimed(other, awaited: awaited)], at: late) == .applied)
+        let expired = GatewayMachine.expired(in: group, table)
+        #expect(expired.map(\.kind) == [AggregateKind(rawValue: 3), AggregateKind(rawValue: 6)])
+        #expect(expired[1].createdBefore == late.milliseconds - lifetime - 60_000)
+    }
+
     @Test("rows read back are the aggregates that were written")
     mutating func rows() throws {
         let id = Samples.payment(13)

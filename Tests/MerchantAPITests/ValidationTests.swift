@@ -171,7 +171,7 @@ struct ValidationTests {
         #expect(method.billing.name == "Ada" && method.billing.country == "GB")
         #expect(method.sealedCard == [1, 1, 2, 3])
         #expect(method.id.stem.slot == Samples.merchant.stem.slot)
-        #expect(request.claim == nil)
+        #expect(request.claim.isMinted)
         #expect(request.requestID == response.header("Request-Id"))
         #expect(request.deadline.nanoseconds == 25_000_000_000)
     }
