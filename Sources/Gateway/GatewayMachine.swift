@@ -18,8 +18,11 @@ public enum GatewayMachine: ShardMachine {
         var keys = [AggregateKey.shard(group)]
         for event in entry.events {
             switch event {
-            case .payment(let scope, _, _):
+            case .payment(let scope, _, let events):
                 keys.append(.payment(scope.payment, in: group))
+                for case .attemptStarted(let start) in events {
+                    keys.append(.attempt(start.trace, in: group))
+                }
                 keys.append(.merchantBooks(scope, in: group))
                 if let link = scope.link { keys.append(.linkBooks(link, scope, in: group)) }
             case .methodCreated(let method):
@@ -136,6 +139,12 @@ public enum GatewayMachine: ShardMachine {
         let postedCount = current?.ledger.count ?? 0
         for event in events {
             facts.note(tracesOf: event)
+            if case .attemptStarted(let start) = event {
+                let place = AttemptPlace(
+                    payment: scope.payment, number: start.number,
+                    created: start.trace.transmittedAt)
+                table.set(.attempt(start.trace, in: group), .attempt(place))
+            }
             if case .created(let created) = event {
                 precondition(current == nil, "\(scope.payment) was created twice")
                 current = Payment(created)

@@ -92,6 +92,7 @@ public actor ProcessorLinkActor {
     private var controlTrace: UInt32 = 0
     private var upWaiters: [Resumption<Void>] = []
     private var onLateApproval: (@Sendable (LinkSubject) -> Void)?
+    private var onUnmatchedApproval: (@Sendable (UnmatchedApproval) -> Void)?
 
     /// How many bytes may wait for the socket: a few thousand messages. Beyond it nothing is sent,
     /// which is a definite answer.
@@ -112,8 +113,12 @@ public actor ProcessorLinkActor {
         lastSessionEnd = loop.now
     }
 
-    func start(onLateApproval: @escaping @Sendable (LinkSubject) -> Void) {
+    func start(
+        onLateApproval: @escaping @Sendable (LinkSubject) -> Void,
+        onUnmatchedApproval: @escaping @Sendable (UnmatchedApproval) -> Void
+    ) {
         self.onLateApproval = onLateApproval
+        self.onUnmatchedApproval = onUnmatchedApproval
         connect()
     }
 
@@ -320,8 +325,14 @@ public actor ProcessorLinkActor {
         case .late(let token):
             metrics.lateAnswer(link: options.name)
             if let subject = token.subject, mayHoldMoney(message) { onLateApproval?(subject) }
-        case .duplicate, .unknown:
+        case .duplicate:
             metrics.unmatchedAnswer(link: options.name)
+        case .unknown:
+            metrics.unmatchedAnswer(link: options.name)
+            guard mayHoldMoney(message),
+                let approval = UnmatchedApproval(message, link: options.name)
+            else { return }
+            onUnmatchedApproval?(approval)
         }
     }
 

@@ -57,6 +57,7 @@ public actor ShardGateway: ShardObserver {
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
     private var servingWaiters: [Resumption<Void>] = []
+    private var lookUpCount = 0
 
     init(
         host: Host, links: [Link], options: GatewayOptions, cards: any CardOpener,
@@ -157,16 +158,19 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    /// Says of what was just given a random id that the store has no such thing, so that applying
+    /// Says of what was just given a new id that the store has no such thing, so that applying
     /// the entry does not wait for the store to say so.
     private func admitNew(_ events: [ShardEvent]) async {
         for event in events {
             switch event {
             case .methodCreated(let method):
                 await host.admitAbsent(.method(method.id, in: host.group))
-            case .payment(let scope, base: 0, _):
-                await host.admitAbsent(.payment(scope.payment, in: host.group))
-            case .payment, .keyClaimed, .keyCompleted:
+            case .payment(let scope, let base, let events):
+                if base == 0 { await host.admitAbsent(.payment(scope.payment, in: host.group)) }
+                for case .attemptStarted(let start) in events {
+                    await host.admitAbsent(.attempt(start.trace, in: host.group))
+                }
+            case .keyClaimed, .keyCompleted:
                 break
             }
         }
@@ -347,6 +351,33 @@ public actor ShardGateway: ShardObserver {
         let actor = transaction(subject.payment)
         await actor.approvedLate(subject.attempt)
         passivate(actor)
+    }
+
+    /// How many approvals that match nothing may be looked up at a time: a host that sends more
+    /// than the store finds is wrong, and must not take our memory.
+    private static let lookUpCountMax = 1024
+
+    nonisolated func approvedUnmatched(_ approval: UnmatchedApproval) {
+        assumeIsolated { shard in
+            guard shard.lookUpCount < Self.lookUpCountMax else { return }
+            shard.lookUpCount += 1
+            _ = Task { await shard.takeUnmatchedApproval(approval) }
+        }
+    }
+
+    /// Gives back what an approval holds that came when its link had forgotten the attempt, as after
+    /// a restart.
+    private func takeUnmatchedApproval(_ approval: UnmatchedApproval) async {
+        defer { lookUpCount -= 1 }
+        await untilServing()
+        let key = AggregateKey.attempt(
+            link: approval.link, reference: approval.reference, in: host.group)
+        guard case .attempt(let place)? = await host.fetch(key),
+            let payment = await payment(place.payment),
+            payment.attempts.indices.contains(place.number),
+            approval.answers(payment.attempts[place.number])
+        else { return }
+        await takeLateApproval(LinkSubject(payment: place.payment, attempt: place.number))
     }
 
     // MARK: Card verification codes

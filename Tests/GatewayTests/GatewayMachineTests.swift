@@ -145,6 +145,28 @@ import Testing
         #expect(expired[1].createdBefore == late.milliseconds - lifetime - 60_000)
     }
 
+    @Test("an attempt is found by its link and reference, from the entry that begins it on")
+    mutating func attemptIndex() throws {
+        let id = Samples.payment(16)
+        let (after, events) = paid(id)
+        let entry = [
+            ShardEvent.payment(
+                PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
+        ]
+        _ = try apply(entry)
+        let kind = AggregateKind(rawValue: 7)
+        let rows = table.takeDirty().filter { $0.key.kind == kind }
+        try #require(rows.count == 1)
+        #expect(rows[0].key.id == "\(after.attempts[0].trace.reference):acquirer")
+        let place = AttemptPlace(
+            payment: id, number: 0, created: after.attempts[0].trace.transmittedAt)
+        #expect(try GatewayAggregate(row: rows[0]) == .attempt(place))
+        // The log alone makes the same row again.
+        table = AggregateTable()
+        _ = try apply(entry)
+        #expect(table.takeDirty().filter { $0.key.kind == kind } == rows)
+    }
+
     @Test("rows read back are the aggregates that were written")
     mutating func rows() throws {
         let id = Samples.payment(13)
@@ -156,7 +178,7 @@ import Testing
             .keyCompleted(Samples.key(9), .payment, payment: id),
         ])
         let rows = table.takeDirty()
-        #expect(rows.count == 6)
+        #expect(rows.count == 7)
         for row in rows {
             let aggregate = try GatewayAggregate(row: row)
             #expect(aggregate.row(key: row.key) == row)
