@@ -61,7 +61,7 @@ public enum CardBrand: UInt8, Sendable, CaseIterable {
 }
 
 /// A primary account number: 12 to 19 digits (ISO/IEC 7812-1) that pass the Luhn check.
-public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
+public struct CardNumber: Sendable, CustomStringConvertible {
     /// Digits as values 0 to 9.
     private let digits: [UInt8]
 
@@ -98,7 +98,6 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
     public var asciiDigits: [UInt8] { digits.map { $0 + UInt8(ascii: "0") } }
 
     public var description: String { "***\(lastFour)" }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 
     /// The check of ISO/IEC 7812-1 annex B over digits as values.
     public static func passesLuhn(_ digits: [UInt8]) -> Bool {
@@ -110,6 +109,13 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
         return sum % 10 == 0
     }
 }
+
+// Embedded Swift has no reflection that could look inside.
+#if !hasFeature(Embedded)
+extension CardNumber: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+#endif
 
 extension CardNumber {
     /// True when `text` contains what looks like a card number: digits in a row, or in the groups
@@ -172,7 +178,7 @@ extension CardNumber {
         if groups.count > 5 { groups.removeFirst() }
         return printedGroups.contains { pattern in
             let last = groups.suffix(pattern.count)
-            return last.map(\.count) == pattern && isNumber(Array(last.joined()))
+            return last.map { $0.count } == pattern && isNumber(Array(last.joined()))
         }
     }
 
