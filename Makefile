@@ -21,8 +21,9 @@ SOURCES := Package.swift Sources Tests
 
 # The libraries that the package links, as pkg-config and apt call them, and what else is run.
 LIBRARIES := libuv sqlite3
-PACKAGES := pkg-config libuv1-dev libsqlite3-dev python3 python3-venv nodejs
-TOOLS := node
+PACKAGES := pkg-config libuv1-dev libsqlite3-dev python3 python3-venv nodejs \
+  spin gcc libc6-dev
+TOOLS := node spin cc
 REQUIREMENTS := Tests/Clients/requirements.txt
 
 help: ## List the targets.
@@ -71,7 +72,8 @@ wasm: system ## Compile Payments to WebAssembly, and replay the golden vectors i
 # The explorers of the tests with larger bounds; FUZZ mutations for each message handler.
 FUZZ ?= 2000000
 
-model: ## Explore every order of events, within larger bounds, and print the states.
+model: system ## Explore every order of events, within larger bounds, and print the states.
+	Tests/Models/run
 	SUNNY_MODEL=1 swift test $(SWIFT_FLAGS) --disable-testable-imports --no-parallel \
 	  --filter 'Explorer|Model'
 
