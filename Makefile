@@ -8,7 +8,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test model mutants fuzz lint format bench clean
+.PHONY: help setup build demo test wasm model mutants fuzz lint format bench clean
 
 SUNNY_SCRATCH ?= .build
 SUNNY_VENV ?= .venv
@@ -21,7 +21,9 @@ SOURCES := Package.swift Sources Tests
 
 # The libraries that the package links, as pkg-config and apt call them, and what else is run.
 LIBRARIES := libuv sqlite3
-PACKAGES := pkg-config libuv1-dev libsqlite3-dev python3 python3-venv
+PACKAGES := pkg-config libuv1-dev libsqlite3-dev python3 python3-venv nodejs \
+  spin gcc libc6-dev
+TOOLS := node spin cc
 REQUIREMENTS := Tests/Clients/requirements.txt
 
 help: ## List the targets.
@@ -33,7 +35,8 @@ setup: $(SUNNY_VENV)/installed.txt ## Install what is missing, by apt and pip.
 .PHONY: system
 system:
 	@if ! pkg-config --exists $(LIBRARIES) 2>/dev/null \
-	    || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+	    || ! python3 -c 'import ensurepip, venv' 2>/dev/null \
+	    || ! type -P $(TOOLS) >/dev/null; then \
 	  as_root=; if [ "$$(id -u)" != 0 ]; then as_root=sudo; fi; \
 	  echo "installing $(PACKAGES)"; \
 	  $$as_root apt-get update -qq; \
@@ -54,15 +57,23 @@ build: system ## Build the release binary.
 demo: build ## Run a gateway and an acquirer on this machine, to try out.
 	@"$(BINARY)" demo $(ARGS)
 
-test: setup lint ## Check the format, build everything, and run every test.
+test: setup lint wasm ## Check the format, build everything, and run every test.
 	swift build $(SWIFT_FLAGS) --explicit-target-dependency-import-check error
 	swift test $(SWIFT_FLAGS) --disable-testable-imports
 	cd Tests/Clients && SUNNY_BIN="$(BINARY)" "$(abspath $(SUNNY_VENV))/bin/python" -m pytest -q
 
+# Payments without an operating system: the golden vectors, replayed by Node.js.
+WASM := $(abspath $(SUNNY_SCRATCH))/wasm
+
+wasm: system ## Compile Payments to WebAssembly, and replay the golden vectors in it.
+	Tests/WebAssembly/build "$(WASM)"
+	node Tests/WebAssembly/run.mjs "$(WASM)/payments.wasm" Tests/PaymentsTests/Golden/vectors.txt
+
 # The explorers of the tests with larger bounds; FUZZ mutations for each message handler.
 FUZZ ?= 2000000
 
-model: ## Explore every order of events, within larger bounds, and print the states.
+model: system ## Explore every order of events, within larger bounds, and print the states.
+	Tests/Models/run
 	SUNNY_MODEL=1 swift test $(SWIFT_FLAGS) --disable-testable-imports --no-parallel \
 	  --filter 'Explorer|Model'
 

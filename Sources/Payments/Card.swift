@@ -61,7 +61,7 @@ public enum CardBrand: UInt8, Sendable, CaseIterable {
 }
 
 /// A primary account number: 12 to 19 digits (ISO/IEC 7812-1) that pass the Luhn check.
-public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
+public struct CardNumber: Sendable, CustomStringConvertible {
     /// Digits as values 0 to 9; wiped when the last copy of the number goes.
     private let digits: SensitiveBytes
 
@@ -108,7 +108,6 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
     }
 
     public var description: String { "***\(lastFour)" }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 
     /// The check of ISO/IEC 7812-1 annex B over digits as values.
     public static func passesLuhn(_ digits: some BidirectionalCollection<UInt8>) -> Bool {
@@ -120,6 +119,13 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
         return sum % 10 == 0
     }
 }
+
+// Embedded Swift has no reflection that could look inside.
+#if !hasFeature(Embedded)
+extension CardNumber: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+#endif
 
 extension CardNumber {
     /// True when `text` contains what looks like a card number: digits in a row, or in the groups
@@ -182,7 +188,7 @@ extension CardNumber {
         if groups.count > 5 { groups.removeFirst() }
         return printedGroups.contains { pattern in
             let last = groups.suffix(pattern.count)
-            return last.map(\.count) == pattern && isNumber(Array(last.joined()))
+            return last.map { $0.count } == pattern && isNumber(Array(last.joined()))
         }
     }
 
@@ -310,18 +316,5 @@ extension CardFacts: BinaryCodable {
         funding = try reader.readEnum()
         fingerprint = try reader.readString()
         hasVerificationCode = try reader.readBool()
-    }
-}
-
-extension ByteReader {
-    /// One byte that is the raw value of an enumeration.
-    mutating func readEnum<Value: RawRepresentable<UInt8>>(
-        _ type: Value.Type = Value.self
-    ) throws(DecodingError) -> Value {
-        let start = offset
-        guard let value = Value(rawValue: try readByte()) else {
-            throw .invalid(what: "enumeration", offset: start)
-        }
-        return value
     }
 }

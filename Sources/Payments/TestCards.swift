@@ -12,7 +12,7 @@ public enum TestCards {
     }
 
     /// Every number of the lists, some of them twice.
-    package static var allNumbers: [String] { tokens.map(\.number) + others }
+    package static var allNumbers: [String] { tokens.map { $0.number } + others }
 
     private static let others: [String] = [
         "4000056655665556", "5200828282828210", "2223003122003222", "5105105105105100",

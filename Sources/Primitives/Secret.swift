@@ -3,7 +3,7 @@
 /// Every way of turning it into text gives `***`; reading it takes the word `reveal`, so that a
 /// review finds each place. A secret of bytes can be wiped in place.
 public struct Secret<Value: Sendable>: Sendable, CustomStringConvertible,
-    CustomDebugStringConvertible, CustomReflectable
+    CustomDebugStringConvertible
 {
     private var value: Value
 
@@ -21,8 +21,14 @@ public struct Secret<Value: Sendable>: Sendable, CustomStringConvertible,
 
     public var description: String { "***" }
     public var debugDescription: String { "***" }
+}
+
+// Embedded Swift has no reflection that could look inside.
+#if !hasFeature(Embedded)
+extension Secret: CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
+#endif
 
 extension Secret where Value == [UInt8] {
     /// Overwrites the bytes with zeros. Copies made before are not reached: hold secrets once.

@@ -30,6 +30,7 @@ private func forms(_ values: [some BinaryCodable & Equatable]) -> [any Specimen]
 struct CodingTests {
     private let specimens: [any Specimen] =
         forms(Samples.events + Samples.moreEvents) + forms([Samples.payment])
+        + forms(Samples.commands)
         + forms(Samples.attempts) + forms(Samples.effects) + forms(Samples.refunds)
         + forms(Samples.statuses) + forms(Samples.outcomes) + forms(Samples.awaited)
         + forms(Samples.records) + forms(Samples.payment.ledger) + forms([Samples.balances])

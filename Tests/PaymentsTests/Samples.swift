@@ -114,6 +114,19 @@ enum Samples {
                 terms: Fixture.terms(1, .automatic), clientSecret: "", method: nil)),
     ]
 
+    /// Commands of each kind, with every optional part once there and once absent.
+    static let commands: [PaymentCommand] = [
+        .confirm(method: nil), .confirm(method: method), .capture(amount: nil),
+        .capture(amount: 400), .cancel(reason: nil), .cancel(reason: .fraudulent),
+        .refund(amount: nil, reason: nil, metadata: []),
+        .refund(amount: .max, reason: .duplicate, metadata: metadata),
+        .attemptAnswered(attempt: 0, .approved(code: "A1B2C3", .unavailable)),
+        .attemptAnswered(attempt: 61, .declined(Decline(responseCode: "51"))),
+        .attemptNotSent(attempt: 1), .attemptUnanswered(attempt: 2, .mismatchedAnswer),
+        .approvedLate(attempt: 3), .effectAcknowledged(number: 200),
+        .effectRefused(number: 7, responseCode: "25"),
+    ]
+
     /// A payment with something in each of its lists.
     static let payment: Payment = {
         var payment = Payment(created)
