@@ -33,20 +33,14 @@ public actor BreakerActor {
     }
 
     /// False while nothing would be admitted: a payment is then not begun on this link.
-    var mayAdmit: Bool {
-        var trial = breaker
-        if case .allowed = trial.admit(at: loop.now) { return true } else { return false }
-    }
+    var mayAdmit: Bool { breaker.mayAdmit(at: loop.now) }
 
     func admit() -> Permit {
-        switch breaker.admit(at: loop.now) {
-        case .allowed(let token):
-            if let transition = token.transition {
-                metrics.breakerMoved(link: link, transition)
-            }
-            return Permit(token: token)
-        case .rejected:
-            return Permit(token: nil)
+        let (admission, transition) = breaker.admit(at: loop.now, chance: random.next())
+        if let transition { metrics.breakerMoved(link: link, transition) }
+        switch admission {
+        case .allowed(let token): return Permit(token: token)
+        case .rejected: return Permit(token: nil)
         }
     }
 
@@ -59,9 +53,8 @@ public actor BreakerActor {
             case .notSent: .failure
             case .unanswered: .unknown
             }
-        let transitions = breaker.record(
-            token, outcome, at: loop.now, chance: random.next())
-        for transition in transitions { metrics.breakerMoved(link: link, transition) }
+        let transition = breaker.record(token, outcome, at: loop.now, chance: random.next())
+        if let transition { metrics.breakerMoved(link: link, transition) }
     }
 }
 

@@ -5,15 +5,6 @@ public import Primitives
 /// Kept as the one instant at which the bucket would be full (the "virtual scheduling" form of the
 /// generic cell rate algorithm, ITU-T I.371), so that it needs no timer and loses no fraction.
 public struct TokenBucket: Hashable, Sendable {
-    /// The answer to a wish for tokens.
-    public enum Grant: Hashable, Sendable {
-        case granted
-        /// Too few tokens now; there will be enough after this time if nobody else takes any.
-        case rejected(retryAfter: Duration)
-        /// More than the bucket can ever hold, or a negative count.
-        case impossible
-    }
-
     /// Tokens that may be taken at once, 1 to 1,000,000.
     public let capacity: Int
     /// The time that one token takes.
@@ -41,7 +32,7 @@ public struct TokenBucket: Hashable, Sendable {
     }
 
     /// Takes `count` tokens, all or none.
-    public mutating func take(_ count: Int = 1, at now: MonotonicInstant) -> Grant {
+    public mutating func take(_ count: Int = 1, at now: MonotonicInstant) -> RateGrant {
         guard (0...capacity).contains(count) else { return .impossible }
         let span = intervalNanoseconds * Int64(capacity)
         let next = max(fullAt, now) + .nanoseconds(intervalNanoseconds * Int64(count))

@@ -2,182 +2,264 @@ import Primitives
 import Resilience
 import Testing
 
-/// What a breaker should do, written as plainly as can be: it keeps every outcome and every probe
-/// for ever, and looks at all of them each time.
-private struct NaiveBreaker {
-    struct Call {
-        let epoch: Int
-        let admitted: Int64
-        let isProbe: Bool
-        var isSpent = false
-    }
+/// A random policy whose numbers are small, so that a short string meets every row of the table.
+func randomPolicy(_ random: inout SeededRandom) throws -> BreakerPolicy {
+    let windowCount = Int.random(in: 1...8, using: &random)
+    let isTimed = random.chance(1, in: 2)
+    let slowStart =
+        random.chance(1, in: 2)
+        ? BreakerPolicy.SlowStart(
+            duration: .milliseconds(Int.random(in: 1...60, using: &random)),
+            percentMin: Int.random(in: 1...100, using: &random)) : nil
+    return try BreakerPolicy(
+        window: isTimed
+            ? .time(
+                bucketCount: Int.random(in: 2...6, using: &random),
+                bucketWidth: .milliseconds(Int.random(in: 1...20, using: &random)))
+            : .calls(windowCount),
+        callCountMin: Int.random(in: 1...windowCount, using: &random),
+        failurePercent: Int.random(in: 20...100, using: &random),
+        unknownPercent: Int.random(in: 10...100, using: &random),
+        consecutiveFailureCount: Int.random(in: 2...8, using: &random),
+        slowCallDuration: .milliseconds(Int.random(in: 3...60, using: &random)),
+        slowPercent: Int.random(in: 20...100, using: &random),
+        openDurationMin: .milliseconds(Int.random(in: 1...10, using: &random)),
+        openDurationMax: .milliseconds(Int.random(in: 10...80, using: &random)),
+        decayInterval: .milliseconds(Int.random(in: 5...100, using: &random)),
+        probeCountMax: Int.random(in: 1...3, using: &random),
+        probeSuccessCount: Int.random(in: 1...3, using: &random),
+        probeLifetime: .milliseconds(Int.random(in: 1...30, using: &random)),
+        probePlaces: random.chance(1, in: 3) ? .cluster : .node,
+        halfOpenDurationMax: .milliseconds(Int.random(in: 5...80, using: &random)),
+        slowStart: slowStart)
+}
 
+let outcomes: [CallOutcome] = [.success, .success, .success, .failure, .unknown]
+let night = OperatorName("night-shift")!
+let day = OperatorName("day-shift")!
+
+/// One string of events, given to a breaker and to its model.
+struct BreakerRun {
+    let seed: UInt64
     let policy: BreakerPolicy
-    var mode = CircuitBreaker.StateName.closed
-    var epoch = 0
-    var epochStart: Int64 = 0
-    var openUntil: Int64 = 0
-    var openings = 0
-    var outcomes: [CallOutcome] = []
-    var calls: [Call] = []
-    var probeSuccesses = 0
+    var breaker: CircuitBreaker
+    var model: NaiveBreaker
+    var now: Int64
+    var open: [(token: CircuitBreaker.Token, number: Int)] = []
+    /// Probes on the link, as whoever made them sees it.
+    var grantCount: UInt64 = 1
+    var probes: [(number: Int, admitted: MonotonicInstant)] = []
 
-    mutating func enter(_ next: CircuitBreaker.StateName, _ now: Int64) {
-        mode = next
-        epoch += 1
-        epochStart = now
-        outcomes = []
-        probeSuccesses = 0
+    init(seed: UInt64, _ random: inout SeededRandom) throws {
+        self.seed = seed
+        policy = try randomPolicy(&random)
+        // Also clocks that read less than zero.
+        now = Int64.random(in: -50_000_000...50_000_000, using: &random)
+        breaker = CircuitBreaker(policy: policy, at: MonotonicInstant(nanoseconds: now))
+        model = NaiveBreaker(policy: policy, at: now)
     }
 
-    /// The call's number, or the nanoseconds to wait.
-    mutating func admit(_ now: Int64) -> (call: Int?, wait: Int64) {
-        if mode == .forcedOpen { return (nil, policy.openDurationMax.wholeNanoseconds) }
-        if mode == .open {
-            if now < openUntil { return (nil, openUntil - now) }
-            enter(.halfOpen, now)
+    var instant: MonotonicInstant { MonotonicInstant(nanoseconds: now) }
+
+    /// Gives the number of events, and counts the transitions in `seen`.
+    mutating func run(_ random: inout SeededRandom, _ seen: inout [Row: Int]) throws -> Int {
+        let count = Int.random(in: 20...60, using: &random)
+        for event in 0..<count {
+            let isFar = random.chance(1, in: 12)
+            now += Int64.random(in: 0...(isFar ? 60_000_000 : 4_000_000), using: &random)
+            let before = breaker.stateName
+            let (found, wanted) = try step(event, &random)
+            try check(found, wanted, before, event)
+            if let found { seen[Row(found), default: 0] += 1 }
         }
-        if mode == .halfOpen {
-            let waits = calls.filter { $0.epoch == epoch && !$0.isSpent }
-                .map { $0.admitted + policy.probeLifetime.wholeNanoseconds - now }
-                .filter { $0 > 0 }
-            if waits.count >= policy.probeCountMax { return (nil, waits.min()!) }
-            // The places of probes that took too long are given to others for good.
-            for index in calls.indices where calls[index].epoch == epoch {
-                let age = now - calls[index].admitted
-                if age >= policy.probeLifetime.wholeNanoseconds { calls[index].isSpent = true }
+        return count
+    }
+
+    /// One event; the transitions of both.
+    private mutating func step(
+        _ event: Int, _ random: inout SeededRandom
+    ) throws -> (CircuitBreaker.Transition?, NaiveBreaker.Move?) {
+        let chance = random.next()
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<42:
+            return try admit(event, chance)
+        case 42..<82:
+            guard let index = open.indices.randomElement(using: &random) else {
+                return try admit(event, chance)
+            }
+            let (token, number) = open[index]
+            // Now and then an outcome is told twice.
+            if random.chance(9, in: 10) { open.remove(at: index) }
+            probes.removeAll { $0.number == number }
+            let outcome = outcomes.randomElement(using: &random)!
+            return (
+                breaker.record(token, outcome, at: instant, chance: chance),
+                model.record(number, outcome, now, chance)
+            )
+        case 82..<86:
+            return (breaker.advance(to: instant, chance: chance), model.pass(now, chance))
+        case 86..<88:
+            guard let call = open.randomElement(using: &random) else { return (nil, nil) }
+            probes.removeAll { $0.number == call.number }
+            breaker.cancel(call.token, at: instant)
+            model.cancel(call.number, now)
+            return (nil, nil)
+        case 88..<92:
+            accept(&random)
+            return (nil, nil)
+        case 92..<93:
+            let number = breaker.giveBackLease(at: instant)?.count
+            try require(
+                number, is: model.giveBackLease(now), "lease given back", seed: seed, event: event)
+            return (nil, nil)
+        case 93..<94:
+            let (token, number) = (breaker.overrule(at: instant), model.overrule(now))
+            try require(token != nil, is: number != nil, "overrule", seed: seed, event: event)
+            if let token, let number { open.append((token, number)) }
+            return (nil, nil)
+        case 94..<97:
+            return hold(&random)
+        default:
+            return (breaker.release(by: night, at: instant), model.release(night, now))
+        }
+    }
+
+    private mutating func admit(
+        _ event: Int, _ chance: UInt64
+    ) throws -> (CircuitBreaker.Transition?, NaiveBreaker.Move?) {
+        let may = breaker.mayAdmit(at: instant)
+        let (admission, transition) = breaker.admit(at: instant, chance: chance)
+        let (answer, move) = model.admit(now, chance)
+        switch admission {
+        case .allowed(let token):
+            guard case .call(let number) = answer else {
+                throw Mismatch(seed: seed, event: event, what: "admitted, not \(answer)")
+            }
+            try require(
+                token.isProbe, is: model.calls[number].isProbe, "probe", seed: seed, event: event)
+            if open.count < 8 { open.append((token, number)) }
+            if token.isProbe { probes.append((number, instant)) }
+            try require(may, is: true, "mayAdmit", seed: seed, event: event)
+        case .rejected(let reason):
+            try require(.rejected(reason), is: answer, "rejection", seed: seed, event: event)
+            try require(may, is: reason == .slowStart, "mayAdmit", seed: seed, event: event)
+        }
+        return (transition, move)
+    }
+
+    private mutating func accept(_ random: inout SeededRandom) {
+        let places = Int.random(in: 1...3, using: &random)
+        let lifetime = Int64.random(in: 1_000_000...60_000_000, using: &random)
+        // Now and then a grant is told again, or late.
+        if random.chance(4, in: 5) { grantCount += 1 }
+        let grant = ProbeTable.Grant(
+            placeCount: places, lifetime: .nanoseconds(lifetime),
+            number: .init(term: 1, count: grantCount))
+        breaker.accept(ProbeLease(grant, askedAt: instant))
+        model.accept(places: places, until: now + lifetime, number: grantCount)
+    }
+
+    private mutating func hold(
+        _ random: inout SeededRandom
+    ) -> (CircuitBreaker.Transition?, NaiveBreaker.Move?) {
+        let modes: [CircuitBreaker.Mode] = [
+            .open, .closed, .metricsOnly, .metricsOnly, .disabled,
+        ]
+        let end = now + Int64.random(in: 0...40_000_000, using: &random)
+        let order = CircuitBreaker.Order(
+            modes.randomElement(using: &random)!, by: day,
+            until: random.chance(2, in: 3) ? MonotonicInstant(nanoseconds: end) : nil)
+        return (breaker.hold(order, at: instant), model.hold(order, now))
+    }
+
+    private mutating func check(
+        _ found: CircuitBreaker.Transition?, _ wanted: NaiveBreaker.Move?,
+        _ before: CircuitBreaker.StateName, _ event: Int
+    ) throws(Mismatch) {
+        let move = found.map { NaiveBreaker.Move(from: $0.from, to: $0.to, cause: $0.cause) }
+        try require(move, is: wanted, "transition", seed: seed, event: event)
+        try require(breaker.stateName, is: model.mode, "state", seed: seed, event: event)
+        try require(
+            breaker.share(at: instant), is: model.share(now), "share", seed: seed, event: event)
+        if let found {
+            try require(found.from, is: before, "from", seed: seed, event: event)
+            try require(found.at, is: instant, "at", seed: seed, event: event)
+        } else {
+            try require(before, is: breaker.stateName, "silent move", seed: seed, event: event)
+        }
+        try checkProperties(event)
+    }
+
+    /// What holds of every breaker, whatever the model says.
+    private mutating func checkProperties(_ event: Int) throws(Mismatch) {
+        if !probes.isEmpty {
+            let (now, lifetime) = (instant, policy.probeLifetime)
+            probes.removeAll { now >= $0.admitted + lifetime }
+            guard probes.count <= policy.probeCountMax,
+                breaker.probeCount(at: now) == probes.count
+            else {
+                throw Mismatch(seed: seed, event: event, what: "\(probes.count) under way")
             }
         }
-        calls.append(Call(epoch: epoch, admitted: now, isProbe: mode == .halfOpen))
-        return (calls.count - 1, 0)
+        // Open never lasts longer than the policy's longest time, nor shorter than half its least.
+        guard breaker.stateName == .open, let until = breaker.nextInstant else { return }
+        let rest = until - MonotonicInstant(nanoseconds: model.epochStart)
+        guard rest <= policy.openDurationMax, rest * 2 + .nanoseconds(1) >= policy.openDurationMin
+        else { throw Mismatch(seed: seed, event: event, what: "open for \(rest)") }
+    }
+}
+
+/// A row of the table: a transition without its numbers and names.
+struct Row: Hashable, CustomStringConvertible {
+    let from: CircuitBreaker.StateName
+    let to: CircuitBreaker.StateName
+    let why: String
+
+    init(_ transition: CircuitBreaker.Transition) {
+        from = transition.from
+        to = transition.to
+        why =
+            switch transition.cause {
+            case .tripped(let trip): trip.name
+            case .wouldTrip(let trip): "would " + trip.name
+            case .openTimeOver: "open time over"
+            case .halfOpenTimeOver: "half-open time over"
+            case .probesSucceeded: "probes succeeded"
+            case .probeFailed: "probe failed"
+            case .probeSlow: "probe slow"
+            case .ordered: "ordered"
+            case .orderExpired: "order expired"
+            case .released: "released"
+            }
     }
 
-    mutating func record(_ number: Int, _ outcome: CallOutcome, _ now: Int64, _ chance: UInt64) {
-        guard calls[number].epoch == epoch else { return }
-        if mode == .halfOpen {
-            if calls[number].isSpent { return }
-            calls[number].isSpent = true
-            if outcome != .success {
-                open(now, chance)
-            } else {
-                probeSuccesses += 1
-                if probeSuccesses == policy.probeSuccessCount { enter(.closed, now) }
-            }
-        } else if mode == .closed {
-            outcomes.append(outcome)
-            if shouldOpen {
-                let recovered = (now - epochStart) / policy.decayInterval.wholeNanoseconds
-                openings = max(0, openings - Int(recovered))
-                open(now, chance)
-            }
+    var description: String { "\(from) → \(to): \(why)" }
+}
+
+extension CircuitBreaker.Trip {
+    var name: String {
+        switch self {
+        case .failureRate: "failure rate"
+        case .unknownRate: "unknown rate"
+        case .slowRate: "slow rate"
+        case .consecutiveFailures: "in a row"
         }
-    }
-
-    private var shouldOpen: Bool {
-        let window = outcomes.suffix(policy.windowCount)
-        let run = window.reversed().prefix { $0 != .success }.count
-        let bad = window.count { $0 != .success }
-        let unknown = window.count { $0 == .unknown }
-        let isEnough = window.count >= policy.callCountMin
-        return run >= policy.consecutiveFailureCount
-            || (isEnough
-                && Double(bad) / Double(window.count) * 100 + 1e-9
-                    >= Double(policy.failurePercent))
-            || (isEnough
-                && Double(unknown) / Double(window.count) * 100 + 1e-9
-                    >= Double(policy.unknownPercent))
-    }
-
-    private mutating func open(_ now: Int64, _ chance: UInt64) {
-        openUntil =
-            now + policy.openDuration(openingCount: openings, chance: chance).wholeNanoseconds
-        openings += 1
-        enter(.open, now)
     }
 }
 
 @Suite("A circuit breaker against a naive model")
 struct BreakerModelTests {
-    @Test("does the same over 200,000 random events", arguments: [UInt64(1), 2, 3, 4])
-    func sameAsModel(seed: UInt64) throws {
-        var random = SeededRandom(seed: seed)
-        var visited: Set<CircuitBreaker.StateName> = []
-        var transitions = 0
-        for _ in 0..<50 {
-            let window = Int.random(in: 1...20, using: &random)
-            let policy = try BreakerPolicy(
-                windowCount: window, callCountMin: Int.random(in: 1...window, using: &random),
-                failurePercent: Int.random(in: 20...100, using: &random),
-                unknownPercent: Int.random(in: 10...100, using: &random),
-                consecutiveFailureCount: Int.random(in: 2...24, using: &random),
-                openDurationMin: .milliseconds(Int.random(in: 1...50, using: &random)),
-                openDurationMax: .milliseconds(Int.random(in: 50...500, using: &random)),
-                decayInterval: .milliseconds(Int.random(in: 20...500, using: &random)),
-                probeCountMax: Int.random(in: 1...4, using: &random),
-                probeSuccessCount: Int.random(in: 1...5, using: &random),
-                probeLifetime: .milliseconds(Int.random(in: 1...100, using: &random)))
-            transitions += try run(policy, events: 1000, &random, &visited)
+    @Test("does the same in 300,000 strings of events")
+    func sameAsModel() {
+        var seen: [Row: Int] = [:]
+        runStrings("breaker", count: 300_000) { seed, random in
+            var run = try BreakerRun(seed: seed, &random)
+            return try run.run(&random, &seen)
         }
-        #expect(visited.count == 5)
-        #expect(transitions > 500)
-    }
-
-    private func run(
-        _ policy: BreakerPolicy, events: Int, _ random: inout SeededRandom,
-        _ visited: inout Set<CircuitBreaker.StateName>
-    ) throws -> Int {
-        var now: Int64 = 0
-        var instant: MonotonicInstant { MonotonicInstant(nanoseconds: now) }
-        var breaker = CircuitBreaker(policy: policy, at: instant)
-        var model = NaiveBreaker(policy: policy)
-        var open: [(CircuitBreaker.Token, Int)] = []
-        var transitions = 0
-        for event in 0..<events {
-            now += Int64.random(in: 0...5_000_000, using: &random)
-            let before = breaker.stateName
-            switch Int.random(in: 0..<1000, using: &random) {
-            case 0..<500:
-                let expected = model.admit(now)
-                switch breaker.admit(at: instant) {
-                case .allowed(let token):
-                    let number = try #require(expected.call, "event \(event)")
-                    #expect(token.isProbe == model.calls[number].isProbe)
-                    #expect((token.transition != nil) == (before != breaker.stateName))
-                    if open.count < 8 { open.append((token, number)) }
-                case .rejected(let wait):
-                    #expect(expected.call == nil && wait.wholeNanoseconds == expected.wait)
-                }
-            case 500..<980:
-                guard let index = open.indices.randomElement(using: &random) else { continue }
-                let (token, number) = open[index]
-                if random.chance(9, in: 10) { open.remove(at: index) }
-                let outcomes: [CallOutcome] = [.success, .success, .success, .failure, .unknown]
-                let outcome = outcomes.randomElement(using: &random)!
-                let chance = random.next()
-                let moved = breaker.record(token, outcome, at: instant, chance: chance)
-                model.record(number, outcome, now, chance)
-                #expect(moved.isEmpty == (before == breaker.stateName))
-                #expect(moved.allSatisfy { $0.from == before && $0.to == breaker.stateName })
-                transitions += moved.count
-            case 980:
-                _ = breaker.force(.open, at: instant)
-                if model.mode != .forcedOpen { model.enter(.forcedOpen, now) }
-            case 981:
-                _ = breaker.force(.closed, at: instant)
-                if model.mode != .forcedClosed { model.enter(.forcedClosed, now) }
-            default:
-                _ = breaker.release(at: instant)
-                if model.mode == .forcedOpen || model.mode == .forcedClosed {
-                    model.openings = 0
-                    model.enter(.closed, now)
-                }
-            }
-            visited.insert(breaker.stateName)
-            guard breaker.stateName == model.mode else {
-                Issue.record("event \(event): \(breaker.stateName), not \(model.mode)")
-                return transitions
-            }
-        }
-        return transitions
+        for line in seen.map({ "    \($0): \($1)" }).sorted() { print(line) }
+        // Of closed 4 that trip, of open 1, of half-open 4; from each of 7 states an order to 4;
+        // from 4 held ones an end by time and one by word; and 4 of what would have been.
+        #expect(seen.count == 4 + 1 + 4 + 7 * 4 + 2 * 4 + 4)
+        #expect(seen.values.allSatisfy { $0 > 20 })
     }
 }

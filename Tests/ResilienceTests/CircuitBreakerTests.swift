@@ -10,16 +10,16 @@ private struct Bench {
     var milliseconds: Int64 = 0
 
     init(_ policy: BreakerPolicy) {
-        breaker = CircuitBreaker(policy: policy, at: MonotonicInstant(nanoseconds: 0))
+        breaker = CircuitBreaker(policy: policy, at: MonotonicInstant(milliseconds: 0))
     }
 
-    var now: MonotonicInstant { MonotonicInstant(nanoseconds: milliseconds * 1_000_000) }
+    var now: MonotonicInstant { MonotonicInstant(milliseconds: milliseconds) }
 
     mutating func pass(_ duration: Int64) { milliseconds += duration }
 
     /// The token of an admitted call; nil when it was rejected.
-    mutating func admit() -> CircuitBreaker.Token? {
-        switch breaker.admit(at: now) {
+    mutating func admit(chance: UInt64 = 0) -> CircuitBreaker.Token? {
+        switch breaker.admit(at: now, chance: chance).admission {
         case .allowed(let token): token
         case .rejected: nil
         }
@@ -31,38 +31,53 @@ private struct Bench {
         return token
     }
 
-    mutating func retryAfter() -> Duration? {
-        switch breaker.admit(at: now) {
+    mutating func rejection(chance: UInt64 = 0) -> CircuitBreaker.Rejection? {
+        switch breaker.admit(at: now, chance: chance).admission {
         case .allowed: nil
-        case .rejected(let duration): duration
+        case .rejected(let reason): reason
         }
     }
+
+    mutating func retryAfter() -> Duration? { rejection()?.retryAfter }
 
     @discardableResult
     mutating func record(
         _ token: CircuitBreaker.Token, _ outcome: CallOutcome
-    ) -> [CircuitBreaker.Transition] {
+    ) -> CircuitBreaker.Transition? {
         breaker.record(token, outcome, at: now, chance: .max)
     }
 
     /// Calls with these outcomes, and the causes of the transitions they led to.
     @discardableResult
     mutating func call(_ outcomes: CallOutcome...) -> [CircuitBreaker.Cause] {
-        outcomes.flatMap { outcome in
-            guard let token = admit() else { return [CircuitBreaker.Cause]() }
-            return record(token, outcome).map(\.cause)
+        outcomes.compactMap { outcome in
+            admit().flatMap { record($0, outcome) }.map(\.cause)
         }
+    }
+
+    /// A call that takes so long.
+    @discardableResult
+    mutating func call(
+        _ outcome: CallOutcome, taking duration: Int64
+    ) throws -> CircuitBreaker.Cause? {
+        let token = try take()
+        pass(duration)
+        return record(token, outcome)?.cause
     }
 }
 
 private func policy(
-    window: Int = 4, min: Int = 4, failure: Int = 50, unknown: Int = 50, consecutive: Int = 100
+    window: BreakerWindow = .calls(4), min: Int = 4, failure: Int = 50, unknown: Int = 50,
+    consecutive: Int = 100, slow: Int = 100, places: BreakerPolicy.ProbePlaces = .node,
+    halfOpenMax: Duration = .seconds(3600), slowStart: BreakerPolicy.SlowStart? = nil
 ) throws -> BreakerPolicy {
     try BreakerPolicy(
-        windowCount: window, callCountMin: min, failurePercent: failure, unknownPercent: unknown,
-        consecutiveFailureCount: consecutive, openDurationMin: .seconds(1),
+        window: window, callCountMin: min, failurePercent: failure, unknownPercent: unknown,
+        consecutiveFailureCount: consecutive, slowCallDuration: .seconds(2), slowPercent: slow,
+        openDurationMin: .seconds(1),
         openDurationMax: .seconds(4), decayInterval: .seconds(10), probeCountMax: 2,
-        probeSuccessCount: 2, probeLifetime: .seconds(5))
+        probeSuccessCount: 2, probeLifetime: .seconds(5), probePlaces: places,
+        halfOpenDurationMax: halfOpenMax, slowStart: slowStart)
 }
 
 @Suite("A circuit breaker")
@@ -79,7 +94,7 @@ struct CircuitBreakerTests {
     func failureRate() throws {
         var bench = Bench(try policy())
         #expect(bench.call(.failure, .failure, .success) == [])
-        #expect(bench.call(.failure) == [.failureRate(percent: 75)])
+        #expect(bench.call(.failure) == [.tripped(.failureRate(percent: 75))])
         #expect(bench.breaker.stateName == .open)
         #expect(bench.retryAfter() == .seconds(1))
         bench.pass(999)
@@ -92,26 +107,30 @@ struct CircuitBreakerTests {
         bench.call(.failure, .success, .success, .success)
         // The failure has left when the next one comes: one of four, never two.
         for _ in 0..<10 { #expect(bench.call(.failure, .success, .success, .success) == []) }
-        #expect(bench.call(.failure, .failure) == [.failureRate(percent: 50)])
+        #expect(bench.call(.failure, .failure) == [.tripped(.failureRate(percent: 50))])
     }
 
     @Test("unknown outcomes count as failures, and have a lower threshold of their own")
     func unknown() throws {
         var mixed = Bench(try policy(unknown: 100))
         #expect(
-            mixed.call(.success, .success, .failure, .unknown) == [.failureRate(percent: 50)])
+            mixed.call(.success, .success, .failure, .unknown) == [
+                .tripped(.failureRate(percent: 50))
+            ])
         var own = Bench(try policy(failure: 100, unknown: 25))
         #expect(
-            own.call(.success, .success, .success, .unknown) == [.unknownRate(percent: 25)])
+            own.call(.success, .success, .success, .unknown) == [
+                .tripped(.unknownRate(percent: 25))
+            ])
         var failures = Bench(try policy(failure: 100, unknown: 25))
         #expect(failures.call(.success, .success, .success, .failure) == [])
     }
 
     @Test("opens after failures in a row, whatever the window says")
     func consecutive() throws {
-        var bench = Bench(try policy(window: 100, min: 100, consecutive: 3))
+        var bench = Bench(try policy(window: .calls(100), min: 100, consecutive: 3))
         #expect(bench.call(.failure, .unknown, .success, .failure, .failure) == [])
-        #expect(bench.call(.unknown) == [.consecutiveFailures(count: 3)])
+        #expect(bench.call(.unknown) == [.tripped(.consecutiveFailures(count: 3))])
     }
 
     @Test("tries again with a few probes after the open time, and closes when enough succeed")
@@ -119,24 +138,24 @@ struct CircuitBreakerTests {
         var bench = Bench(try policy(min: 1))
         bench.call(.failure)
         bench.pass(1000)
-        let first = try bench.take()
+        let (admission, transition) = bench.breaker.admit(at: bench.now, chance: 0)
+        guard case .allowed(let first) = admission else { throw Rejected() }
         #expect(first.isProbe)
         #expect(
-            first.transition
+            transition
                 == CircuitBreaker.Transition(
                     from: .open, to: .halfOpen, cause: .openTimeOver, at: bench.now))
         bench.pass(10)
         let second = try bench.take()
-        #expect(second.isProbe && second.transition == nil)
+        #expect(second.isProbe)
         #expect(bench.retryAfter() == .milliseconds(4990))
-        #expect(bench.record(first, .success) == [])
-        #expect(bench.record(first, .success) == [], "a token counts once")
+        #expect(bench.record(first, .success) == nil)
+        #expect(bench.record(first, .success) == nil, "a token counts once")
         #expect(bench.breaker.stateName == .halfOpen)
         #expect(
-            bench.record(second, .success) == [
-                CircuitBreaker.Transition(
-                    from: .halfOpen, to: .closed, cause: .probesSucceeded, at: bench.now)
-            ])
+            bench.record(second, .success)
+                == CircuitBreaker.Transition(
+                    from: .halfOpen, to: .closed, cause: .probesSucceeded, at: bench.now))
         #expect(bench.admit()?.isProbe == false)
     }
 
@@ -162,7 +181,7 @@ struct CircuitBreakerTests {
         #expect(bench.admit() == nil)
         bench.pass(5000)
         let fresh = try bench.take()
-        for token in lost { #expect(bench.record(token, .failure) == []) }
+        for token in lost { #expect(bench.record(token, .failure) == nil) }
         #expect(bench.breaker.stateName == .halfOpen)
         bench.record(fresh, .success)
         #expect(bench.call(.success) == [.probesSucceeded])
@@ -173,11 +192,11 @@ struct CircuitBreakerTests {
         var bench = Bench(try policy(min: 1))
         let early = [try bench.take(), try bench.take()]
         bench.call(.failure)
-        #expect(bench.record(early[0], .success) == [])
+        #expect(bench.record(early[0], .success) == nil)
         #expect(bench.breaker.stateName == .open)
         bench.pass(1000)
         _ = bench.admit()
-        #expect(bench.record(early[1], .failure) == [])
+        #expect(bench.record(early[1], .failure) == nil)
         #expect(bench.breaker.stateName == .halfOpen)
     }
 
@@ -204,62 +223,139 @@ struct CircuitBreakerTests {
         #expect(try openTime(afterRecovery: 1_000_000) == .seconds(1))
     }
 
-    @Test("a person can hold it open or closed, and let it go")
-    func forced() throws {
-        var bench = Bench(try policy(min: 1))
-        let early = try bench.take()
-        #expect(bench.breaker.force(.open, at: bench.now).map(\.to) == [.forcedOpen])
-        #expect(bench.breaker.force(.open, at: bench.now) == [])
-        #expect(bench.retryAfter() == .seconds(4))
-        bench.pass(1_000_000)
-        #expect(bench.admit() == nil)
-        #expect(bench.record(early, .failure) == [])
-        #expect(bench.breaker.force(.closed, at: bench.now).map(\.from) == [.forcedOpen])
-        for _ in 0..<50 { #expect(bench.call(.failure, .unknown) == []) }
-        let late = try bench.take()
-        #expect(
-            bench.breaker.release(at: bench.now) == [
-                CircuitBreaker.Transition(
-                    from: .forcedClosed, to: .closed, cause: .ordered, at: bench.now)
-            ])
-        #expect(bench.breaker.release(at: bench.now) == [])
-        #expect(bench.record(late, .failure) == [])
-        #expect(bench.call(.failure) == [.failureRate(percent: 100)])
-        #expect(bench.breaker.openingCount == 1)
+    @Test("opens at the rate of slow calls, whatever their outcome")
+    func slowCalls() throws {
+        var bench = Bench(try policy(unknown: 100, slow: 50))
+        #expect(try bench.call(.success, taking: 1999) == nil)
+        #expect(try bench.call(.success, taking: 2000) == nil)
+        #expect(try bench.call(.success, taking: 0) == nil)
+        #expect(try bench.call(.failure, taking: 2500) == .tripped(.slowRate(percent: 50)))
+        bench.pass(1000)
+        #expect(try bench.call(.success, taking: 2000) == .probeSlow(.seconds(2)))
+        #expect(bench.breaker.stateName == .open)
     }
 
-    @Test("a policy that makes no sense is refused by the name of its fault")
-    func policies() throws {
-        #expect(throws: BreakerPolicy.Fault.windowCount) { try BreakerPolicy(windowCount: 0) }
-        #expect(throws: BreakerPolicy.Fault.windowCount) { try BreakerPolicy(windowCount: 1025) }
-        #expect(throws: BreakerPolicy.Fault.callCountMin) {
-            try BreakerPolicy(windowCount: 4, callCountMin: 5)
+    @Test("a window of time forgets by buckets, and keeps a run of failures")
+    func timeWindow() throws {
+        var bench = Bench(
+            try policy(
+                window: .time(bucketCount: 4, bucketWidth: .milliseconds(100)), min: 4,
+                consecutive: 5))
+        #expect(bench.call(.failure, .failure, .success) == [])
+        bench.pass(399)
+        #expect(bench.call(.success, .failure) == [.tripped(.failureRate(percent: 50))])
+        bench = Bench(bench.breaker.policy)
+        #expect(bench.call(.failure, .failure, .failure) == [])
+        bench.pass(400)
+        #expect(bench.call(.failure) == [], "three have left, and one is not enough")
+        bench.pass(10_000)
+        #expect(bench.call(.failure) == [.tripped(.consecutiveFailures(count: 5))])
+    }
+
+    @Test("moves by time alone when it is told of it, at the instant that it names")
+    func automatic() throws {
+        var bench = Bench(try policy(min: 1, halfOpenMax: .seconds(8)))
+        #expect(bench.breaker.nextInstant == nil)
+        bench.call(.failure)
+        #expect(bench.breaker.nextInstant == MonotonicInstant(milliseconds: 1000))
+        bench.pass(999)
+        #expect(bench.breaker.advance(to: bench.now, chance: 0) == nil)
+        #expect(!bench.breaker.mayAdmit(at: bench.now))
+        bench.pass(1)
+        #expect(bench.breaker.mayAdmit(at: bench.now))
+        #expect(bench.breaker.stateName == .open, "looking changes nothing")
+        #expect(bench.breaker.advance(to: bench.now, chance: 0)?.to == .halfOpen)
+        // Its silence is not held against a link: the time begins with the first probe made.
+        #expect(bench.breaker.nextInstant == nil)
+        bench.breaker.cancel(try bench.take(), at: bench.now)
+        #expect(bench.breaker.nextInstant == nil)
+        bench.pass(100_000)
+        bench.call(.success)
+        bench.pass(8000)
+        let transition = bench.breaker.advance(to: bench.now, chance: .max)
+        #expect(transition?.cause == .halfOpenTimeOver)
+        #expect(bench.retryAfter() == .seconds(2), "an opening like any other")
+    }
+
+    @Test("probes of an earlier stretch keep their places while they are on the link")
+    func probesOutliveTheirStretch() throws {
+        var bench = Bench(try policy(min: 1))
+        bench.call(.failure)
+        bench.pass(1000)
+        let slow = try bench.take()
+        #expect(bench.call(.failure) == [.probeFailed(.failure)])
+        bench.pass(2000)
+        let fresh = try bench.take()
+        #expect(bench.breaker.probeCount(at: bench.now) == 2)
+        #expect(bench.rejection() == .probesUnderWay(retryAfter: .seconds(3)))
+        #expect(bench.record(slow, .failure) == nil, "its stretch is over")
+        #expect(bench.breaker.stateName == .halfOpen)
+        let third = try bench.take()
+        bench.record(fresh, .success)
+        #expect(bench.record(third, .success)?.to == .closed)
+    }
+
+    @Test("uses the cluster's places only, within the lease, and gives them back")
+    func leasedProbes() throws {
+        var bench = Bench(try policy(min: 1, places: .cluster))
+        #expect(bench.breaker.leaseWanted(at: bench.now) == 0)
+        bench.call(.failure)
+        bench.pass(1000)
+        #expect(bench.rejection() == .probeLeaseNeeded)
+        #expect(bench.breaker.leaseWanted(at: bench.now) == 2)
+        let grant = ProbeTable.Grant(
+            placeCount: 1, lifetime: .seconds(9), number: .init(term: 1, count: 4))
+        bench.breaker.accept(ProbeLease(grant, askedAt: bench.now))
+        #expect(bench.breaker.leaseWanted(at: bench.now) == 0)
+        let probe = try bench.take()
+        #expect(bench.rejection() == .probesUnderWay(retryAfter: .seconds(5)))
+        bench.record(probe, .success)
+        #expect(bench.breaker.giveBackLease(at: bench.now) == nil, "still of use")
+        // A probe of 5 s has no room in what is left.
+        bench.pass(4001)
+        #expect(bench.rejection() == .probeLeaseNeeded)
+        let next = ProbeTable.Grant(
+            placeCount: 2, lifetime: .seconds(9), number: .init(term: 1, count: 5))
+        bench.breaker.accept(ProbeLease(next, askedAt: bench.now))
+        #expect(bench.call(.failure) == [.probeFailed(.failure)])
+        #expect(bench.breaker.giveBackLease(at: bench.now) == next.number)
+        #expect(bench.breaker.giveBackLease(at: bench.now) == nil)
+        bench.pass(2000)
+        bench.breaker.accept(ProbeLease(next, askedAt: bench.now))
+        #expect(bench.rejection() == .probeLeaseNeeded, "its grant came twice")
+    }
+
+    @Test("a link that has recovered gets its calls back in a growing share")
+    func slowStart() throws {
+        let start = BreakerPolicy.SlowStart(duration: .seconds(10), percentMin: 20)
+        var bench = Bench(try policy(min: 1, slowStart: start))
+        #expect(bench.breaker.share(at: bench.now) == 1000, "nothing to recover from")
+        bench.call(.failure)
+        #expect(bench.breaker.share(at: bench.now) == 0)
+        bench.pass(1000)
+        #expect(bench.call(.success, .success) == [.probesSucceeded])
+        for (milliseconds, share): (Int64, Int) in [(0, 200), (5000, 600), (4999, 999), (1, 1000)] {
+            bench.pass(milliseconds)
+            #expect(bench.breaker.share(at: bench.now) == share)
+            #expect((bench.rejection(chance: .max) == .slowStart) == (share < 1000))
+            #expect(bench.admit(chance: UInt64.max / 1000 * UInt64(share - 1)) != nil)
         }
-        #expect(throws: BreakerPolicy.Fault.failurePercent) {
-            try BreakerPolicy(failurePercent: 101)
-        }
-        #expect(throws: BreakerPolicy.Fault.unknownPercent) {
-            try BreakerPolicy(unknownPercent: 0)
-        }
-        #expect(throws: BreakerPolicy.Fault.consecutiveFailureCount) {
-            try BreakerPolicy(consecutiveFailureCount: 0)
-        }
-        #expect(throws: BreakerPolicy.Fault.openDuration) {
-            try BreakerPolicy(openDurationMin: .seconds(2), openDurationMax: .seconds(1))
-        }
-        #expect(throws: BreakerPolicy.Fault.decayInterval) {
-            try BreakerPolicy(decayInterval: .zero)
-        }
-        #expect(throws: BreakerPolicy.Fault.probeCountMax) {
-            try BreakerPolicy(probeCountMax: 0)
-        }
-        #expect(throws: BreakerPolicy.Fault.probeSuccessCount) {
-            try BreakerPolicy(probeSuccessCount: 65)
-        }
-        #expect(throws: BreakerPolicy.Fault.probeLifetime) {
-            try BreakerPolicy(probeLifetime: .seconds(-1))
-        }
-        #expect(throws: Never.self) { try BreakerPolicy() }
+        bench.call(.failure)
+        #expect(bench.breaker.stateName == .open)
+    }
+
+    @Test("lets a call through in spite of itself when it is overruled, and learns nothing of it")
+    func overruled() throws {
+        var bench = Bench(try policy(min: 1))
+        #expect(bench.breaker.overrule(at: bench.now) == nil)
+        bench.call(.failure)
+        let overruled = bench.breaker.overrule(at: bench.now)
+        let token = try #require(overruled)
+        #expect(!token.isProbe)
+        #expect(bench.record(token, .failure) == nil)
+        #expect(bench.breaker.openingCount == 1)
+        _ = bench.breaker.hold(.init(.open, by: day), at: bench.now)
+        #expect(bench.breaker.overrule(at: bench.now) == nil)
     }
 
     @Test("open times lie in the upper half of their bound, and never wrap")

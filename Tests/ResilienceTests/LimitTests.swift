@@ -82,35 +82,62 @@ struct TokenBucketTests {
         }
         #expect(TokenBucket(capacity: 720, interval: .seconds(3600), at: instant(0)) != nil)
     }
+}
 
-    @Test("agrees with counting over 200,000 random wishes")
-    func againstCounting() throws {
-        var random = SeededRandom(seed: 8)
-        for _ in 0..<100 {
-            let capacity = Int.random(in: 1...20, using: &random)
-            let interval = Int64.random(in: 1...50, using: &random)
-            var bucket = try #require(
-                TokenBucket(capacity: capacity, interval: .nanoseconds(interval), at: instant(0)))
-            // Level in nanoseconds of refill: exact, and filled step by step.
-            var level = Int64(capacity) * interval
-            var now: Int64 = 0
-            for _ in 0..<2000 {
-                let pause = Int64.random(in: 0...(interval * 3), using: &random)
-                now += pause
-                level = min(level + pause, Int64(capacity) * interval)
-                let count = Int.random(in: 1...capacity, using: &random)
-                let wanted = Int64(count) * interval
-                let at = MonotonicInstant(nanoseconds: now)
-                #expect(bucket.available(at: at) == Int(level / interval))
-                if level >= wanted {
-                    level -= wanted
-                    #expect(bucket.take(count, at: at) == .granted)
-                } else {
-                    #expect(
-                        bucket.take(count, at: at)
-                            == .rejected(retryAfter: .nanoseconds(wanted - level)))
-                }
-            }
+@Suite("A sliding window and a retry budget")
+struct WindowLimitTests {
+    private func instant(_ milliseconds: Int64) -> MonotonicInstant {
+        MonotonicInstant(milliseconds: milliseconds)
+    }
+
+    @Test("a sliding window says when enough of it has left")
+    func slidingWindow() throws {
+        var limiter = try #require(
+            SlidingWindowLimit(limit: 5, window: .seconds(1), at: instant(0)))
+        #expect(limiter.take(2, at: instant(50)) == .granted)
+        #expect(limiter.take(3, at: instant(950)) == .granted)
+        #expect(limiter.take(1, at: instant(1049)) == .rejected(retryAfter: .milliseconds(51)))
+        #expect(limiter.take(3, at: instant(1049)) == .rejected(retryAfter: .milliseconds(951)))
+        #expect(limiter.take(6, at: instant(1049)) == .impossible)
+        #expect(limiter.take(-1, at: instant(1049)) == .impossible)
+        #expect(limiter.take(0, at: instant(1049)) == .granted)
+        #expect(limiter.take(2, at: instant(1100)) == .granted)
+        #expect(limiter.take(1, at: instant(60)) == .rejected(retryAfter: .milliseconds(1940)))
+        #expect(limiter.available(at: instant(1_000_000_000)) == 5)
+        #expect(SlidingWindowLimit(limit: 0, window: .seconds(1), at: instant(0)) == nil)
+        #expect(SlidingWindowLimit(limit: 1, window: .milliseconds(1), at: instant(0)) == nil)
+        #expect(
+            SlidingWindowLimit(limit: 1, window: .seconds(1), bucketCount: 65, at: instant(0))
+                == nil)
+    }
+
+    @Test("instants at the ends of the clock neither trap nor grant too much")
+    func ends() throws {
+        for end in [Int64.min, .max] {
+            let now = MonotonicInstant(nanoseconds: end)
+            var limiter = try #require(
+                SlidingWindowLimit(limit: 1, window: .seconds(1), at: instant(0)))
+            #expect(limiter.take(at: now) == .granted)
+            #expect(limiter.take(at: now) != .granted)
+            var budget = try #require(RetryBudget(at: now))
+            #expect(budget.take(at: now) == true)
+            #expect(budget.available(at: instant(0)) >= 9)
         }
+    }
+
+    @Test("a retry budget gives its minimum without calls, and a share of them")
+    func retryBudget() throws {
+        var budget = try #require(RetryBudget(percent: 20, minimumPerSecond: 0, at: instant(0)))
+        #expect(budget.take(at: instant(0)) == false)
+        for _ in 0..<9 { budget.recordCall(at: instant(0)) }
+        #expect(budget.take(at: instant(5000)) == true)
+        #expect(budget.take(at: instant(5000)) == false)
+        budget.recordCall(at: instant(5000))
+        #expect(budget.take(at: instant(9999)) == true)
+        #expect(budget.available(at: instant(10_000)) == 0)
+        var quiet = try #require(RetryBudget(percent: 0, minimumPerSecond: 1, at: instant(0)))
+        #expect((0..<20).count { _ in quiet.take(at: instant(0)) } == 10)
+        #expect(RetryBudget(percent: 21, at: instant(0)) == nil)
+        #expect(RetryBudget(minimumPerSecond: -1, at: instant(0)) == nil)
     }
 }
