@@ -155,7 +155,7 @@ let package = Package(
         .target(name: "ScriptKit", path: "Tests/ScriptKit", swiftSettings: strict),
         tests(of: "Raft", ["Primitives", "ScriptKit"]),
         tests(of: "Resilience", ["Primitives"]),
-        tests(of: "ISO8583", ["Primitives"]),
+        tests(of: "ISO8583", ["Primitives", "ScriptKit"]),
         tests(of: "Transport", ["Primitives", "Environment"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment"]),
