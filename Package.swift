@@ -156,6 +156,9 @@ let package = Package(
         tests(of: "Raft", ["Primitives", "ScriptKit"]),
         tests(of: "Resilience", ["Primitives"]),
         tests(of: "ISO8583", ["Primitives", "ScriptKit"]),
+        .executableTarget(
+            name: "CodecPipe", dependencies: ["ISO8583"], path: "Tests/CodecPipe",
+            swiftSettings: strict),
         tests(of: "Transport", ["Primitives", "Environment"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment"]),
