@@ -123,7 +123,7 @@ enum House {
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "Logging",
+                "CProcess", "ISO8583", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [
