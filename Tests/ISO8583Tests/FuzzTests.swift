@@ -11,13 +11,11 @@ import Testing
         ProcessInfo.processInfo.environment["SUNNY_FUZZ_COUNT"].flatMap { Int($0) } ?? 100_000
 
     @Test(
-        "mutated messages are refused, or decode and encode again",
-        arguments: [
-            ("hex", MessageSpecification.sunny1987, 8583 as UInt64), ("packed", .packed1987, 1987),
-        ])
-    func messages(command: String, specification: MessageSpecification, seed: UInt64) throws {
-        var random = SeededRandom(seed: seed)
-        var messages = RandomMessages(specification, seed: seed)
+        "mutated messages are refused, or written as they were read", arguments: ["hex", "packed"])
+    func messages(form: String) throws {
+        let specification: MessageSpecification = form == "packed" ? .packed1987 : .sunny1987
+        var random = SeededRandom(seed: 8583)
+        var messages = RandomMessages(specification, seed: 8583)
         let seeds = try (0..<200).map { _ in
             try Codec.encode(try messages.next(), specification: specification)
         }
@@ -29,21 +27,31 @@ import Testing
                 let message = try Codec.decode(input, specification: specification)
                 decodedCount += 1
                 #expect(
-                    isWritable(message, specification), "decode \(command)\n\(hexadecimal(input))")
+                    isWritable(message, specification, as: input),
+                    "decode \(form)\n\(hexadecimal(input))")
             } catch {
                 #expect(
-                    0...input.count ~= error.offset, "decode \(command)\n\(hexadecimal(input))")
+                    0...input.count ~= error.offset, "decode \(form)\n\(hexadecimal(input))")
             }
         }
-        print("iso8583: fuzz of \(Self.count) \(command) messages: \(decodedCount) decoded")
+        print("iso8583: fuzz of \(Self.count) \(form) messages: \(decodedCount) decoded")
         #expect(decodedCount > 0 && decodedCount < Self.count)
     }
 
-    private func isWritable(_ message: Message, _ specification: MessageSpecification) -> Bool {
+    /// Whether the message is written as it was read: but for the case of hexadecimal digits, and
+    /// for a second bitmap without bits, which hosts send and we do not.
+    private func isWritable(
+        _ message: Message, _ specification: MessageSpecification, as input: [UInt8]
+    ) -> Bool {
         guard let bytes = try? Codec.encode(message, specification: specification),
             let again = try? Codec.decode(bytes, specification: specification)
         else { return false }
-        return again == message && again.fieldNumbers == message.fieldNumbers
+        guard again == message, again.fieldNumbers == message.fieldNumbers else { return false }
+        return bytes.count < input.count || bytes.map(lowercased) == input.map(lowercased)
+    }
+
+    private func lowercased(_ byte: UInt8) -> UInt8 {
+        0x41...0x5A ~= byte ? byte | 0x20 : byte
     }
 
     @Test("mutated chip data is refused, or lies within its bytes and the limits")
@@ -59,16 +67,31 @@ import Testing
                 let objects = try DataObjects(input[...]).objects
                 readCount += 1
                 #expect(
-                    objects.count <= limits.countMaximum
-                        && objects.allSatisfy {
-                            $0.depth <= limits.depthMaximum && $0.range.upperBound <= input.count
-                        }, "objects\n\(hexadecimal(input))")
+                    objects.count <= limits.countMaximum && isNested(objects, in: input.indices),
+                    "objects\n\(hexadecimal(input))")
             } catch {
                 #expect(0...input.count ~= error.offset, "objects\n\(hexadecimal(input))")
             }
         }
         print("iso8583: fuzz of \(Self.count) chip data: \(readCount) read")
         #expect(readCount > 0 && readCount < Self.count)
+    }
+
+    /// Whether each object lies within the template that it is in, behind what stands before it.
+    private func isNested(_ objects: [DataObjects.Object], in bytes: Range<Int>) -> Bool {
+        var templates: [Range<Int>] = [bytes]
+        var end = 0
+        for object in objects {
+            guard object.depth < templates.count else { return false }
+            templates.removeLast(templates.count - object.depth - 1)
+            let template = templates[object.depth]
+            guard end < object.range.lowerBound, template.lowerBound < object.range.lowerBound,
+                object.range.upperBound <= template.upperBound
+            else { return false }
+            end = object.isTemplate ? object.range.lowerBound : object.range.upperBound
+            if object.isTemplate { templates.append(object.range) }
+        }
+        return objects.allSatisfy { $0.depth <= DataObjects.Limits().depthMaximum }
     }
 
     @Test("mutated streams give frames within the maximum, however they arrive, or are refused")
