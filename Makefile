@@ -89,8 +89,10 @@ lint: ## Say what is not formatted as it should be.
 format: ## Format the sources.
 	swift format format --in-place --parallel --recursive $(SOURCES)
 
-bench: build ## Measure this machine.
+# The second program encodes and decodes the messages of the first with pyiso8583.
+bench: build setup ## Measure this machine.
 	@"$(BINARY)" bench $(ARGS)
+	@cd Tests/Clients && SUNNY_BIN="$(BINARY)" "$(abspath $(SUNNY_VENV))/bin/python" bench_iso8583.py
 
 clean: ## Remove what was built.
 	swift package --scratch-path "$(SUNNY_SCRATCH)" clean

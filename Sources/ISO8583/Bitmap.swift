@@ -30,17 +30,18 @@ struct Bitmap: Hashable, Sendable {
         return number.rawValue <= 64 ? above : first.nonzeroBitCount + above
     }
 
-    /// Removes and returns the smallest bit, 1 to 128; nil when none is left.
-    mutating func popFirst() -> Int? {
+    /// Removes and returns the element with the smallest number; nil when none is left. Bit 1 has
+    /// to be cleared before, for it is no element.
+    mutating func popFirst() -> FieldNumber? {
         if first != 0 {
             let zeros = first.leadingZeroBitCount
-            first &= ~(1 << UInt64(63 - zeros))
-            return zeros + 1
+            first &= ~((1 << 63) >> UInt64(zeros))
+            return FieldNumber(ofBit: zeros + 1)
         }
         guard second != 0 else { return nil }
         let zeros = second.leadingZeroBitCount
-        second &= ~(1 << UInt64(63 - zeros))
-        return zeros + 65
+        second &= ~((1 << 63) >> UInt64(zeros))
+        return FieldNumber(ofBit: zeros + 65)
     }
 
     private func place(of number: FieldNumber) -> (word: UInt64, mask: UInt64) {

@@ -2,6 +2,9 @@ extension UInt8 {
     /// Whether the byte is an ASCII digit.
     var isDigit: Bool { self &- 0x30 <= 9 }
 
+    /// Whether both nibbles are digits.
+    var isPackedDigits: Bool { self <= 0x99 && self & 0xF <= 9 }
+
     /// The value of a hexadecimal digit of either case; nil for any other byte.
     var hexadecimalValue: UInt8? {
         if isDigit { return self &- 0x30 }
@@ -25,43 +28,72 @@ extension UInt8 {
 }
 
 extension FieldDefinition.Content {
-    /// The place of the first byte of `bytes[range]` that the class does not allow.
-    func firstWrong(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
-        let start = range.lowerBound
-        let value = bytes.extracting(range)
+    /// The place of the first byte of a value that the class does not allow.
+    func firstWrong(_ value: Span<UInt8>) -> Int? {
         switch self {
-        case .numeric:
-            for index in value.indices where !value[index].isDigit { return start + index }
-        case .signedNumeric:
-            for index in value.indices {
-                let byte = value[index]
-                let isSign = byte == UInt8(ascii: "C") || byte == UInt8(ascii: "D")
-                guard index == 0 ? isSign : byte.isDigit else { return start + index }
-            }
-        case .alphanumeric:
-            return firstWrongUnlessPadded(bytes, range)
-        case .text:
-            for index in value.indices where !value[index].isPrintable { return start + index }
-        case .binary:
-            break
-        case .track:
-            for index in value.indices where !value[index].isTrackCharacter {
-                return start + index
-            }
+        case .numeric: value.first { !$0.isDigit }
+        case .signedNumeric: firstWrongOfSigned(value)
+        case .alphanumeric: firstWrongUnlessPadded(value)
+        case .text: value.first { !$0.isPrintable }
+        case .binary: nil
+        case .track: value.first { !$0.isTrackCharacter }
         }
+    }
+
+    private func firstWrongOfSigned(_ value: Span<UInt8>) -> Int? {
+        guard !value.isEmpty else { return nil }
+        guard value[0] == UInt8(ascii: "C") || value[0] == UInt8(ascii: "D") else { return 0 }
+        for index in 1..<value.count where !value[index].isDigit { return index }
         return nil
     }
 
     /// Blanks are padding at either end: text is left-justified by the standard, yet hosts pad on
     /// both sides.
-    private func firstWrongUnlessPadded(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
+    private func firstWrongUnlessPadded(_ value: Span<UInt8>) -> Int? {
         let blank = UInt8(ascii: " ")
-        var start = range.lowerBound
-        var end = range.upperBound
-        while start < end, bytes[start] == blank { start += 1 }
-        while start < end, bytes[end - 1] == blank { end -= 1 }
-        for index in start..<end where !bytes[index].isAlphanumeric { return index }
+        var start = 0
+        var end = value.count
+        while start < end, value[start] == blank { start += 1 }
+        while start < end, value[end - 1] == blank { end -= 1 }
+        for index in start..<end where !value[index].isAlphanumeric { return index }
         return nil
+    }
+}
+
+extension Span<UInt8> {
+    /// The place of the first byte for which `isWrong` holds. Nearly all values have none, so that
+    /// all bytes are looked at without a branch before one of them is looked for.
+    @inline(__always)
+    fileprivate func first(_ isWrong: (UInt8) -> Bool) -> Int? {
+        for index in indices where isWrong(self[index]) { return index }
+        return nil
+    }
+}
+
+extension MessageLayout.Slot {
+    /// The value, of which the reader has checked every nibble.
+    func unpacked(from bytes: Span<UInt8>) -> [UInt8] {
+        let range = range
+        let count = Int(count)
+        return [UInt8](capacity: count) { value in
+            switch packing {
+            case .none:
+                for index in range { value.append(bytes[index]) }
+            case .hexadecimal:
+                for index in stride(from: range.lowerBound, to: range.upperBound, by: 2) {
+                    let high = bytes[index].hexadecimalValue ?? 0
+                    let low = bytes[index + 1].hexadecimalValue ?? 0
+                    value.append(high << 4 | low)
+                }
+            case .digits, .track:
+                // A nibble is the low half of the character 0x30 to 0x3F.
+                let firstNibble = packing == .digits ? count % 2 : 0
+                for nibble in firstNibble..<(firstNibble + count) {
+                    let byte = bytes[range.lowerBound + nibble / 2]
+                    value.append(0x30 | (nibble % 2 == 0 ? byte >> 4 : byte & 0xF))
+                }
+            }
+        }
     }
 }
 

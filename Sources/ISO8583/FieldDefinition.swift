@@ -54,6 +54,15 @@ public struct FieldDefinition: Hashable, Sendable {
     /// prefix counts: characters in ASCII (hexadecimal digits for `b`), digits in BCD, else bytes.
     public let maximumLength: Int
 
+    /// How a value stands in the bytes.
+    var packing: MessageLayout.Packing {
+        switch encoding {
+        case .ascii: content == .binary ? .hexadecimal : .none
+        case .bcd: content == .track ? .track : .digits
+        case .binary: .none
+        }
+    }
+
     /// A definition. A combination that the standard does not have is a programming error.
     public init(
         _ content: Content, _ length: Length, _ maximumLength: Int,

@@ -101,4 +101,6 @@ extension FieldNumber {
     public static let originalDataElements: FieldNumber = 90
     /// DE 95, an42.
     public static let replacementAmounts: FieldNumber = 95
+    /// DE 96, b64: shows that the sender may change what the message changes, such as keys.
+    public static let messageSecurityCode: FieldNumber = 96
 }

@@ -16,6 +16,8 @@ public struct FrameDecoder: Sendable {
     private var consumedCount = 0
     /// Bytes of the stream before the buffer.
     private var bufferOffset = 0
+    /// The header of the message that `next` has given last; empty in a format without.
+    public private(set) var header: [UInt8] = []
 
     public init(_ format: FrameFormat) {
         self.format = format
@@ -59,29 +61,38 @@ public struct FrameDecoder: Sendable {
     }
 
     private mutating func readFrame() throws(FrameError) -> Frame? {
-        let prefixCount = format.lengthStyle.byteCount
-        guard pendingByteCount >= prefixCount else { return nil }
-        let start = consumedCount + prefixCount
+        let style = format.lengthStyle
+        guard pendingByteCount >= style.byteCount else { return nil }
+        let start = consumedCount + style.byteCount
         let count = try readLength(buffer[consumedCount..<start])
         guard count <= format.maximumByteCount else {
             throw .tooLong(
                 byteCount: count, maximum: format.maximumByteCount,
                 offset: bufferOffset + consumedCount)
         }
+        guard count == 0 || count > format.headerByteCount else {
+            throw .shorterThanHeader(byteCount: count, offset: bufferOffset + consumedCount)
+        }
         guard buffer.count - start >= count else { return nil }
         consumedCount = start + count
-        return count == 0 ? .keepAlive : .message(buffer[start..<consumedCount])
+        guard count > 0 else { return .keepAlive }
+        let message = start + format.headerByteCount
+        if format.headerByteCount > 0 { header = Array(buffer[start..<message]) }
+        return .message(buffer[message..<consumedCount])
     }
 
     private func readLength(_ prefix: ArraySlice<UInt8>) throws(FrameError) -> Int {
         var length = 0
-        for (index, byte) in zip(prefix.indices, prefix) {
-            let (high, low) = (Int(byte >> 4), Int(byte & 0xF))
+        for (place, byte) in prefix.enumerated() {
             switch format.lengthStyle {
-            case .binary2: length = length << 8 | Int(byte)
-            case .ascii4 where byte.isDigit: length = length * 10 + low
-            case .bcd2 where high <= 9 && low <= 9: length = length * 100 + high * 10 + low
-            case .ascii4, .bcd2: throw .malformedLength(offset: bufferOffset + index)
+            case .binary2, .binary3: length = length << 8 | Int(byte)
+            case .binary2AndZeros where place < 2: length = length << 8 | Int(byte)
+            case .binary2AndZeros where byte == 0: break
+            case .ascii where byte.isDigit: length = length * 10 + Int(byte & 0xF)
+            case .bcd2 where byte.isPackedDigits:
+                length = length * 100 + Int(byte >> 4) * 10 + Int(byte & 0xF)
+            case .binary2AndZeros, .ascii, .bcd2:
+                throw .malformedLength(offset: bufferOffset + consumedCount + place)
             }
         }
         return length

@@ -38,6 +38,40 @@ extension Message {
         .originalDataElements, .replacementAmounts,
     ]
 
+    /// The 0420 that takes back what `self` asked for: its elements, the names of its own message,
+    /// and in DE 90 those of `self`. Nil when `self` is an answer or a reversal, or has no trace
+    /// number.
+    ///
+    /// - Parameters:
+    ///   - remaining: What is left of the original when not all of it is taken back.
+    ///   - copying: Which elements are copied when they are there. Sensitive ones are left out,
+    ///     for the host has them.
+    public func reversal(
+        trace: TraceNumber, at time: TransmissionTime, remaining: ReplacementAmounts? = nil,
+        copying: [FieldNumber] = Message.reversedFields
+    ) -> Message? {
+        guard type.expectsResponse, type.messageClass != .reversal,
+            let original = OriginalDataElements(of: self)
+        else { return nil }
+        var reversal = Message(.reversalAdvice)
+        for number in copying where !number.isSensitive {
+            if let value = self[number] { reversal.set(number, value) }
+        }
+        reversal.trace = trace
+        reversal.transmissionTime = time
+        reversal.originalDataElements = original
+        reversal.replacementAmounts = remaining
+        return reversal
+    }
+
+    /// What a reversal repeats of its original unless the link says otherwise: what was asked for,
+    /// where, and the reference that lives as long as the transaction.
+    public static let reversedFields: [FieldNumber] = [
+        .processingCode, .amount, .localTime, .localDate, .merchantType, .entryMode,
+        .conditionCode, .acquiringInstitution, .forwardingInstitution, .retrievalReferenceNumber,
+        .terminal, .merchant, .currency,
+    ]
+
     /// An 0800: signs the link on or off, or asks whether the host is there.
     public static func networkManagement(
         _ code: NetworkManagementCode, trace: TraceNumber, at time: TransmissionTime

@@ -1,64 +1,51 @@
 /// One ISO 8583 message: its type and its data elements, independent of how they are written.
 ///
 /// A decoded message keeps the bytes that it came in and the place of each element in them: nothing
-/// is copied unless an element is packed (BCD, hexadecimal). Values are ASCII characters, or raw
-/// bytes for elements of class `b`. Printing a message shows its type, its trace number and the
-/// numbers of its elements, and nothing else.
+/// is copied, and what is packed (BCD, hexadecimal) is unpacked when it is asked for. Values are
+/// ASCII characters, or raw bytes for elements of class `b`. Printing a message shows its type, its
+/// trace number and the numbers of its elements, and nothing else.
 public struct Message: Sendable {
-    /// Where a value lies in `storage`, from its start.
-    struct Slot: Sendable {
-        var start: UInt32
-        var count: UInt32
-    }
-
-    public var type: MessageType
-    /// Which elements are there.
-    private(set) var bitmap = Bitmap()
-    /// A slot for each element of the bitmap, in its order.
-    private var slots: [Slot] = []
-    /// The received bytes, followed by values that were set or unpacked.
-    private var storage: ArraySlice<UInt8>
+    /// The places of the elements in `storage`, from its start.
+    private(set) var layout: MessageLayout
+    /// The received bytes, followed by values that were set.
+    private(set) var storage: ArraySlice<UInt8>
+    /// What the values that were not replaced take of `storage`.
+    private var liveByteCount: Int
     /// Room for a whole payment message, so that building one seldom grows.
     private static let firstByteCount = 256
-    /// What the values take of `storage`.
-    private var liveByteCount = 0
 
     /// A message without data elements.
     public init(_ type: MessageType) {
-        self.type = type
+        layout = MessageLayout(type)
         storage = []
+        liveByteCount = 0
     }
 
-    /// A message whose elements are those of `bitmap`. Each of them has to be appended, in order,
-    /// before the message is used.
-    init(_ type: MessageType, received: ArraySlice<UInt8>, bitmap: Bitmap) {
-        self.type = type
-        self.bitmap = bitmap
+    /// The message that lies in `received` as `layout` says.
+    init(_ layout: MessageLayout, in received: ArraySlice<UInt8>) {
+        self.layout = layout
         storage = received
-        slots.reserveCapacity(bitmap.count)
+        liveByteCount = received.count
+    }
+
+    public var type: MessageType {
+        get { layout.type }
+        set { layout.type = newValue }
     }
 
     /// The numbers of the data elements that are there, ascending.
-    public var fieldNumbers: [FieldNumber] {
-        var numbers: [FieldNumber] = []
-        numbers.reserveCapacity(bitmap.count)
-        var rest = bitmap
-        while let bit = rest.popFirst() { numbers.append(FieldNumber(ofBit: bit)) }
-        return numbers
-    }
+    public var fieldNumbers: [FieldNumber] { layout.fieldNumbers }
 
     /// Whether the data element is there.
     public func contains(_ number: FieldNumber) -> Bool {
-        bitmap.contains(number)
+        layout.contains(number)
     }
 
-    /// The bytes of a data element: a view into the message. Nil when it is not there; setting nil
-    /// removes it. Lengths and characters are checked when the message is encoded.
+    /// The bytes of a data element: a view into the message unless it is packed. Nil when it is not
+    /// there; setting nil removes it. Lengths and characters are checked when the message is
+    /// encoded.
     public subscript(number: FieldNumber) -> ArraySlice<UInt8>? {
-        get {
-            guard bitmap.contains(number) else { return nil }
-            return value(in: slots[bitmap.rank(of: number)])
-        }
+        get { layout.slot(of: number).map { value(in: $0) } }
         set {
             if let newValue { set(number, newValue) } else { remove(number) }
         }
@@ -73,51 +60,35 @@ public struct Message: Sendable {
         }
         let start = storage.count
         storage.append(contentsOf: value)
-        let slot = Slot(start: UInt32(start), count: UInt32(storage.count - start))
-        slots.insert(slot, at: bitmap.rank(of: number))
-        bitmap.insert(number)
-        liveByteCount += Int(slot.count)
+        let count = storage.count - start
+        layout.set(number, MessageLayout.Slot(start, count: count))
+        liveByteCount += count
     }
 
     /// Removes a data element, if it is there. Its bytes stay in memory until `wipe`.
     public mutating func remove(_ number: FieldNumber) {
-        guard bitmap.contains(number) else { return }
-        liveByteCount -= Int(slots.remove(at: bitmap.rank(of: number)).count)
-        bitmap.remove(number)
+        guard let slot = layout.slot(of: number) else { return }
+        liveByteCount -= slot.range.count
+        layout.remove(number)
     }
 
     /// Removes every data element and overwrites all bytes of this message with zeros. Bytes that
     /// somebody else still holds (the received buffer, an encoded copy, a `Secret`) are not
     /// reached.
     public mutating func wipe() {
-        bitmap = Bitmap()
-        slots = []
+        layout.removeAll()
         liveByteCount = 0
         for index in storage.indices { storage[index] = 0 }
         storage = []
     }
 
-    func value(in slot: Slot) -> ArraySlice<UInt8> {
-        let start = storage.startIndex + Int(slot.start)
-        return storage[start..<(start + Int(slot.count))]
-    }
-
-    /// The value of the element with the given rank in the bitmap.
-    func value(atRank rank: Int) -> ArraySlice<UInt8> {
-        value(in: slots[rank])
-    }
-
-    /// Says where the next element's value lies in the received bytes.
-    mutating func append(at range: Range<Int>) {
-        slots.append(Slot(start: UInt32(range.lowerBound), count: UInt32(range.count)))
-        liveByteCount += range.count
-    }
-
-    /// Gives the next element a value that was unpacked.
-    mutating func append(unpacked value: [UInt8]) {
-        let start = storage.count
-        storage.append(contentsOf: value)
-        append(at: start..<storage.count)
+    func value(in slot: MessageLayout.Slot) -> ArraySlice<UInt8> {
+        let range = slot.range
+        let start = storage.startIndex
+        switch slot.packing {
+        case .none: return storage[(start + range.lowerBound)..<(start + range.upperBound)]
+        case .hexadecimal, .digits, .track: return slot.unpacked(from: storage.span)[...]
+        }
     }
 
     /// Values that were replaced stay in the storage until they are most of it: setting an element
@@ -132,27 +103,33 @@ public struct Message: Sendable {
     private mutating func move(toRoomFor count: Int) {
         var moved: [UInt8] = []
         moved.reserveCapacity(count)
-        for index in slots.indices {
-            let bytes = value(in: slots[index])
-            slots[index].start = UInt32(moved.count)
-            moved.append(contentsOf: bytes)
+        layout.replaceSlots { [storage] slot in
+            let start = moved.count
+            let range = slot.range
+            moved += storage[(storage.startIndex + range.lowerBound)...].prefix(range.count)
+            return MessageLayout.Slot(start, count: Int(slot.count), slot.packing)
         }
         for index in storage.indices { storage[index] = 0 }
         storage = moved[...]
+        liveByteCount = moved.count
     }
 }
 
 extension Message: Hashable {
     /// Same type, same elements with the same bytes.
     public static func == (left: Message, right: Message) -> Bool {
-        guard left.type == right.type, left.bitmap == right.bitmap else { return false }
-        return left.slots.indices.allSatisfy { left.value(atRank: $0) == right.value(atRank: $0) }
+        guard left.type == right.type, left.layout.bitmap == right.layout.bitmap else {
+            return false
+        }
+        return zip(left.layout.slots, right.layout.slots).allSatisfy {
+            left.value(in: $0) == right.value(in: $1)
+        }
     }
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(type)
-        hasher.combine(bitmap)
-        for rank in slots.indices { hasher.combine(value(atRank: rank)) }
+        hasher.combine(layout.bitmap)
+        for slot in layout.slots { hasher.combine(value(in: slot)) }
     }
 }
 

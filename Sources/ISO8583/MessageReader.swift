@@ -1,27 +1,29 @@
-/// Walks through the bytes of one message.
+/// Walks through the bytes of one message, checks each of them, and says where its elements lie.
 struct MessageReader {
+    typealias Slot = MessageLayout.Slot
+
     /// Bytes consumed so far.
     private var position = 0
 
     mutating func read(
-        _ bytes: ArraySlice<UInt8>, specification: MessageSpecification
-    ) throws(MessageError) -> Message {
-        let span = bytes.span
-        let type = try readType(span, specification.typeEncoding)
-        var bitmap = try readBitmaps(span, specification)
-        var message = Message(type, received: bytes, bitmap: bitmap)
-        while let bit = bitmap.popFirst() {
-            let number = FieldNumber(ofBit: bit)
-            guard let definition = specification.fields[number] else {
-                throw MessageError(.noDefinition, .field(number), at: position)
+        _ bytes: Span<UInt8>, _ specification: MessageSpecification
+    ) throws(MessageError) -> MessageLayout {
+        let type = try readType(bytes, specification.typeEncoding)
+        let bitmap = try readBitmaps(bytes, specification)
+        let slots = try [Slot](capacity: bitmap.count) { slots throws(MessageError) in
+            var rest = bitmap
+            while let number = rest.popFirst() {
+                guard let definition = specification.fields[number] else {
+                    throw MessageError(.noDefinition, .field(number), at: position)
+                }
+                slots.append(try readField(bytes, .field(number), definition))
             }
-            try readField(span, .field(number), definition, into: &message)
         }
-        guard position == span.count else {
+        guard position == bytes.count else {
             throw MessageError(
-                .trailingBytes(count: span.count - position), .end, at: position)
+                .trailingBytes(count: bytes.count - position), .end, at: position)
         }
-        return message
+        return MessageLayout(type, bitmap, slots: slots)
     }
 
     /// The place of the next `count` bytes, which are consumed.
@@ -49,16 +51,13 @@ struct MessageReader {
             }
         case .bcd:
             for index in try take(2, of: bytes, .messageType) {
-                guard bytes[index] >> 4 <= 9, bytes[index] & 0xF <= 9 else {
+                guard bytes[index].isPackedDigits else {
                     throw MessageError(.wrongCharacter, .messageType, at: index)
                 }
                 packed = packed << 8 | UInt16(bytes[index])
             }
         }
-        guard let type = MessageType(packed: packed) else {
-            preconditionFailure("nibbles above nine passed the check")
-        }
-        return type
+        return MessageType(unchecked: packed)
     }
 
     /// The bitmaps, without the bit that announces the second one. A second bitmap without bits is
@@ -98,29 +97,39 @@ struct MessageReader {
     }
 
     private mutating func readField(
-        _ bytes: Span<UInt8>, _ part: MessagePart, _ definition: FieldDefinition,
-        into message: inout Message
-    ) throws(MessageError) {
+        _ bytes: Span<UInt8>, _ part: MessagePart, _ definition: FieldDefinition
+    ) throws(MessageError) -> Slot {
         let length = try readLength(bytes, definition, part)
-        switch (definition.encoding, definition.content) {
-        case (.ascii, .binary):
-            guard length % 2 == 0 else {
-                throw MessageError(.oddNibbles, part, at: position)
+        let packing = definition.packing
+        switch packing {
+        case .none:
+            let range = try take(length, of: bytes, part)
+            if let index = definition.content.firstWrong(bytes.extracting(range)) {
+                throw MessageError(.wrongCharacter, part, at: range.lowerBound + index)
             }
+            return Slot(range.lowerBound, count: length)
+        case .hexadecimal:
+            guard length % 2 == 0 else { throw MessageError(.oddNibbles, part, at: position) }
             let range = try take(length, of: bytes, part)
-            message.append(unpacked: try unpackHexadecimal(bytes, range, part))
-        case (.ascii, let content):
-            let range = try take(length, of: bytes, part)
-            if let index = content.firstWrong(bytes, range) {
+            for index in range where bytes[index].hexadecimalValue == nil {
                 throw MessageError(.wrongCharacter, part, at: index)
             }
-            message.append(at: range)
-        case (.bcd, let content):
+            return Slot(range.lowerBound, count: length / 2, packing)
+        case .digits:
             let range = try take((length + 1) / 2, of: bytes, part)
-            let digits = try unpackDigits(bytes, range, length, content, part)
-            message.append(unpacked: digits)
-        case (.binary, _):
-            message.append(at: try take(length, of: bytes, part))
+            if length % 2 == 1, bytes[range.lowerBound] >> 4 != 0 {
+                throw MessageError(.oddNibbles, part, at: range.lowerBound)
+            }
+            for index in range where !bytes[index].isPackedDigits {
+                throw MessageError(.wrongCharacter, part, at: index)
+            }
+            return Slot(range.lowerBound, count: length, packing)
+        case .track:
+            let range = try take((length + 1) / 2, of: bytes, part)
+            if length % 2 == 1, bytes[range.upperBound - 1] & 0xF != 0xF {
+                throw MessageError(.oddNibbles, part, at: range.upperBound - 1)
+            }
+            return Slot(range.lowerBound, count: length, packing)
         }
     }
 
@@ -163,57 +172,11 @@ struct MessageReader {
     ) throws(MessageError) -> Int {
         var length = 0
         for index in try take(byteCount, of: bytes, part) {
-            let (high, low) = (Int(bytes[index] >> 4), Int(bytes[index] & 0xF))
-            guard high <= 9, low <= 9 else {
+            guard bytes[index].isPackedDigits else {
                 throw MessageError(.wrongCharacter, part, at: index)
             }
-            length = length * 100 + high * 10 + low
+            length = length * 100 + Int(bytes[index] >> 4) * 10 + Int(bytes[index] & 0xF)
         }
         return length
-    }
-
-    /// The bytes that an even count of hexadecimal digits says.
-    private func unpackHexadecimal(
-        _ bytes: Span<UInt8>, _ range: Range<Int>, _ part: MessagePart
-    ) throws(MessageError) -> [UInt8] {
-        var unpacked: [UInt8] = []
-        unpacked.reserveCapacity(range.count / 2)
-        for index in stride(from: range.lowerBound, to: range.upperBound, by: 2) {
-            guard let high = bytes[index].hexadecimalValue else {
-                throw MessageError(.wrongCharacter, part, at: index)
-            }
-            guard let low = bytes[index + 1].hexadecimalValue else {
-                throw MessageError(.wrongCharacter, part, at: index + 1)
-            }
-            unpacked.append(high << 4 | low)
-        }
-        return unpacked
-    }
-
-    /// The characters that packed nibbles say: a nibble is the low half of the character 0x30 to
-    /// 0x3F. An odd count of digits has a zero in front, of track characters an F behind.
-    private func unpackDigits(
-        _ bytes: Span<UInt8>, _ range: Range<Int>, _ count: Int, _ content: FieldDefinition.Content,
-        _ part: MessagePart
-    ) throws(MessageError) -> [UInt8] {
-        let isOdd = count % 2 == 1
-        let isTrack = content == .track
-        if isOdd {
-            let index = isTrack ? range.upperBound - 1 : range.lowerBound
-            let isPadding = isTrack ? bytes[index] & 0xF == 0xF : bytes[index] >> 4 == 0
-            guard isPadding else { throw MessageError(.oddNibbles, part, at: index) }
-        }
-        let firstNibble = isOdd && !isTrack ? 1 : 0
-        var unpacked: [UInt8] = []
-        unpacked.reserveCapacity(count)
-        for place in firstNibble..<(firstNibble + count) {
-            let index = range.lowerBound + place / 2
-            let nibble = place % 2 == 0 ? bytes[index] >> 4 : bytes[index] & 0xF
-            guard isTrack || nibble <= 9 else {
-                throw MessageError(.wrongCharacter, part, at: index)
-            }
-            unpacked.append(0x30 | nibble)
-        }
-        return unpacked
     }
 }

@@ -123,7 +123,8 @@ public struct MessageType: Hashable, Comparable, Sendable, CustomStringConvertib
         [12, 8, 4, 0].map { UInt8(ascii: "0") + UInt8(packed >> UInt16($0) & 0xF) }
     }
 
-    private init(unchecked packed: UInt16) {
+    /// For nibbles that have been checked.
+    init(unchecked packed: UInt16) {
         self.packed = packed
     }
 }

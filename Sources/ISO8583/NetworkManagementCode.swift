@@ -31,6 +31,8 @@ public struct NetworkManagementCode: Hashable, Sendable, CustomStringConvertible
     public static let signOn = NetworkManagementCode(known: 1)
     /// 002
     public static let signOff = NetworkManagementCode(known: 2)
+    /// 161
+    public static let keyExchange = NetworkManagementCode(known: 161)
     /// 301
     public static let echoTest = NetworkManagementCode(known: 301)
 }

@@ -101,6 +101,79 @@ struct BuildingTests {
         #expect(answer.description == "0810 STAN 000001 DE 7 11 39 70")
     }
 
+    @Test("A key exchange carries the key's digits, its check value and the security code")
+    func keyExchange() throws {
+        let time = try #require(TransmissionTime(digits: "1123184845".utf8))
+        let trace = try #require(TraceNumber(7))
+        let key = try bytes(hexadecimal: "00112233445566778899AABBCCDDEEFF")
+        let code = try bytes(hexadecimal: "A1B2C3D4E5F60718")
+        let exchange = try #require(
+            KeyExchange(
+                encryptedKey: Secret(key), checkValue: [0x08, 0xD7, 0xB4],
+                securityCode: Secret(code)))
+        let message = exchange.message(trace: trace, at: time)
+        #expect(message.description == "0800 STAN 000007 DE 7 11 48 70 96")
+        #expect(message.networkManagementCode == .keyExchange)
+        #expect(message.text(.privateData) == "00112233445566778899AABBCCDDEEFF08D7B4")
+        let sent = try Codec.encode(message, specification: .sunny1987)
+        let received = try #require(
+            KeyExchange(try Codec.decode(sent, specification: .sunny1987)))
+        #expect(received.encryptedKey.reveal { $0 } == key)
+        #expect(received.checkValue == [0x08, 0xD7, 0xB4])
+        #expect(received.securityCode?.reveal { $0 } == code)
+        let answer = try #require(message.response(.approved))
+        #expect(answer.fieldNumbers == [7, 11, 39, 70])
+        #expect(!"\(exchange)".contains("17"))
+    }
+
+    @Test("What is no key exchange is not read as one")
+    func noKeyExchange() throws {
+        let time = try #require(TransmissionTime(digits: "1123184845".utf8))
+        let trace = try #require(TraceNumber(7))
+        var message = Message.networkManagement(.keyExchange, trace: trace, at: time)
+        #expect(KeyExchange(message) == nil)
+        for digits in [
+            "", "08D7B4", "0011223344556677", "001122334455667708D7B", "00112233445566xx08D7B4",
+        ] {
+            message.set(.privateData, text: digits)
+            #expect(KeyExchange(message) == nil, "\(digits)")
+        }
+        message.set(.privateData, text: "001122334455667708d7b4")
+        #expect(KeyExchange(message)?.encryptedKey.reveal { $0.count } == 8)
+        message.set(.messageSecurityCode, [1, 2])
+        #expect(KeyExchange(message) == nil)
+        message[.messageSecurityCode] = nil
+        message.networkManagementCode = .echoTest
+        #expect(KeyExchange(message) == nil)
+        #expect(KeyExchange(encryptedKey: Secret([1]), checkValue: [1, 2, 3]) == nil)
+    }
+
+    @Test("A reversal names its original, and takes back all of it or leaves some")
+    func reversals() throws {
+        let request = try GoldenMessage.all[0].message()
+        let trace = try #require(TraceNumber(124))
+        let time = try #require(TransmissionTime(digits: "1123184900".utf8))
+        let reversal = try #require(request.reversal(trace: trace, at: time))
+        #expect(reversal.type == .reversalAdvice)
+        #expect(reversal.trace == trace)
+        #expect(reversal.transmissionTime == time)
+        #expect(reversal.originalDataElements == OriginalDataElements(of: request))
+        #expect(reversal.fieldNumbers == [3, 4, 7, 11, 12, 13, 18, 22, 25, 32, 37, 41, 42, 49, 90])
+        #expect(reversal[.retrievalReferenceNumber] == request[.retrievalReferenceNumber])
+        let remaining = ReplacementAmounts(transactionAmount: 1500)
+        let partial = try #require(
+            request.reversal(trace: trace, at: time, remaining: remaining, copying: [2, 4]))
+        #expect(partial.fieldNumbers == [4, 7, 11, 90, 95])
+        #expect(partial.replacementAmounts == remaining)
+        let again = try #require(reversal.repeated())
+        #expect(again.type == .reversalAdviceRepeat)
+        #expect(again.originalDataElements == reversal.originalDataElements)
+        #expect(reversal.reversal(trace: trace, at: time) == nil)
+        #expect(Message(.authorizationRequest).reversal(trace: trace, at: time) == nil)
+        let answer = try #require(request.response(.approved))
+        #expect(answer.reversal(trace: trace, at: time) == nil)
+    }
+
     @Test("A response echoes what identifies the exchange and never the card")
     func responses() throws {
         let request = try GoldenMessage.all[0].message()

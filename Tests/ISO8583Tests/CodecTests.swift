@@ -11,6 +11,7 @@ struct CodecTests {
     @Test("Random messages in packed digits and binary survive encoding and decoding")
     func roundTripPacked() throws {
         try roundTrip(.packed, count: 5_000, seed: 1987)
+        try roundTrip(.packed1987, count: 5_000, seed: 1988)
     }
 
     private func roundTrip(
@@ -61,6 +62,20 @@ struct CodecTests {
             hexadecimal: "0100 4000040020000000 03 0123 0812 05 12D34F")
         #expect(try Codec.encode(message, specification: .packed) == expected)
         #expect(try Codec.decode(expected, specification: .packed) == message)
+    }
+
+    @Test("A layout says where the elements lie in bytes that nobody keeps")
+    func layout() throws {
+        let input = try bytes(
+            hexadecimal: "0100 4000040020000000 03 0123 0812 05 12D34F")
+        let layout = try Codec.layout(of: input.span, specification: .packed)
+        #expect(layout.type == .authorizationRequest)
+        #expect(layout.fieldNumbers == [2, 22, 35])
+        #expect(layout.range(of: 2) == 11..<13)
+        #expect(layout.range(of: 22) == 13..<15)
+        #expect(layout.range(of: 35) == 16..<19)
+        #expect(layout.range(of: 4) == nil)
+        #expect(layout.contains(35) && !layout.contains(3))
     }
 
     @Test("A second bitmap without bits, hexadecimal in small letters and empty elements are read")

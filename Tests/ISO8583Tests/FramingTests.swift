@@ -3,7 +3,9 @@ import Primitives
 import Testing
 
 struct FramingTests {
-    private static let styles: [FrameFormat.LengthStyle] = [.binary2, .ascii4, .bcd2]
+    private static let styles: [FrameFormat.LengthStyle] = [
+        .binary2, .binary3, .binary2AndZeros, .ascii4, .ascii(digitCount: 3), .bcd2,
+    ]
 
     private func drain(_ decoder: inout FrameDecoder) throws -> [Frame] {
         var frames: [Frame] = []
@@ -20,6 +22,9 @@ struct FramingTests {
         #expect(try prefix(.binary2) == "0102")
         #expect(try prefix(.ascii4) == "30323538")
         #expect(try prefix(.bcd2) == "0258")
+        #expect(try prefix(.binary3) == "000102")
+        #expect(try prefix(.binary2AndZeros) == "01020000")
+        #expect(try prefix(.ascii(digitCount: 3)) == "323538")
         #expect(try Frame.keepAlive.encode(.link) == [0, 0])
         #expect(try Frame.keepAlive.encode(FrameFormat(.ascii4)) == Array("0000".utf8))
     }
@@ -82,6 +87,28 @@ struct FramingTests {
         var packed = FrameDecoder(FrameFormat(.bcd2))
         packed.feed([0x00, 0x0A])
         #expect(throws: FrameError.malformedLength(offset: 1)) { try packed.next() }
+    }
+
+    @Test("A header stands between length and message, is counted, and comes with its message")
+    func headers() throws {
+        let format = FrameFormat(.binary2, headerByteCount: 5, maximumByteCount: 8)
+        let header: [UInt8] = [0x60, 0x00, 0x01, 0x00, 0x02]
+        let bytes = try Frame.encode([1, 2, 3], format, header: header)
+        #expect(hexadecimal(bytes) == "00086000010002010203")
+        var decoder = FrameDecoder(format)
+        decoder.feed(bytes + [0, 0])
+        #expect(try decoder.next() == .message([1, 2, 3]))
+        #expect(decoder.header == header)
+        #expect(try decoder.next() == .keepAlive)
+        #expect(hexadecimal(try Frame.message([9]).encode(format)) == "0006000000000009")
+        #expect(try Frame.encode([], format, header: header) == [0, 0])
+        #expect(throws: FrameError.tooLong(byteCount: 9, maximum: 8, offset: 0)) {
+            try Frame.encode([1, 2, 3, 4], format, header: header)
+        }
+        decoder.feed([0, 5])
+        #expect(throws: FrameError.shorterThanHeader(byteCount: 5, offset: 12)) {
+            try decoder.next()
+        }
     }
 
     @Test("A maximum never exceeds what the length can say")

@@ -45,6 +45,34 @@ struct MessageTests {
         #expect(message.hashValue == original.hashValue)
     }
 
+    @Test("A packed message that is changed a hundred thousand times keeps what was received")
+    func replacingPacked() throws {
+        var random = RandomMessages(.packed1987, seed: 4)
+        var message = try random.next()
+        while message.fieldNumbers.count < 60 { message = try random.next() }
+        let bytes = try Codec.encode(message, specification: .packed1987)
+        var decoded = try Codec.decode(bytes, specification: .packed1987)
+        for round in 0..<100_000 { try decoded.set(.amount, number: UInt64(round), width: 12) }
+        decoded[.amount] = message[.amount]
+        #expect(decoded == message)
+        #expect(decoded.hashValue == message.hashValue)
+        #expect(try Codec.encode(decoded, specification: .packed1987) == bytes)
+    }
+
+    @Test("A decoded message is a view: its values lie in the bytes that came in")
+    func views() throws {
+        let golden = try bytes(hexadecimal: GoldenMessage.all[0].hexadecimal)
+        let framed = [0, 193] + golden
+        let message = try Codec.decode(framed[2...], specification: .sunny1987)
+        let layout = try Codec.layout(of: golden.span, specification: .sunny1987)
+        for number in message.fieldNumbers {
+            let value = try #require(message[number])
+            let range = try #require(layout.range(of: number))
+            // A slice that was copied would begin at another index.
+            #expect(value.indices == (range.lowerBound + 2)..<(range.upperBound + 2))
+        }
+    }
+
     @Test("Nothing that prints a message shows more than type, trace and numbers")
     func printing() throws {
         var message = try GoldenMessage.all[5].message()

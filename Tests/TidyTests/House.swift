@@ -49,8 +49,10 @@ enum House {
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
-        // These two stand under Tests: data-driven scripts, and a count of allocations.
+        // These stand under Tests: data-driven scripts, a count of allocations, and our codec for
+        // a test in another language.
         "CAllocations": Room(.edge, []),
+        "CodecPipe": Room(.edge, ["ISO8583"]),
         "ScriptKit": Room(.edge, [], system: ["Foundation", "Testing"]),
 
         "CLibUV": Room(.foreign, []),
@@ -121,7 +123,7 @@ enum House {
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "Logging",
+                "CProcess", "ISO8583", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [

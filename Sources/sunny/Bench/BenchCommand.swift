@@ -7,7 +7,8 @@ import Synchronization
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure engine, consensus, journal and payments over HTTP on this machine.",
+        abstract:
+            "Measure engine, codec, consensus, journal and payments over HTTP on this machine.",
         discussion: """
             EXAMPLE:
               sunny bench
@@ -23,8 +24,11 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Payments of each load.")
     var payments = 2000
 
-    @Flag(help: "Engine and consensus only: nothing is written.")
+    @Flag(help: "Engine, codec and consensus only: nothing is written.")
     var memoryOnly = false
+
+    @Flag(help: "The codec only, each row with the message that it encodes, for a comparison.")
+    var codecOnly = false
 
     func validate() throws {
         guard (100...1_000_000).contains(payments) else {
@@ -33,6 +37,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
+        if codecOnly { return try measureCodec() }
         // What is measured runs on threads of its own; this one waits.
         let done = DispatchSemaphore(value: 0)
         let failure = Mutex<(any Error)?>(nil)
@@ -53,6 +58,7 @@ struct BenchCommand: ParsableCommand {
         for row in EngineBench().run() {
             print("  \(pad(row.name, 28)) \(format(row.nanoseconds, 0)) ns")
         }
+        try measureCodec()
         print("consensus (one thread, in memory)")
         for row in ConsensusBench().run() {
             print("  \(pad(row.name, 44)) \(format(row.perSecond, 0)) \(row.unit)/s")
@@ -80,6 +86,18 @@ struct BenchCommand: ParsableCommand {
             "work per payment: \(format(work.fsyncs, 3)) fsyncs, "
                 + "\(format(work.statements, 2)) SQL statements, "
                 + "\(format(work.journalBytes, 0)) bytes of journal")
+    }
+
+    private func measureCodec() throws {
+        print("ISO 8583 (one thread, no I/O)")
+        for row in try CodecBench().run() {
+            let bytes = codecOnly ? row.bytes.map { " " + hexadecimal($0) } ?? "" : ""
+            print("  \(pad(row.name, 28)) \(format(row.nanoseconds, 0)) ns\(bytes)")
+        }
+    }
+
+    private func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { String(format: "%02x", $0) }.joined()
     }
 
     private func pad(_ text: String, _ width: Int) -> String {
