@@ -63,13 +63,13 @@ struct Explorer {
         }
         for number in payment.attempts.indices {
             inputs += [
-                .attemptAnswered(attempt: number, Fixture.approval),
-                .attemptAnswered(attempt: number, .declined(Fixture.decline)),
-                .attemptNotSent(attempt: number),
-                .attemptUnanswered(attempt: number, .timedOut),
+                .answered(.authorization(attempt: number), Fixture.approval),
+                .answered(.authorization(attempt: number), .declined(Fixture.decline)),
+                .notSent(.authorization(attempt: number)),
+                .unanswered(.authorization(attempt: number), .timedOut),
             ]
             if payment.effects.count(where: \.isReversal) < reversalCountMax {
-                inputs.append(.approvedLate(attempt: number))
+                inputs.append(.approvedLate(.authorization(attempt: number)))
             }
         }
         let answerable =
@@ -160,10 +160,10 @@ struct Explorer {
         let numbers = [Int.min, -1, 0, 1, 2, 61, 62, 300, Int.max]
         for number in numbers {
             commands += [
-                .attemptAnswered(attempt: number, Fixture.approval),
-                .attemptNotSent(attempt: number),
-                .attemptUnanswered(attempt: number, .mismatchedAnswer),
-                .approvedLate(attempt: number), .effectAcknowledged(number: number),
+                .answered(.authorization(attempt: number), Fixture.approval),
+                .notSent(.authorization(attempt: number)),
+                .unanswered(.authorization(attempt: number), .mismatchedAnswer),
+                .approvedLate(.authorization(attempt: number)), .effectAcknowledged(number: number),
                 .effectRefused(number: number, responseCode: "99"),
             ]
         }
@@ -182,7 +182,7 @@ struct Explorer {
     private mutating func checkLateApprovals(_ walk: Walk) {
         for attempt in walk.payment.attempts {
             var late = walk
-            guard case .success(let events) = late.run(.approvedLate(attempt: attempt.number))
+            guard case .success(let events) = late.run(.approvedLate(.authorization(attempt: attempt.number)))
             else {
                 expect(false, "a late approval was refused", walk)
                 continue
@@ -196,7 +196,7 @@ struct Explorer {
             case .declined, .notSent, .reversing, .reversed:
                 expect(
                     events.count == 1
-                        && late.payment.effects.last?.kind == .reversal(attempt: attempt.number)
+                        && late.payment.effects.last?.kind == .reversal(.authorization(attempt: attempt.number))
                         && late.payment.effects.last?.state == .open,
                     "a late approval is not reversed", walk)
             }
@@ -210,7 +210,7 @@ struct Explorer {
             if let effect = rest.payment.nextEffect {
                 rest.run(.effectAcknowledged(number: effect.number))
             } else if let pending = rest.payment.attempts.first(where: { $0.isUnresolved }) {
-                rest.run(.attemptUnanswered(attempt: pending.number, .connectionLost))
+                rest.run(.unanswered(.authorization(attempt: pending.number), .connectionLost))
             }
         }
         expect(!rest.payment.hasUnfinishedWork, "work is open for ever", walk)

@@ -107,12 +107,12 @@ extension Walk {
 
     static var authorized: Walk {
         Walk().after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
     }
 
     static var paid: Walk {
         Walk(.automatic).after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
     }
 }
 

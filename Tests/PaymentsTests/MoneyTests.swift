@@ -108,12 +108,12 @@ struct LedgerTests {
     @Test("a fee that eats the amount leaves the merchant nothing, and no fee no posting")
     func edges() {
         var walk = Walk(amount: 20, .automatic).after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
         #expect(walk.payment.ledger[0].merchantNet == 0)
         #expect(walk.payment.ledger[0].fee == 20)
         walk = Walk(amount: 20, .automatic)
         walk.fees = FeeSchedule(basisPoints: 0, fixedMinorUnits: 0)
-        walk = walk.after(.confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+        walk = walk.after(.confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
         #expect(walk.payment.ledger[0].postings.count == 2)
         #expect(walk.payment.ledger[0].merchantNet == 20)
     }

@@ -50,7 +50,7 @@ struct RefusalTests {
 
     @Test("while an outcome is being undone nothing else may begin")
     func whileReversing() {
-        var walk = Walk().after(.confirm(method: nil), .attemptUnanswered(attempt: 0, .timedOut))
+        var walk = Walk().after(.confirm(method: nil), .unanswered(.authorization(attempt: 0), .timedOut))
         for (operation, command) in Self.asked {
             #expect(
                 walk.run(command)
@@ -68,7 +68,7 @@ struct RefusalTests {
         var walk = Walk()
         for number in 0..<PartID.countMax {
             walk = walk.after(
-                .confirm(method: Fixture.visa), .attemptNotSent(attempt: number))
+                .confirm(method: Fixture.visa), .notSent(.authorization(attempt: number)))
         }
         #expect(walk.run(.confirm(method: Fixture.visa)) == .failure(.attemptsExhausted))
     }
@@ -122,9 +122,9 @@ struct RefusalTests {
     func repeatedAnswers() {
         let stray: [PaymentCommand] = [-1, 1, 62, Int.max, Int.min].flatMap { number in
             [
-                .attemptAnswered(attempt: number, Fixture.approval),
-                .attemptNotSent(attempt: number),
-                .attemptUnanswered(attempt: number, .timedOut), .approvedLate(attempt: number),
+                .answered(.authorization(attempt: number), Fixture.approval),
+                .notSent(.authorization(attempt: number)),
+                .unanswered(.authorization(attempt: number), .timedOut), .approvedLate(.authorization(attempt: number)),
                 .effectAcknowledged(number: number),
                 .effectRefused(number: number, responseCode: "12"),
             ]
@@ -140,9 +140,9 @@ struct RefusalTests {
         #expect(captured.run(.effectAcknowledged(number: 0)) == .success([]))
         #expect(captured.run(.effectRefused(number: 0, responseCode: "12")) == .success([]))
         #expect(
-            captured.run(.attemptAnswered(attempt: 0, Fixture.approval)) == .success([]))
-        #expect(captured.run(.attemptUnanswered(attempt: 0, .timedOut)) == .success([]))
-        #expect(captured.run(.approvedLate(attempt: 0)) == .success([]))
+            captured.run(.answered(.authorization(attempt: 0), Fixture.approval)) == .success([]))
+        #expect(captured.run(.unanswered(.authorization(attempt: 0), .timedOut)) == .success([]))
+        #expect(captured.run(.approvedLate(.authorization(attempt: 0))) == .success([]))
         #expect(captured.payment == before)
     }
 }

@@ -57,7 +57,7 @@ enum Samples {
     }
 
     static let effects: [Effect] = [
-        Effect(number: 0, kind: .reversal(attempt: 1), trace: trace),
+        Effect(number: 0, kind: .reversal(.authorization(attempt: 1)), trace: trace),
         Effect(
             number: 1, kind: .partialReversal(attempt: 2, captured: 400), trace: trace,
             state: .acknowledged(at: at)),
@@ -83,7 +83,7 @@ enum Samples {
     }
 
     static let statuses: [PaymentStatus] = [
-        .requiresPaymentMethod(lastAttempt: nil), .requiresPaymentMethod(lastAttempt: 4),
+        .requiresPaymentMethod(lastFailure: nil), .requiresPaymentMethod(lastFailure: .attempt(4)),
         .requiresConfirmation, .processing(attempt: 0), .requiresCapture(attempt: 1),
         .succeeded(attempt: 61), .canceled(at: at, reason: nil),
         .canceled(at: at, reason: .requestedByCustomer),
@@ -120,10 +120,10 @@ enum Samples {
         .capture(amount: 400), .cancel(reason: nil), .cancel(reason: .fraudulent),
         .refund(amount: nil, reason: nil, metadata: []),
         .refund(amount: .max, reason: .duplicate, metadata: metadata),
-        .attemptAnswered(attempt: 0, .approved(code: "A1B2C3", .unavailable)),
-        .attemptAnswered(attempt: 61, .declined(Decline(responseCode: "51"))),
-        .attemptNotSent(attempt: 1), .attemptUnanswered(attempt: 2, .mismatchedAnswer),
-        .approvedLate(attempt: 3), .effectAcknowledged(number: 200),
+        .answered(.authorization(attempt: 0), .approved(code: "A1B2C3", .unavailable)),
+        .answered(.authorization(attempt: 61), .declined(Decline(responseCode: "51"))),
+        .notSent(.authorization(attempt: 1)), .unanswered(.authorization(attempt: 2), .mismatchedAnswer),
+        .approvedLate(.authorization(attempt: 3)), .effectAcknowledged(number: 200),
         .effectRefused(number: 7, responseCode: "25"),
     ]
 

@@ -7,7 +7,7 @@ import Testing
 struct TransitionTests {
     @Test("created without a method it waits for one, with a method for the word")
     func created() {
-        #expect(Walk(method: nil).payment.status == .requiresPaymentMethod(lastAttempt: nil))
+        #expect(Walk(method: nil).payment.status == .requiresPaymentMethod(lastFailure: nil))
         #expect(Walk().payment.status == .requiresConfirmation)
         #expect(Walk().payment.version == 1)
         #expect(!Walk().payment.hasUnfinishedWork)
@@ -70,8 +70,8 @@ struct TransitionTests {
     @Test("a decline asks for another method and forgets the card")
     func declined() {
         let walk = Walk().after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, .declined(Fixture.decline)))
-        #expect(walk.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), .declined(Fixture.decline)))
+        #expect(walk.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
         #expect(walk.attemptStates == [.declined(Fixture.decline)])
         #expect(walk.payment.method == nil)
         #expect(walk.payment.attempts[0].failure?.reason == .insufficientFunds)
@@ -80,8 +80,8 @@ struct TransitionTests {
 
     @Test("a message that was never sent needs no reversal")
     func notSent() {
-        let walk = Walk().after(.confirm(method: nil), .attemptNotSent(attempt: 0))
-        #expect(walk.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+        let walk = Walk().after(.confirm(method: nil), .notSent(.authorization(attempt: 0)))
+        #expect(walk.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
         #expect(walk.attemptStates == [.notSent])
         #expect(walk.payment.effects.isEmpty)
         #expect(walk.payment.attempts[0].failure?.reason == .processingError)
@@ -91,7 +91,7 @@ struct TransitionTests {
     func unanswered() {
         for reason in [UnknownReason.timedOut, .connectionLost, .mismatchedAnswer] {
             var walk = Walk().after(
-                .confirm(method: nil), .attemptUnanswered(attempt: 0, reason))
+                .confirm(method: nil), .unanswered(.authorization(attempt: 0), reason))
             #expect(walk.payment.status == .processing(attempt: 0))
             #expect(walk.attemptStates == [.reversing(reason)])
             #expect(walk.effectKinds == [.reversal(attempt: 0)])
@@ -100,10 +100,10 @@ struct TransitionTests {
 
             let refused = walk.after(.effectRefused(number: 0, responseCode: "25"))
             #expect(refused.attemptStates == [.reversed(reason)])
-            #expect(refused.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+            #expect(refused.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
 
             walk.run(.effectAcknowledged(number: 0))
-            #expect(walk.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+            #expect(walk.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
             #expect(walk.attemptStates == [.reversed(reason)])
             #expect(walk.payment.method == nil)
             #expect(!walk.payment.hasUnfinishedWork)
@@ -114,11 +114,11 @@ struct TransitionTests {
     @Test("after a failed attempt another one can succeed, on another link")
     func secondAttempt() {
         var walk = Walk().after(
-            .confirm(method: nil), .attemptUnanswered(attempt: 0, .timedOut),
+            .confirm(method: nil), .unanswered(.authorization(attempt: 0), .timedOut),
             .effectAcknowledged(number: 0))
         walk.link = "west"
         walk = walk.after(
-            .confirm(method: Fixture.mastercard), .attemptAnswered(attempt: 1, Fixture.approval))
+            .confirm(method: Fixture.mastercard), .answered(.authorization(attempt: 1), Fixture.approval))
         #expect(walk.payment.status == .requiresCapture(attempt: 1))
         #expect(walk.payment.attempts.map(\.trace.link) == ["east", "west"])
         #expect(walk.payment.attempts.map(\.trace.sequence) == [0, 2])
@@ -238,34 +238,34 @@ struct TransitionTests {
     @Test("a late approval leads to one more reversal and never to a success")
     func lateApproval() {
         let lost = Walk().after(
-            .confirm(method: nil), .attemptUnanswered(attempt: 0, .connectionLost))
-        let late = lost.after(.approvedLate(attempt: 0))
+            .confirm(method: nil), .unanswered(.authorization(attempt: 0), .connectionLost))
+        let late = lost.after(.approvedLate(.authorization(attempt: 0)))
         #expect(late.payment.status == .processing(attempt: 0))
         #expect(late.openEffects == [0, 1])
         let reversed = late.after(.effectAcknowledged(number: 0))
-        #expect(reversed.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+        #expect(reversed.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
         #expect(reversed.payment.hasUnfinishedWork)
         // The second reversal is answered while a second attempt runs: it must not touch that one.
         let running = reversed.after(
             .confirm(method: Fixture.visa), .effectAcknowledged(number: 1))
         #expect(running.payment.status == .processing(attempt: 1))
         #expect(running.payment.method == Fixture.visa)
-        let paid = running.after(.attemptAnswered(attempt: 1, Fixture.approval))
+        let paid = running.after(.answered(.authorization(attempt: 1), Fixture.approval))
         #expect(paid.payment.status == .requiresCapture(attempt: 1))
-        let again = paid.after(.approvedLate(attempt: 0))
+        let again = paid.after(.approvedLate(.authorization(attempt: 0)))
         #expect(again.payment.status == .requiresCapture(attempt: 1))
-        #expect(again.payment.nextEffect?.kind == .reversal(attempt: 0))
+        #expect(again.payment.nextEffect?.kind == .reversal(.authorization(attempt: 0)))
     }
 
     @Test("late approvals stop being answered at the bound of effects")
     func lateApprovalBound() {
-        var walk = Walk().after(.confirm(method: nil), .attemptNotSent(attempt: 0))
-        for _ in 0..<Payment.effectCountMax { walk = walk.after(.approvedLate(attempt: 0)) }
+        var walk = Walk().after(.confirm(method: nil), .notSent(.authorization(attempt: 0)))
+        for _ in 0..<Payment.effectCountMax { walk = walk.after(.approvedLate(.authorization(attempt: 0))) }
         #expect(walk.payment.effects.count == Payment.effectCountMax)
-        #expect(walk.run(.approvedLate(attempt: 0)) == .success([]))
+        #expect(walk.run(.approvedLate(.authorization(attempt: 0))) == .success([]))
         // What the merchant may still do has room beyond it.
         walk = walk.after(
-            .confirm(method: Fixture.visa), .attemptUnanswered(attempt: 1, .timedOut))
+            .confirm(method: Fixture.visa), .unanswered(.authorization(attempt: 1), .timedOut))
         #expect(walk.payment.effects.count == Payment.effectCountMax + 1)
     }
 }
