@@ -50,7 +50,7 @@ enum House {
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
         // These two stand under Tests: data-driven scripts, and a count of allocations.
-        "CAllocations": Room(.foreign, []),
+        "CAllocations": Room(.edge, []),
         "ScriptKit": Room(.edge, [], system: ["Foundation", "Testing"]),
 
         "CLibUV": Room(.foreign, []),

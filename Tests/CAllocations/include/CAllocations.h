@@ -2,9 +2,6 @@
 
 #include <stdint.h>
 
-/// Counts, from the first call on, the objects that Swift's runtime allocates: arrays' storage,
-/// closures' contexts, boxes and instances.
-void CAllocationsInstall(void);
-
-/// How many the calling thread has allocated since then.
+/// How many allocations the calling thread has made so far: objects, and the storage of arrays,
+/// strings and closures.
 uint64_t CAllocationsOfThread(void);
