@@ -161,7 +161,12 @@ let package = Package(
         tests(of: "StateStore", ["Primitives", "Environment"]),
         tests(of: "Vault", ["Primitives", "Payments"]),
         tests(of: "Telemetry"),
-        tests(of: "Gateway", ["Primitives", "Payments", "Cluster", "StateStore"]),
+        tests(
+            of: "Gateway",
+            [
+                "Primitives", "Environment", "Payments", "Cluster", "StateStore", "Vault", "Node",
+                "Simulator",
+            ]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
         tests(of: "Simulator", ["Primitives", "Environment"]),

@@ -18,8 +18,11 @@ public enum GatewayMachine: ShardMachine {
         var keys = [AggregateKey.shard(group)]
         for event in entry.events {
             switch event {
-            case .payment(let scope, _, _):
+            case .payment(let scope, _, let events):
                 keys.append(.payment(scope.payment, in: group))
+                for case .attemptStarted(let start) in events {
+                    keys.append(.attempt(start.trace, in: group))
+                }
                 keys.append(.merchantBooks(scope, in: group))
                 if let link = scope.link { keys.append(.linkBooks(link, scope, in: group)) }
             case .methodCreated(let method):
@@ -49,15 +52,19 @@ public enum GatewayMachine: ShardMachine {
         return .applied
     }
 
-    /// Idempotency records past their lifetime, with an hour's margin: a record read from the store
-    /// a moment ago must not vanish while a decision rests on it.
+    /// Idempotency records past their lifetime, with a margin: a record read from the store a moment
+    /// ago must not vanish while a decision rests on it.
     public static func expired(
         in group: GroupID, _ table: AggregateTable<GatewayAggregate>
     ) -> [(kind: AggregateKind, createdBefore: Int64)] {
         guard table.knows(.shard(group)) else { return [] }
         let stamp = shardFacts(group, table).stamp
         let age = IdempotencyRecord.lifetimeMilliseconds + 3_600_000
-        return [(.idempotency, stamp.advanced(byMilliseconds: -age).milliseconds)]
+        let mintedAge = IdempotencyRecord.mintedLifetimeMilliseconds + 60_000
+        return [
+            (.idempotency, stamp.advanced(byMilliseconds: -age).milliseconds),
+            (.mintedIdempotency, stamp.advanced(byMilliseconds: -mintedAge).milliseconds),
+        ]
     }
 
     static func shardFacts(
@@ -132,6 +139,12 @@ public enum GatewayMachine: ShardMachine {
         let postedCount = current?.ledger.count ?? 0
         for event in events {
             facts.note(tracesOf: event)
+            if case .attemptStarted(let start) = event {
+                let place = AttemptPlace(
+                    payment: scope.payment, number: start.number,
+                    created: start.trace.transmittedAt)
+                table.set(.attempt(start.trace, in: group), .attempt(place))
+            }
             if case .created(let created) = event {
                 precondition(current == nil, "\(scope.payment) was created twice")
                 current = Payment(created)

@@ -47,10 +47,15 @@ public actor GatewayRouter: MerchantGateway {
     public func start() async {
         let shards = shards
         for link in links {
-            await link.actor.start { subject in
-                shards[Self.index(of: subject.payment.stem.slot, shards.count)]
-                    .approvedLate(subject)
-            }
+            await link.actor.start(
+                onLateApproval: { subject in
+                    shards[Self.index(of: subject.payment.stem.slot, shards.count)]
+                        .approvedLate(subject)
+                },
+                onUnmatchedApproval: { approval in
+                    let shard = shards.first { $0.group.rawValue == approval.shard }
+                    shard?.approvedUnmatched(approval)
+                })
         }
         for shard in shards { await shard.start() }
     }

@@ -42,7 +42,9 @@ enum LinkMessages {
         try describe(&message, attempt.trace, attempt.amount, payment)
         message.set(.retrievalReferenceNumber, text: attempt.trace.reference)
         if let verificationCode {
-            message.set(.privateData, secret: VerificationCodeElement.encode(verificationCode))
+            var element = VerificationCodeElement.encode(verificationCode)
+            message.set(.privateData, secret: element)
+            element.wipe()
         }
         return message
     }

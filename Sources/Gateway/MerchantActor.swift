@@ -34,17 +34,16 @@ actor MerchantActor {
         guard activeCount < Self.activeCountMax else { return .failure(.overloaded) }
         activeCount += 1
         defer { activeCount -= 1 }
-        guard let claim = request.claim else { return await execute(request, key: nil) }
-
+        let claim = request.claim
         let record = await shard.record(claim)
         if let fingerprint = reservations[claim.keyDigest] {
-            return .failure(fingerprint == claim.fingerprint ? .keyInUse : .keyMismatch)
+            return fingerprint == claim.fingerprint ? inUse(claim) : .failure(.keyMismatch)
         }
         // The reservation may have ended while the record was read: then it is in memory now.
         let current = record == nil ? await shard.record(claim) : record
         let now = await shard.nextStamp()
         if let current, let reply = reply(to: claim, from: current, now) { return reply }
-        guard reservations[claim.keyDigest] == nil else { return .failure(.keyInUse) }
+        guard reservations[claim.keyDigest] == nil else { return inUse(claim) }
         reservations[claim.keyDigest] = claim.fingerprint
         defer { reservations[claim.keyDigest] = nil }
         let key = KeyFacts(merchant: id, claim: claim, requestID: request.requestID)
@@ -58,14 +57,20 @@ actor MerchantActor {
         if record.isExpired(at: now) { return nil }
         guard record.fingerprint == claim.fingerprint else { return .failure(.keyMismatch) }
         switch record.state {
-        case .inFlight: return .failure(.keyInUse)
-        case .completed(let outcome): return .outcome(outcome, replayOf: record.requestID)
+        case .inFlight: return inUse(claim)
+        case .completed(let outcome):
+            return .outcome(outcome, replayOf: claim.isMinted ? nil : record.requestID)
         }
+    }
+
+    /// What is told while the command of a claim is under way. Who sent no key is not told of one.
+    private func inUse(_ claim: IdempotencyClaim) -> CommandReply {
+        .failure(claim.isMinted ? .unavailable : .keyInUse)
     }
 
     // MARK: Commands
 
-    private func execute(_ request: MerchantRequest, key: KeyFacts?) async -> CommandReply {
+    private func execute(_ request: MerchantRequest, key: KeyFacts) async -> CommandReply {
         switch request.command {
         case .createPaymentMethod(let new):
             return await createMethod(new, request, key)
@@ -85,17 +90,18 @@ actor MerchantActor {
     }
 
     private func createMethod(
-        _ new: NewPaymentMethod, _ request: MerchantRequest, _ key: KeyFacts?
+        _ new: NewPaymentMethod, _ request: MerchantRequest, _ key: KeyFacts
     ) async -> CommandReply {
         let method = await register(new, request)
-        var facts: [ShardEvent] = [.methodCreated(method)]
-        if let key { facts.append(.keyCompleted(key, .paymentMethod(method.id), payment: nil)) }
+        let facts: [ShardEvent] = [
+            .methodCreated(method), .keyCompleted(key, .paymentMethod(method.id), payment: nil),
+        ]
         guard await shard.propose(facts) else { return .failure(.unavailable) }
         return .outcome(.paymentMethod(method), replayOf: nil)
     }
 
     private func createPayment(
-        _ new: NewPayment, _ request: MerchantRequest, _ key: KeyFacts?
+        _ new: NewPayment, _ request: MerchantRequest, _ key: KeyFacts
     ) async -> CommandReply {
         var facts: [ShardEvent] = []
         let method: PaymentMethodSnapshot?
@@ -112,7 +118,7 @@ actor MerchantActor {
             facts.append(
                 .payment(
                     PaymentScope(Payment(creation)), base: 0, events: [.created(creation)]))
-            if let key { facts.append(.keyCompleted(key, .payment, payment: paymentID)) }
+            facts.append(.keyCompleted(key, .payment, payment: paymentID))
             guard await shard.propose(facts) else { return .failure(.unavailable) }
             return .outcome(.payment(Payment(creation)), replayOf: nil)
         }
@@ -126,7 +132,7 @@ actor MerchantActor {
 
     private func confirm(
         _ payment: PaymentID, _ source: MethodSource?, _ request: MerchantRequest,
-        _ key: KeyFacts?
+        _ key: KeyFacts
     ) async -> CommandReply {
         var facts: [ShardEvent] = []
         let method: PaymentMethodSnapshot?
@@ -143,7 +149,7 @@ actor MerchantActor {
 
     private func refund(
         _ payment: PaymentID, charge: Int?, _ command: PaymentCommand,
-        _ request: MerchantRequest, _ key: KeyFacts?
+        _ request: MerchantRequest, _ key: KeyFacts
     ) async -> CommandReply {
         if let charge {
             let found = await shard.payment(payment)
@@ -162,7 +168,7 @@ actor MerchantActor {
 
     private func run(
         _ command: PaymentCommand, on payment: PaymentID, _ request: MerchantRequest,
-        _ key: KeyFacts?
+        _ key: KeyFacts
     ) async -> CommandReply {
         await perform(
             TransactionActor.Order(
@@ -180,11 +186,9 @@ actor MerchantActor {
         return reply
     }
 
-    private func refuse(_ refusal: Refusal, _ key: KeyFacts?) async -> CommandReply {
-        if let key {
-            guard await shard.propose([.keyCompleted(key, .refused(refusal), payment: nil)]) else {
-                return .failure(.unavailable)
-            }
+    private func refuse(_ refusal: Refusal, _ key: KeyFacts) async -> CommandReply {
+        guard await shard.store(refusal, of: nil, under: key) else {
+            return .failure(.unavailable)
         }
         return .outcome(.refused(refusal, nil), replayOf: nil)
     }

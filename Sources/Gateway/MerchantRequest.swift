@@ -8,14 +8,14 @@ public struct MerchantRequest: Sendable {
     public let isLive: Bool
     /// The `Request-Id` of the HTTP exchange.
     public let requestID: String
-    /// The key that the caller sent; nil when it sent none.
-    public let claim: IdempotencyClaim?
+    /// The key that the caller sent, or an id that was minted for a request without one.
+    public let claim: IdempotencyClaim
     public let command: MerchantCommand
     /// When the caller must have an answer.
     public let deadline: MonotonicInstant
 
     public init(
-        merchant: MerchantID, isLive: Bool, requestID: String, claim: IdempotencyClaim?,
+        merchant: MerchantID, isLive: Bool, requestID: String, claim: IdempotencyClaim,
         command: MerchantCommand, deadline: MonotonicInstant
     ) {
         self.merchant = merchant
@@ -29,16 +29,29 @@ public struct MerchantRequest: Sendable {
 
 /// An idempotency key as the shard knows it: digests only, so that nothing a merchant wrote into a
 /// key reaches the log.
+///
+/// A request without a key has a minted one, so that a node that asks the shard again on its behalf
+/// never acts twice. Its id is shorter than a digest, so that no caller's key is ever equal to it.
 public struct IdempotencyClaim: Hashable, Sendable {
-    /// 16 bytes: a keyed digest of merchant, mode and key.
+    /// 16 bytes: a keyed digest of merchant, mode and key. 12 random bytes where it is minted.
     public let keyDigest: [UInt8]
-    /// 32 bytes: a keyed digest over method, path and canonical parameters.
+    /// 32 bytes: a keyed digest over method, path and canonical parameters. Empty where it is
+    /// minted, for nobody but who minted it says it again.
     public let fingerprint: [UInt8]
 
     public init(keyDigest: [UInt8], fingerprint: [UInt8]) {
         self.keyDigest = keyDigest
         self.fingerprint = fingerprint
     }
+
+    /// A claim for one request without a key. 96 random bits do not meet again within the minute
+    /// for which the shard remembers them.
+    public static func minted(from random: any RandomSource) -> IdempotencyClaim {
+        IdempotencyClaim(keyDigest: random.bytes(12), fingerprint: [])
+    }
+
+    /// True for a claim that the ingress made and no caller knows.
+    public var isMinted: Bool { fingerprint.isEmpty }
 }
 
 /// What a merchant can ask a shard to do.
@@ -82,14 +95,14 @@ public struct NewPaymentMethod: Sendable {
     public let card: CardFacts
     /// What the vault made of number and expiry.
     public let sealedCard: [UInt8]
-    /// ASCII digits; kept in memory only, and never in the log.
-    public let verificationCode: Secret<[UInt8]>?
+    /// ASCII digits; kept in memory only, and never in the log. Whoever keeps them wipes these.
+    public let verificationCode: SensitiveBytes?
     public let billing: BillingDetails
     public let metadata: Metadata
 
     public init(
         id: PaymentMethodID, card: CardFacts, sealedCard: [UInt8],
-        verificationCode: Secret<[UInt8]>?, billing: BillingDetails, metadata: Metadata
+        verificationCode: SensitiveBytes?, billing: BillingDetails, metadata: Metadata
     ) {
         self.id = id
         self.card = card
@@ -154,7 +167,7 @@ public enum GatewayFailure: Hashable, Sendable {
     /// No leader, no quorum, or the deadline passed before the commit was certain: retry with the
     /// same key.
     case unavailable
-    /// The same key is in flight.
+    /// The same key, which a caller sent, is in flight.
     case keyInUse
     /// The same key came with other parameters before.
     case keyMismatch

@@ -92,6 +92,7 @@ public actor ProcessorLinkActor {
     private var controlTrace: UInt32 = 0
     private var upWaiters: [Resumption<Void>] = []
     private var onLateApproval: (@Sendable (LinkSubject) -> Void)?
+    private var onUnmatchedApproval: (@Sendable (UnmatchedApproval) -> Void)?
 
     /// How many bytes may wait for the socket: a few thousand messages. Beyond it nothing is sent,
     /// which is a definite answer.
@@ -112,8 +113,12 @@ public actor ProcessorLinkActor {
         lastSessionEnd = loop.now
     }
 
-    func start(onLateApproval: @escaping @Sendable (LinkSubject) -> Void) {
+    func start(
+        onLateApproval: @escaping @Sendable (LinkSubject) -> Void,
+        onUnmatchedApproval: @escaping @Sendable (UnmatchedApproval) -> Void
+    ) {
         self.onLateApproval = onLateApproval
+        self.onUnmatchedApproval = onUnmatchedApproval
         connect()
     }
 
@@ -171,7 +176,8 @@ public actor ProcessorLinkActor {
         guard stream.unsentByteCount < Self.unsentByteCountMax else { return .notSent }
         let token = Token(id: nextTokenID, subject: subject)
         nextTokenID += 1
-        guard let frame = frame(message) else { return .notSent }
+        guard var frame = frame(message) else { return .notSent }
+        defer { frame.wipe() }
         let now = loop.now
         guard now < sendBy else { return .notSent }
         do {
@@ -181,15 +187,18 @@ public actor ProcessorLinkActor {
         }
         return await loop.suspend { resumption in
             waiting[token.id] = resumption
-            stream.write(frame)
+            frame.reveal { stream.write($0) }
+            // The stream has copied it, or holds it alone from here on.
+            frame.wipe()
             metrics.messageSent(link: options.name)
             scheduleExpiry()
         }
     }
 
-    private func frame(_ message: Message) -> [UInt8]? {
-        guard let bytes = try? Codec.encode(message, specification: .sunny1987) else { return nil }
-        return try? Frame.message(bytes[...]).encode(.link)
+    private func frame(_ message: Message) -> Secret<[UInt8]>? {
+        guard var bytes = try? Codec.encode(message, specification: .sunny1987) else { return nil }
+        defer { for index in bytes.indices { bytes[index] = 0 } }
+        return (try? Frame.encode(bytes, .link)).map { Secret($0) }
     }
 
     // MARK: The session
@@ -316,8 +325,14 @@ public actor ProcessorLinkActor {
         case .late(let token):
             metrics.lateAnswer(link: options.name)
             if let subject = token.subject, mayHoldMoney(message) { onLateApproval?(subject) }
-        case .duplicate, .unknown:
+        case .duplicate:
             metrics.unmatchedAnswer(link: options.name)
+        case .unknown:
+            metrics.unmatchedAnswer(link: options.name)
+            guard mayHoldMoney(message),
+                let approval = UnmatchedApproval(message, link: options.name)
+            else { return }
+            onUnmatchedApproval?(approval)
         }
     }
 

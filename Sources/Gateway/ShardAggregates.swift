@@ -11,6 +11,22 @@ public enum GatewayAggregate: Hashable, Sendable {
     /// Sums of a merchant's accounts, or of the shard's accounts with one link.
     case books(LedgerBalances, owner: String)
     case shard(ShardFacts)
+    /// Whose attempt a reference names: a line of the index by link and reference.
+    case attempt(AttemptPlace)
+}
+
+/// Where an attempt is found.
+public struct AttemptPlace: Hashable, Sendable {
+    public let payment: PaymentID
+    public let number: Int
+    /// When the attempt was begun.
+    public let created: Timestamp
+
+    public init(payment: PaymentID, number: Int, created: Timestamp) {
+        self.payment = payment
+        self.number = number
+        self.created = created
+    }
 }
 
 /// What a shard knows of itself.
@@ -29,6 +45,9 @@ extension AggregateKind {
     static let idempotency = AggregateKind(rawValue: 3)
     static let books = AggregateKind(rawValue: 4)
     static let shard = AggregateKind(rawValue: 5)
+    /// Records of minted keys, apart because they are forgotten after a minute and not a day.
+    static let mintedIdempotency = AggregateKind(rawValue: 6)
+    static let attempt = AggregateKind(rawValue: 7)
 }
 
 extension AggregateKey {
@@ -48,7 +67,17 @@ extension AggregateKey {
             text.append(digits[Int(byte & 15)])
         }
         return AggregateKey(
-            group: group, kind: .idempotency, id: String(decoding: text, as: UTF8.self))
+            group: group, kind: claim.isMinted ? .mintedIdempotency : .idempotency,
+            id: String(decoding: text, as: UTF8.self))
+    }
+
+    /// The reference first, as it counts up: new lines go to the end of the table.
+    static func attempt(link: String, reference: String, in group: GroupID) -> AggregateKey {
+        AggregateKey(group: group, kind: .attempt, id: "\(reference):\(link)")
+    }
+
+    static func attempt(_ trace: ProcessorTrace, in group: GroupID) -> AggregateKey {
+        attempt(link: trace.link, reference: trace.reference, in: group)
     }
 
     static func merchantBooks(_ scope: PaymentScope, in group: GroupID) -> AggregateKey {
@@ -106,6 +135,12 @@ extension GatewayAggregate: ShardAggregate {
             writer.writeVarint(facts.nextTraceSequence)
             writer.write(facts.stamp)
             owner = ""
+        case .attempt(let place):
+            writer.write(place.payment)
+            writer.writeVarint(UInt64(place.number))
+            writer.write(place.created)
+            owner = ""
+            created = place.created.milliseconds
         }
         return AggregateRow(
             key: key, owner: owner, created: created, version: version, isOpen: isOpen,
@@ -119,7 +154,7 @@ extension GatewayAggregate: ShardAggregate {
             self = .payment(try reader.read())
         case .method:
             self = .method(try reader.read())
-        case .idempotency:
+        case .idempotency, .mintedIdempotency:
             let merchant = try reader.read(MerchantID.self)
             self = .idempotency(try reader.read(), merchant: merchant)
         case .books:
@@ -130,6 +165,11 @@ extension GatewayAggregate: ShardAggregate {
             facts.nextTraceSequence = try reader.readVarint()
             facts.stamp = try reader.read()
             self = .shard(facts)
+        case .attempt:
+            self = .attempt(
+                AttemptPlace(
+                    payment: try reader.read(), number: try reader.readInteger(Int.self),
+                    created: try reader.read()))
         default:
             throw .invalid(what: "aggregate kind", offset: 0)
         }

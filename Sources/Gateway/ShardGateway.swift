@@ -57,6 +57,7 @@ public actor ShardGateway: ShardObserver {
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
     private var servingWaiters: [Resumption<Void>] = []
+    private var lookUpCount = 0
 
     init(
         host: Host, links: [Link], options: GatewayOptions, cards: any CardOpener,
@@ -96,7 +97,7 @@ public actor ShardGateway: ShardObserver {
         }
         anchor = (max(stamp, loop.wallTime), loop.now)
         let open = await host.openAggregates(.payment)
-        let inFlight = await host.openAggregates(.idempotency)
+        let inFlight = await recordsInFlight()
         self.term = term
         for case .idempotency(let record, let merchant) in inFlight {
             guard case .inFlight(let awaited) = record.state else { continue }
@@ -157,16 +158,19 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    /// Says of what was just given a random id that the store has no such thing, so that applying
+    /// Says of what was just given a new id that the store has no such thing, so that applying
     /// the entry does not wait for the store to say so.
     private func admitNew(_ events: [ShardEvent]) async {
         for event in events {
             switch event {
             case .methodCreated(let method):
                 await host.admitAbsent(.method(method.id, in: host.group))
-            case .payment(let scope, base: 0, _):
-                await host.admitAbsent(.payment(scope.payment, in: host.group))
-            case .payment, .keyClaimed, .keyCompleted:
+            case .payment(let scope, let base, let events):
+                if base == 0 { await host.admitAbsent(.payment(scope.payment, in: host.group)) }
+                for case .attemptStarted(let start) in events {
+                    await host.admitAbsent(.attempt(start.trace, in: host.group))
+                }
+            case .keyClaimed, .keyCompleted:
                 break
             }
         }
@@ -189,6 +193,15 @@ public actor ShardGateway: ShardObserver {
                 return false
             }
         }
+    }
+
+    /// Stores a refusal under its key; false when it could not. Under a minted key there is nothing
+    /// to store: nothing was done, and a node that asks again may decide again.
+    func store(
+        _ refusal: Refusal, of payment: PaymentID?, under key: KeyFacts
+    ) async -> Bool {
+        if key.claim.isMinted { return true }
+        return await propose([.keyCompleted(key, .refused(refusal), payment: payment)])
     }
 
     /// A stamp that never runs backwards, and forwards no faster than the boot-time clock and a
@@ -280,7 +293,11 @@ public actor ShardGateway: ShardObserver {
     var servesCommands: Bool { isServing }
 
     func inFlightKeyCount() async -> Int {
-        await host.openAggregates(.idempotency).count
+        await recordsInFlight().count
+    }
+
+    private func recordsInFlight() async -> [GatewayAggregate] {
+        await host.openAggregates(.idempotency) + host.openAggregates(.mintedIdempotency)
     }
 
     func booksTotal() async -> Int64 {
@@ -336,6 +353,33 @@ public actor ShardGateway: ShardObserver {
         passivate(actor)
     }
 
+    /// How many approvals that match nothing may be looked up at a time: a host that sends more
+    /// than the store finds is wrong, and must not take our memory.
+    private static let lookUpCountMax = 1024
+
+    nonisolated func approvedUnmatched(_ approval: UnmatchedApproval) {
+        assumeIsolated { shard in
+            guard shard.lookUpCount < Self.lookUpCountMax else { return }
+            shard.lookUpCount += 1
+            _ = Task { await shard.takeUnmatchedApproval(approval) }
+        }
+    }
+
+    /// Gives back what an approval holds that came when its link had forgotten the attempt, as after
+    /// a restart.
+    private func takeUnmatchedApproval(_ approval: UnmatchedApproval) async {
+        defer { lookUpCount -= 1 }
+        await untilServing()
+        let key = AggregateKey.attempt(
+            link: approval.link, reference: approval.reference, in: host.group)
+        guard case .attempt(let place)? = await host.fetch(key),
+            let payment = await payment(place.payment),
+            payment.attempts.indices.contains(place.number),
+            approval.answers(payment.attempts[place.number])
+        else { return }
+        await takeLateApproval(LinkSubject(payment: place.payment, attempt: place.number))
+    }
+
     // MARK: Card verification codes
 
     /// Wipes codes that nobody asked for in time.
@@ -348,9 +392,15 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    func keep(_ code: Secret<[UInt8]>, of method: PaymentMethodID) {
+    /// Keeps a code encrypted, and wipes it where it was.
+    func keep(_ code: SensitiveBytes, of method: PaymentMethodID) {
+        var digits = code.read { Secret(Array($0)) }
+        defer {
+            digits.wipe()
+            code.wipe()
+        }
         // A store that is full loses the code, not the payment: it goes on as "unavailable".
-        try? verificationCodes.put(method.stem.text, code: code, now: loop.now)
+        try? verificationCodes.put(method.stem.text, code: digits, now: loop.now)
     }
 
     func takeVerificationCode(_ method: PaymentMethodID) -> Secret<[UInt8]>? {

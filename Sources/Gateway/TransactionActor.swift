@@ -37,7 +37,7 @@ actor TransactionActor {
     private struct Claim {
         let id: UInt64
         let awaited: AwaitedOutcome
-        let key: KeyFacts?
+        let key: KeyFacts
         /// False for a claim that a new leader found in the log: its caller is gone.
         let hasCaller: Bool
         let timer: any LoopTimer
@@ -65,7 +65,7 @@ actor TransactionActor {
     /// What a command asks, besides the payment command itself.
     struct Order: Sendable {
         let command: PaymentCommand
-        let key: KeyFacts?
+        let key: KeyFacts
         let merchant: MerchantID
         let isLive: Bool
         let deadline: MonotonicInstant
@@ -125,12 +125,10 @@ actor TransactionActor {
         let base = order.creation == nil ? payment.version : 0
         let created = order.creation.map { [PaymentEvent.created($0)] } ?? []
         facts.append(.payment(PaymentScope(after), base: base, events: created + events))
-        if let key = order.key {
-            if let awaited {
-                facts.append(.keyClaimed(key, awaited: awaited))
-            } else {
-                facts.append(.keyCompleted(key, .payment, payment: id))
-            }
+        if let awaited {
+            facts.append(.keyClaimed(order.key, awaited: awaited))
+        } else {
+            facts.append(.keyCompleted(order.key, .payment, payment: id))
         }
         guard await shard.propose(facts) else { return .concluded(.failure(.unavailable)) }
         guard let awaited else {
@@ -144,15 +142,12 @@ actor TransactionActor {
         return .claimed(claimID)
     }
 
-    /// Stores a refusal under its key, when there is one, and returns it.
+    /// Stores a refusal under its key, and returns it.
     private func refuse(
         _ refusal: Refusal, _ payment: Payment?, _ order: Order
     ) async -> CommandReply {
-        if let key = order.key {
-            let isStored = await shard.propose([
-                .keyCompleted(key, .refused(refusal), payment: payment?.id)
-            ])
-            guard isStored else { return .failure(.unavailable) }
+        guard await shard.store(refusal, of: payment?.id, under: order.key) else {
+            return .failure(.unavailable)
         }
         return .outcome(.refused(refusal, payment), replayOf: nil)
     }
@@ -191,7 +186,7 @@ actor TransactionActor {
     }
 
     private func claim(
-        _ awaited: AwaitedOutcome, key: KeyFacts?, _ patience: Duration, hasCaller: Bool
+        _ awaited: AwaitedOutcome, key: KeyFacts, _ patience: Duration, hasCaller: Bool
     ) -> UInt64 {
         let claimID = nextClaimID
         nextClaimID += 1
@@ -223,12 +218,10 @@ actor TransactionActor {
         else { return }
         let claim = claims.remove(at: index)
         let reference = claim.awaited.reference(in: payment) ?? claim.awaited.provisional
-        if let key = claim.key {
-            let facts = [ShardEvent.keyCompleted(key, reference, payment: id)]
-            guard await shard.proposeCertainly(facts) else {
-                finish(claim, .failure(.unavailable))
-                return
-            }
+        let facts = [ShardEvent.keyCompleted(claim.key, reference, payment: id)]
+        guard await shard.proposeCertainly(facts) else {
+            finish(claim, .failure(.unavailable))
+            return
         }
         finish(claim, .outcome(reference.outcome(of: payment), replayOf: nil))
     }
@@ -252,8 +245,8 @@ actor TransactionActor {
             facts.append(.payment(PaymentScope(after), base: payment.version, events: events))
         }
         for claim in resolved {
-            if let key = claim.key, let reference = claim.awaited.reference(in: after) {
-                facts.append(.keyCompleted(key, reference, payment: id))
+            if let reference = claim.awaited.reference(in: after) {
+                facts.append(.keyCompleted(claim.key, reference, payment: id))
             }
         }
         var isCommitted = true
@@ -320,15 +313,19 @@ actor TransactionActor {
         let number = attempt.number
         guard let link = shard.link(attempt.trace.link),
             let method = await shard.method(attempt.method.id),
-            let cardNumber = shard.cards.open(method)
+            var cardNumber = shard.cards.open(method)
         else { return .attemptNotSent(attempt: number) }
+        defer { cardNumber.wipe() }
         let permit = await link.breaker.admit()
         guard permit.isAllowed else { return .attemptNotSent(attempt: number) }
-        let code = await shard.takeVerificationCode(method.id)
-        guard
-            var message = try? LinkMessages.attempt(
-                attempt, of: payment, number: cardNumber, verificationCode: code)
-        else { return .attemptNotSent(attempt: number) }
+        var code = await shard.takeVerificationCode(method.id)
+        let sentVerificationCode = code != nil
+        let built = try? LinkMessages.attempt(
+            attempt, of: payment, number: cardNumber, verificationCode: code)
+        // The message has them now, and is wiped when it was written and answered.
+        cardNumber.wipe()
+        code?.wipe()
+        guard var message = built else { return .attemptNotSent(attempt: number) }
         let reply = await link.actor.request(
             message, subject: LinkSubject(payment: id, attempt: number), sendBy: sendBy)
         message.wipe()
@@ -342,7 +339,7 @@ actor TransactionActor {
         case .answered(let answer, let session):
             sessions[number] = session
             let reading = LinkMessages.read(
-                answer, to: attempt, of: payment, sentVerificationCode: code != nil)
+                answer, to: attempt, of: payment, sentVerificationCode: sentVerificationCode)
             switch reading {
             case .approved(let approvalCode, let check):
                 return .attemptAnswered(

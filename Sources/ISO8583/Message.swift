@@ -18,6 +18,8 @@ public struct Message: Sendable {
     private var slots: [Slot] = []
     /// The received bytes, followed by values that were set or unpacked.
     private var storage: ArraySlice<UInt8>
+    /// Room for a whole payment message, so that building one seldom grows.
+    private static let firstByteCount = 256
     /// What the values take of `storage`.
     private var liveByteCount = 0
 
@@ -66,6 +68,9 @@ public struct Message: Sendable {
     public mutating func set(_ number: FieldNumber, _ value: some Collection<UInt8>) {
         remove(number)
         compactIfMostlyGarbage(adding: value.count)
+        if storage.count + value.count > storage.capacity {
+            move(toRoomFor: max(Self.firstByteCount, 2 * (liveByteCount + value.count)))
+        }
         let start = storage.count
         storage.append(contentsOf: value)
         let slot = Slot(start: UInt32(start), count: UInt32(storage.count - start))
@@ -119,14 +124,21 @@ public struct Message: Sendable {
     /// again and again takes no more room than twice the message and a page.
     private mutating func compactIfMostlyGarbage(adding count: Int) {
         guard storage.count + count > 2 * (liveByteCount + count) + 4096 else { return }
-        var compacted: [UInt8] = []
-        compacted.reserveCapacity(liveByteCount + count)
+        move(toRoomFor: liveByteCount + count)
+    }
+
+    /// Moves the values into a storage of their own and overwrites the old one: an array that grows
+    /// by itself leaves its bytes, perhaps a card number, behind in freed memory.
+    private mutating func move(toRoomFor count: Int) {
+        var moved: [UInt8] = []
+        moved.reserveCapacity(count)
         for index in slots.indices {
             let bytes = value(in: slots[index])
-            slots[index].start = UInt32(compacted.count)
-            compacted.append(contentsOf: bytes)
+            slots[index].start = UInt32(moved.count)
+            moved.append(contentsOf: bytes)
         }
-        storage = compacted[...]
+        for index in storage.indices { storage[index] = 0 }
+        storage = moved[...]
     }
 }
 

@@ -60,18 +60,19 @@ struct MerchantResponder: HTTPResponder {
         return response
     }
 
-    /// All of the body, within its bounds of size and time.
+    /// All of the body, within its bounds of size and time. Each part is wiped where the server
+    /// library has it; of a body that is refused, the parts that nobody reads are not.
     private func body(
         of request: Request, since start: MonotonicInstant
-    ) async throws -> [UInt8] {
+    ) async throws -> SensitiveBytes {
         guard (request.head.path ?? "").utf8.count <= options.targetByteCountMax else {
             throw RequestRefusal.targetTooLong
         }
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         guard announced <= options.bodyByteCountMax else { throw RequestRefusal.bodyTooLarge }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(announced)
+        let bytes = SensitiveBytes(capacity: announced)
         for try await part in request.body {
+            defer { part.wipe() }
             guard bytes.count + part.readableBytes <= options.bodyByteCountMax else {
                 throw RequestRefusal.bodyTooLarge
             }
@@ -79,7 +80,7 @@ struct MerchantResponder: HTTPResponder {
             guard endpoint.now() - start < options.bodyTimeout else {
                 throw RequestRefusal.bodyTooSlow
             }
-            bytes += part.readableBytesView
+            bytes.append(part.readableBytesView)
         }
         return bytes
     }
@@ -136,9 +137,26 @@ enum RequestRefusal: Error {
     }
 }
 
+extension ByteBuffer {
+    /// Overwrites the readable bytes in the storage that all copies of the buffer share: an array
+    /// of zeros written by `setBytes` would go to a copy.
+    //
+    // Proof: the storage is on the heap and made for writing. Besides us two hold it: the HTTP
+    // decoder, which has moved its reader index past these bytes and reads on from there, and the
+    // pool of the socket's read buffers, which takes a buffer back only for its next write.
+    fileprivate func wipe() {
+        withUnsafeReadableBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            UnsafeMutableRawPointer(mutating: start)
+                .initializeMemory(as: UInt8.self, repeating: 0, count: bytes.count)
+        }
+    }
+}
+
 extension APIRequest {
     fileprivate init(
-        _ head: HTTPRequest, body: [UInt8], receivedAt: MonotonicInstant, channel: any Channel
+        _ head: HTTPRequest, body: SensitiveBytes, receivedAt: MonotonicInstant,
+        channel: any Channel
     ) {
         let target = head.path ?? "/"
         let path = target.prefix { $0 != "?" }

@@ -12,7 +12,8 @@ public struct APIRequest: Sendable, CustomStringConvertible, CustomReflectable {
     public let query: String
     /// In the order received; names in lower case.
     public let headers: [(name: String, value: String)]
-    public let body: [UInt8]
+    /// Wiped once its parameters are read.
+    public let body: SensitiveBytes
     /// When the request's head arrived: the deadline counts from here.
     public let receivedAt: MonotonicInstant
     /// The caller's address, where the ingress knows it.
@@ -20,7 +21,7 @@ public struct APIRequest: Sendable, CustomStringConvertible, CustomReflectable {
 
     public init(
         method: String, path: String, query: String = "",
-        headers: [(name: String, value: String)], body: [UInt8] = [],
+        headers: [(name: String, value: String)], body: SensitiveBytes = SensitiveBytes(),
         receivedAt: MonotonicInstant, remoteAddress: String? = nil
     ) {
         self.method = method

@@ -13,7 +13,7 @@ struct CardDraft: Sendable {
     let number: CardNumber
     let expiry: CardExpiry
     /// ASCII digits.
-    let verificationCode: Secret<[UInt8]>?
+    let verificationCode: SensitiveBytes?
     let funding: CardFunding
     let billing: BillingDetails
     let metadata: Metadata
@@ -22,6 +22,8 @@ struct CardDraft: Sendable {
     static let numberNames = ["card[number]", "payment_method_data[card][number]"]
     /// The parameters that a request's fingerprint leaves out.
     static let verificationCodeNames = ["card[cvc]", "payment_method_data[card][cvc]"]
+    /// The parameters of which no text is made.
+    static let secretNames = Set(numberNames + verificationCodeNames)
     /// A card that is good for longer was mistyped.
     private static let expiryYearsMax = 50
 
@@ -53,8 +55,8 @@ struct CardDraft: Sendable {
         else { return nil }
         self.number = number
         self.expiry = expiry
-        let digits = Array("1234".utf8.prefix(number.brand.verificationCodeDigitCount))
-        verificationCode = Secret(digits)
+        verificationCode = SensitiveBytes(
+            copying: "1234".utf8.prefix(number.brand.verificationCodeDigitCount))
         funding = Self.funding(of: number)
         billing = BillingDetails()
         metadata = []
@@ -63,10 +65,12 @@ struct CardDraft: Sendable {
     private static func number(
         _ parameters: inout Parameters, _ name: String, in context: ReadingContext
     ) throws(APIError) -> CardNumber {
-        let text = try parameters.required(name)
+        guard let written = try parameters.takeSecret(name) else { throw .missing(name) }
         let number: CardNumber
         do {
-            number = try CardNumber(text.utf8)
+            number = try written.read { (digits) throws(CardNumber.Fault) in
+                try CardNumber(digits)
+            }
         } catch {
             switch error {
             case .malformed:
@@ -128,16 +132,16 @@ struct CardDraft: Sendable {
 
     private static func verificationCode(
         _ parameters: inout Parameters, _ name: String, _ brand: CardBrand
-    ) throws(APIError) -> Secret<[UInt8]>? {
-        guard let code = try parameters.text(name) else { return nil }
-        let digits = Array(code.utf8)
-        guard digits.count == brand.verificationCodeDigitCount,
-            digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-        else {
+    ) throws(APIError) -> SensitiveBytes? {
+        guard let written = try parameters.takeSecret(name) else { return nil }
+        let areDigits = written.read { bytes in
+            bytes.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        }
+        guard written.count == brand.verificationCodeDigitCount, areDigits else {
             throw .card(
                 "Your card's security code is invalid.", code: "invalid_cvc", param: "cvc")
         }
-        return Secret(digits)
+        return written.read { SensitiveBytes(copying: $0) }
     }
 
     /// How a card is paid off is in the schemes' range tables, which this gateway does not have; of

@@ -1,4 +1,5 @@
 import Payments
+import Primitives
 
 /// Turns `application/x-www-form-urlencoded` bytes into parameters (WHATWG URL, section 5.1, with
 /// nested names in brackets as `a[b][0]=v`).
@@ -39,9 +40,17 @@ package enum FormDecoder {
                 appendedCounts[path] = index + 1
                 path.append(String(index))
             }
+            let written = halves.count == 2 ? halves[1] : field[field.endIndex...]
+            if CardDraft.secretNames.contains(Parameters.name(of: path)) {
+                entries.append(
+                    Parameters.Entry(
+                        path: path,
+                        secret: try secret(written, param: Parameters.name(of: path))))
+                continue
+            }
             let value = try text(
-                halves.count == 2 ? halves[1] : field[field.endIndex...], of: "value",
-                byteCountMax: valueByteCountMax, param: Parameters.name(of: path))
+                written, of: "value", byteCountMax: valueByteCountMax,
+                param: Parameters.name(of: path))
             entries.append(Parameters.Entry(path: path, value: value))
         }
         return try Parameters(entries)
@@ -96,6 +105,23 @@ package enum FormDecoder {
             throw .invalid("A parameter's \(part) is not valid UTF-8 text.", param: param)
         }
         return text
+    }
+
+    /// The value of a parameter of which no text is made. What is no digit, its reader refuses.
+    private static func secret(
+        _ bytes: some Collection<UInt8>, param: String
+    ) throws(APIError) -> SensitiveBytes {
+        guard var decoded = percentDecoded(bytes, plusIsBlank: true) else {
+            throw .invalid(
+                "A parameter's value has a % that two hexadecimal digits do not follow.",
+                param: param)
+        }
+        defer { for index in decoded.indices { decoded[index] = 0 } }
+        guard decoded.count <= valueByteCountMax else {
+            throw .invalid(
+                "A parameter's value has more than \(valueByteCountMax) bytes.", param: param)
+        }
+        return SensitiveBytes(copying: decoded)
     }
 
     /// The segments of `a[b][c]`; the last one is empty for `a[]`.

@@ -48,10 +48,13 @@ extension MerchantService {
         guard loop.now < exchange.deadline else { throw .unavailable }
         let sealed = try await seal(draft.card, for: subject.caller)
         guard loop.now < exchange.deadline else { throw .unavailable }
-        let claim = exchange.headers.idempotencyKey.map { key in
-            RequestFingerprint.claim(
+        let claim: IdempotencyClaim
+        if let key = exchange.headers.idempotencyKey {
+            claim = RequestFingerprint.claim(
                 key: key, subject, parameters, cardFingerprint: sealed?.card.fingerprint,
                 keyedDigest: { tokenizer.keyedDigest(of: $0) })
+        } else {
+            claim = .minted(from: random)
         }
         let reply = await gateway.perform(
             MerchantRequest(

@@ -48,6 +48,8 @@ public actor MerchantService {
         var exchange = Exchange(
             request: request, id: "req_" + Base62.random(14, from: random),
             deadline: request.receivedAt + limits.deadline)
+        // At the latest: a request that is refused early never has its body read.
+        defer { request.body.wipe() }
         let answer: Answer
         do throws(APIError) {
             guard requestsInFlight < limits.requestsInFlightMax else {
@@ -81,6 +83,7 @@ public actor MerchantService {
             caller: caller, method: request.method, segments: segments)
         let context = ReadingContext(isLive: caller.isLive, now: loop.wallTime)
         if let draft = try route.command(&parameters, in: context) {
+            parameters.wipeSecrets()
             return try await perform(draft, subject, parameters, expansion, exchange)
         }
         return try await answer(route, caller, &parameters, expansion, exchange.deadline)
@@ -103,7 +106,7 @@ struct Exchange: Sendable {
         self.deadline = deadline
     }
 
-    /// Decodes the body of a POST, and the query of everything else.
+    /// Decodes the body of a POST, which is gone then, and the query of everything else.
     func parameters() throws(APIError) -> Parameters {
         guard request.method == "POST" else {
             guard request.body.isEmpty else {
@@ -127,7 +130,8 @@ struct Exchange: Sendable {
                     + "application/x-www-form-urlencoded). This API takes form-encoded bodies, as "
                     + "in `amount=1099&currency=usd&metadata[order]=6735`; JSON is not accepted.")
         }
-        return try FormDecoder.decode(request.body)
+        defer { request.body.wipe() }
+        return try request.body.read { (bytes) throws(APIError) in try FormDecoder.decode(bytes) }
     }
 
     /// Puts the headers around an answer that every answer has.

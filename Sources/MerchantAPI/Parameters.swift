@@ -1,3 +1,5 @@
+package import Primitives
+
 /// The parameters of a request: flat, sorted by name, each name once.
 ///
 /// Reading a parameter marks it; `finish` refuses what nobody read, so that nothing a caller sends
@@ -8,12 +10,23 @@ package struct Parameters: Sendable, CustomStringConvertible, CustomReflectable 
         package let path: [String]
         /// The path in bracket form.
         package let name: String
+        /// Empty for a secret.
         package let value: String
+        /// The value of a parameter that holds card data, and never becomes text.
+        package let secret: SensitiveBytes?
 
         package init(path: [String], value: String) {
             self.path = path
             name = Parameters.name(of: path)
             self.value = value
+            secret = nil
+        }
+
+        package init(path: [String], secret: SensitiveBytes) {
+            self.path = path
+            name = Parameters.name(of: path)
+            value = ""
+            self.secret = secret
         }
 
         package var description: String { "a parameter" }
@@ -68,6 +81,19 @@ package struct Parameters: Sendable, CustomStringConvertible, CustomReflectable 
         }
         isRead[place] = true
         return entries[place].value
+    }
+
+    /// The bytes of a parameter that holds card data, at least one; nil when it was not sent.
+    mutating func takeSecret(_ name: String) throws(APIError) -> SensitiveBytes? {
+        guard try take(name) != nil, let secret = places[name].flatMap({ entries[$0].secret })
+        else { return nil }
+        guard !secret.isEmpty else { throw .empty(name) }
+        return secret
+    }
+
+    /// Overwrites what held card data. Nothing of it is read from the parameters any more.
+    package func wipeSecrets() {
+        for entry in entries { entry.secret?.wipe() }
     }
 
     /// True when the parameter itself was sent, with or without text.

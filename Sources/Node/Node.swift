@@ -1,6 +1,6 @@
 import Cluster
 import Environment
-import Gateway
+package import Gateway
 import Journal
 public import MerchantAPI
 public import Payments
@@ -43,6 +43,8 @@ public actor Node {
     /// What the ingress calls.
     public nonisolated let service: MerchantService
     public nonisolated let metrics: MetricRegistry
+    /// The shards behind `service`, for tests that ask them directly.
+    package nonisolated var gateway: any MerchantGateway { router }
     private let router: GatewayRouter
     private let writer: StateWriter
     private let journal: Journal

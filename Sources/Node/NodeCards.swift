@@ -16,7 +16,8 @@ struct NodeCards: CardTokenizer, CardOpener {
         number: CardNumber, expiry: CardExpiry, as id: PaymentMethodID, of merchant: MerchantID,
         isLive: Bool
     ) async throws(TokenizationError) -> TokenizedCard {
-        let digits = Secret(number.asciiDigits)
+        var digits = Secret(number.asciiDigits)
+        defer { digits.wipe() }
         do {
             let sealed = try vault.seal(digits, for: context(id, merchant))
             let digest = vault.fingerprint(

@@ -33,6 +33,12 @@ public struct ProcessorTrace: Hashable, Sendable {
     public var reference: String {
         Base36.text(UInt64(shard), width: 3) + Base36.text(sequence, width: 9)
     }
+
+    /// The shard that a reference names; nil for text that is no reference of ours.
+    public static func shard(ofReference reference: String) -> UInt32? {
+        guard reference.utf8.count == 12 else { return nil }
+        return Base36.value(reference.prefix(3)).flatMap { UInt32(exactly: $0) }
+    }
 }
 
 /// A question to a processor that it answers with yes, no, or not at all.

@@ -43,7 +43,7 @@ public enum CardBrand: UInt8, Sendable, CaseIterable {
 
     /// The brand of a number by its issuer range (ISO/IEC 7812 prefixes as the schemes publish
     /// them).
-    public init(numberDigits digits: [UInt8]) {
+    public init(numberDigits digits: some Collection<UInt8>) {
         func prefix(_ count: Int) -> Int {
             digits.prefix(count).reduce(0) { $0 * 10 + Int($1) }
         }
@@ -61,9 +61,15 @@ public enum CardBrand: UInt8, Sendable, CaseIterable {
 }
 
 /// A primary account number: 12 to 19 digits (ISO/IEC 7812-1) that pass the Luhn check.
+<<<<<<< HEAD
 public struct CardNumber: Sendable, CustomStringConvertible {
     /// Digits as values 0 to 9.
     private let digits: [UInt8]
+=======
+public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
+    /// Digits as values 0 to 9; wiped when the last copy of the number goes.
+    private let digits: SensitiveBytes
+>>>>>>> 3b25c4b2c897420bbe0687096ddc2ec8b7b10336
 
     /// What is wrong with text that should be a card number.
     public enum Fault: Error, Sendable {
@@ -75,32 +81,42 @@ public struct CardNumber: Sendable, CustomStringConvertible {
 
     /// Reads ASCII digits; blanks and hyphens between them are allowed, as people type them.
     public init(_ text: some Sequence<UInt8>) throws(Fault) {
-        var digits: [UInt8] = []
+        let digits = SensitiveBytes(capacity: 20)
         for byte in text {
             switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits.append(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digits.append(CollectionOfOne(byte - UInt8(ascii: "0")))
             case UInt8(ascii: " "), UInt8(ascii: "-"): continue
             default: throw .malformed
             }
             guard digits.count <= 19 else { throw .malformed }
         }
         guard digits.count >= 12 else { throw .malformed }
-        guard CardNumber.passesLuhn(digits) else { throw .checkDigit }
+        guard digits.read({ CardNumber.passesLuhn($0) }) else { throw .checkDigit }
         self.digits = digits
     }
 
-    public var brand: CardBrand { CardBrand(numberDigits: digits) }
+    public var brand: CardBrand { digits.read { CardBrand(numberDigits: $0) } }
 
     /// The last four digits, which may be shown.
-    public var lastFour: String { String(decoding: asciiDigits.suffix(4), as: UTF8.self) }
+    public var lastFour: String {
+        digits.read { digits in
+            String(decoding: digits.suffix(4).map { $0 + UInt8(ascii: "0") }, as: UTF8.self)
+        }
+    }
 
-    /// All digits as ASCII. For the vault, the fingerprint and the processor's DE 2 only.
-    public var asciiDigits: [UInt8] { digits.map { $0 + UInt8(ascii: "0") } }
+    /// All digits as ASCII. For the vault and the fingerprint only; the caller wipes them.
+    public var asciiDigits: [UInt8] { digits.read { $0.map { $0 + UInt8(ascii: "0") } } }
+
+    /// Whether these are the number's digits, without making text of the number.
+    public func hasDigits(_ text: String) -> Bool {
+        digits.read { $0.elementsEqual(text.utf8.lazy.map { $0 &- UInt8(ascii: "0") }) }
+    }
 
     public var description: String { "***\(lastFour)" }
 
     /// The check of ISO/IEC 7812-1 annex B over digits as values.
-    public static func passesLuhn(_ digits: [UInt8]) -> Bool {
+    public static func passesLuhn(_ digits: some BidirectionalCollection<UInt8>) -> Bool {
         var sum = 0
         for (place, digit) in digits.reversed().enumerated() {
             let doubled = place % 2 == 1 ? Int(digit) * 2 : Int(digit)

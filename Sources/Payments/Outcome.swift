@@ -43,9 +43,10 @@ public struct IdempotencyRecord: Hashable, Sendable {
         case completed(Outcome)
     }
 
-    /// 16 bytes: a keyed digest of merchant, mode and key, under which the record is found.
+    /// 16 bytes: a keyed digest of merchant, mode and key, under which the record is found. A
+    /// shorter random id where the key was minted for a request without one.
     public let keyDigest: [UInt8]
-    /// A keyed digest over the canonical request.
+    /// A keyed digest over the canonical request. Empty where the key was minted.
     public let fingerprint: [UInt8]
     /// The `Request-Id` of the request that came first.
     public let requestID: String
@@ -54,6 +55,9 @@ public struct IdempotencyRecord: Hashable, Sendable {
 
     /// How long a completed record answers retries, in milliseconds: 24 hours are promised.
     public static let lifetimeMilliseconds: Int64 = 25 * 3600 * 1000
+    /// The same under a minted key: whoever asks again for the caller does so within the 25 s that
+    /// a request has, and what is above is margin for clocks.
+    public static let mintedLifetimeMilliseconds: Int64 = 60 * 1000
 
     public init(
         keyDigest: [UInt8], fingerprint: [UInt8], requestID: String, created: Timestamp,
@@ -66,12 +70,14 @@ public struct IdempotencyRecord: Hashable, Sendable {
         self.state = state
     }
 
-    /// True when the key may begin anew. A command in flight is never forgotten.
+    /// True when the key may begin anew. A command in flight under a caller's key is never
+    /// forgotten; under a minted one it is, as nobody asks for it then.
     public func isExpired(at now: Timestamp) -> Bool {
+        let age = now.milliseconds - created.milliseconds
+        if fingerprint.isEmpty { return age > Self.mintedLifetimeMilliseconds }
         switch state {
-        case .inFlight: false
-        case .completed:
-            now.milliseconds - created.milliseconds > Self.lifetimeMilliseconds
+        case .inFlight: return false
+        case .completed: return age > Self.lifetimeMilliseconds
         }
     }
 }

@@ -116,4 +116,17 @@ public enum Base36 {
         }
         return String(decoding: digits.reversed(), as: UTF8.self)
     }
+
+    /// The value of digits as `text` writes them; nil for anything else, or more than 64 bits.
+    public static func value(_ digits: some StringProtocol) -> UInt64? {
+        var value: UInt64 = 0
+        for digit in digits.utf8 {
+            guard let place = Base62.alphabet[..<36].firstIndex(of: digit) else { return nil }
+            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 36)
+            let (sum, isOver) = product.addingReportingOverflow(UInt64(place))
+            guard !isTooLarge, !isOver else { return nil }
+            value = sum
+        }
+        return digits.isEmpty ? nil : value
+    }
 }

@@ -129,7 +129,9 @@ import Glibc
             clibuv_tcp_write(tcp), clibuv_tcp_stream(tcp), &part, 1
         ) { request, status in
             guard let request = unsafe request else { return }
-            unsafe TCPHandle.of(request.pointee.handle).onWritten?(status)
+            let handle = unsafe TCPHandle.of(request.pointee.handle)
+            unsafe handle.writeBuffer?.update(repeating: 0, count: TCPHandle.writeByteCount)
+            handle.onWritten?(status)
         }
         return status == 0 ? count : Int(status)
     }

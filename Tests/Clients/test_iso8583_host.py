@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import stripe
@@ -321,6 +322,45 @@ def test_messages_that_nobody_asked_for_change_nothing(gateway: Gateway) -> None
     eventually(lambda: gateway.metric("sunny_link_unmatched_answers_total") == before + 2)
     assert gateway.status(payment.id) == "requires_capture"
     assert gateway.client.v1.payment_intents.capture(payment.id).status == "succeeded"
+
+
+@pytest.mark.parametrize("capture,kind", [("automatic", "0200"), ("manual", "0100")])
+def test_an_approval_that_comes_after_a_restart_is_given_back(
+    tmp_path: Path, capture: str, kind: str
+) -> None:
+    with running_gateway(tmp_path) as gateway:
+        amount = next_amount()
+        withheld: list[Message] = []
+        gateway.host.twist(kind, lambda _, answer: withheld.append(answer))
+        error = gateway.decline(amount=amount, capture_method=capture)
+        payment = error.error.payment_intent.id
+
+        def kinds() -> list[str]:
+            return [message["t"] for message in gateway.host.of_amount(amount)]
+
+        assert kinds() == [kind, "0420"]
+        gateway.restart()
+        before = gateway.metric("sunny_link_unmatched_answers_total")
+        [late] = withheld
+        # Neither of these answers what was asked.
+        for changes in ({"11": "999999"}, {"41": "000ZZZZZ"}, {"37": "000ZZZZZZZZZ"}):
+            gateway.host.send(encode({**late, **changes}))
+        eventually(
+            lambda: gateway.metric("sunny_link_unmatched_answers_total") == before + 3
+        )
+        gateway.host.send(encode(late))
+        eventually(lambda: kinds() == [kind, "0420", "0420"])
+        first, second = gateway.host.of_amount(amount)[1:]
+        assert first["90"] == second["90"] and first["11"] != second["11"]
+        assert gateway.status(payment) == "requires_payment_method"
+        # What was taken as it should be is not given back when its approval comes again.
+        paid = gateway.pay(capture_method=capture)
+        [request] = gateway.host.of_amount(paid.amount)
+        gateway.restart()
+        gateway.host.send(encode({**late, **{n: request[n] for n in ("4", "11", "37", "41")}}))
+        gateway.host.send(encode(late))
+        eventually(lambda: kinds() == [kind, "0420", "0420", "0420"])
+        assert gateway.host.of_amount(paid.amount) == [request]
 
 
 def test_a_host_that_refuses_a_refund_makes_it_fail(gateway: Gateway) -> None:

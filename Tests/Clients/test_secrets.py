@@ -11,6 +11,8 @@ import stripe
 from support import cards
 from support.amounts import next_amount
 from support.demo import Demo
+from support.memory import find_in_memory
+from support.waiting import eventually
 from support.wire import FORM, encode
 
 
@@ -43,14 +45,19 @@ def refuse_every_card(demo: Demo) -> None:
             assert demo.post(target, parameters, key).status in (400, 404)
         assert demo.get(f"/v1/payment_intents?limit={number}").status == 400
         # A request that breaks off in the middle, and one that no parser takes.
-        connection = http.client.HTTPConnection(*demo.base.split("://")[1].split(":"), timeout=10)
-        connection.putrequest("POST", "/v1/payment_methods")
-        connection.putheader("Authorization", f"Bearer {demo.key}")
-        connection.putheader("Content-Type", FORM)
-        connection.putheader("Content-Length", "100000")
-        connection.endheaders(encode({"type": "card", **cards.flat_card(number)}))
-        connection.close()
+        break_off(demo, number)
         demo.send("GET", "/v1/payment_intents", headers={"X-Card": number, number: "x"})
+
+
+def break_off(demo: Demo, number: str) -> None:
+    """Sends the beginning of a request, with the number in it, and goes away."""
+    connection = http.client.HTTPConnection(*demo.base.split("://")[1].split(":"), timeout=10)
+    connection.putrequest("POST", "/v1/payment_methods")
+    connection.putheader("Authorization", f"Bearer {demo.key}")
+    connection.putheader("Content-Type", FORM)
+    connection.putheader("Content-Length", "100000")
+    connection.endheaders(encode({"type": "card", **cards.flat_card(number)}))
+    connection.close()
 
 
 def test_no_file_of_the_demo_has_a_card_number_in_it(demo: Demo) -> None:
@@ -59,6 +66,44 @@ def test_no_file_of_the_demo_has_a_card_number_in_it(demo: Demo) -> None:
     # What is in memory is written back within moments, and the stop of the demo looks once more.
     found = cards.find_card_numbers(demo.folder)
     assert not found, "\n".join(found)
+
+
+def test_a_card_number_does_not_stay_in_the_memory_of_the_node(new_demo: Demo) -> None:
+    demo = new_demo
+    number = cards.MEMORY_PROBE
+    service = demo.client.v1
+    for count in range(8):
+        service.payment_methods.create({"type": "card", "card": cards.card(number)})
+        made = service.payment_intents.create(
+            {
+                "amount": next_amount(),
+                "currency": "usd",
+                "confirm": True,
+                "capture_method": "automatic" if count % 2 else "manual",
+                "description": f"stays in memory {count}",
+                "payment_method_data": {"type": "card", "card": cards.card(number)},
+            }
+        )
+        assert made.status == ("succeeded" if count % 2 else "requires_capture")
+        # Refused once it was read: a code that is too long, a card that has expired, a method that
+        # is none, a number said twice.
+        flat = {"type": "card", **cards.flat_card(number)}
+        for change in ({"card[cvc]": "12345"}, {"card[exp_year]": "2020"}, {"type": "cash"}):
+            assert demo.post("/v1/payment_methods", {**flat, **change}).status in (400, 402)
+        twice = encode(flat) + b"&" + encode(flat)
+        assert demo.post("/v1/payment_methods", twice).status == 400
+        break_off(demo, number)
+    pid = demo.node["pid"]
+    # A look that finds nothing says something only if it would find.
+    assert find_in_memory(pid, {"control": b"stays in memory 7"})
+
+    def is_gone() -> bool:
+        found = find_in_memory(pid, cards.written(number))
+        assert not found, "\n".join(found)
+        return True
+
+    # A request is over a moment after its answer.
+    eventually(is_gone, within=10)
 
 
 def test_a_card_number_that_is_written_down_would_be_found(tmp_path: Path) -> None:

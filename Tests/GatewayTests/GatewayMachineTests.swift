@@ -122,6 +122,51 @@ import Testing
         #expect(anew == .applied)
     }
 
+    @Test("a minted key has a row of its own kind, and is free again after a minute")
+    mutating func mintedKeys() throws {
+        let minted = IdempotencyClaim.minted(from: Samples.Chance(seed: 21))
+        let key = KeyFacts(merchant: Samples.merchant, claim: minted, requestID: "req_1")
+        let other = KeyFacts(merchant: Samples.merchant, claim: minted, requestID: "req_2")
+        let id = Samples.payment(15)
+        let (after, events) = paid(id)
+        let create = ShardEvent.payment(
+            PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
+        let awaited = AwaitedOutcome.attempt(id, number: 0)
+        #expect(try apply([create, .keyClaimed(key, awaited: awaited)]) == .applied)
+        #expect(try apply([.keyClaimed(other, awaited: awaited)]) != .applied)
+        let rows = table.takeDirty().filter { $0.key.kind == AggregateKind(rawValue: 6) }
+        #expect(rows.count == 1 && rows[0].isOpen && rows[0].key.id.count == 24)
+        let lifetime = IdempotencyRecord.mintedLifetimeMilliseconds
+        // Even in flight: nobody waits for it any more.
+        let late = Samples.now.advanced(byMilliseconds: lifetime + 1)
+        #expect(try apply([.keyClaimed(other, awaited: awaited)], at: late) == .applied)
+        let expired = GatewayMachine.expired(in: group, table)
+        #expect(expired.map(\.kind) == [AggregateKind(rawValue: 3), AggregateKind(rawValue: 6)])
+        #expect(expired[1].createdBefore == late.milliseconds - lifetime - 60_000)
+    }
+
+    @Test("an attempt is found by its link and reference, from the entry that begins it on")
+    mutating func attemptIndex() throws {
+        let id = Samples.payment(16)
+        let (after, events) = paid(id)
+        let entry = [
+            ShardEvent.payment(
+                PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
+        ]
+        _ = try apply(entry)
+        let kind = AggregateKind(rawValue: 7)
+        let rows = table.takeDirty().filter { $0.key.kind == kind }
+        try #require(rows.count == 1)
+        #expect(rows[0].key.id == "\(after.attempts[0].trace.reference):acquirer")
+        let place = AttemptPlace(
+            payment: id, number: 0, created: after.attempts[0].trace.transmittedAt)
+        #expect(try GatewayAggregate(row: rows[0]) == .attempt(place))
+        // The log alone makes the same row again.
+        table = AggregateTable()
+        _ = try apply(entry)
+        #expect(table.takeDirty().filter { $0.key.kind == kind } == rows)
+    }
+
     @Test("rows read back are the aggregates that were written")
     mutating func rows() throws {
         let id = Samples.payment(13)
@@ -133,7 +178,7 @@ import Testing
             .keyCompleted(Samples.key(9), .payment, payment: id),
         ])
         let rows = table.takeDirty()
-        #expect(rows.count == 6)
+        #expect(rows.count == 7)
         for row in rows {
             let aggregate = try GatewayAggregate(row: row)
             #expect(aggregate.row(key: row.key) == row)

@@ -88,6 +88,35 @@ struct FormDecoderTests {
         #expect(acceptedCount > 1000)
     }
 
+    @Test("of what holds card data no text is made, and nothing is left when it was read")
+    func cardData() async throws {
+        let parameters = try FormDecoder.decode("card%5Bnumber%5D=%34242&card[cvc]=123&a=b".utf8)
+        #expect(parameters.entries.map(\.value) == ["b", "", ""])
+        let secrets = parameters.entries.compactMap(\.secret)
+        #expect(secrets.map { $0.read { Array($0) } } == ["123", "4242"].map { Array($0.utf8) })
+        parameters.wipeSecrets()
+        #expect(secrets.allSatisfy(\.isWiped))
+    }
+
+    @Test(
+        "the body is zeros once a request was answered, however it ended",
+        arguments: [
+            "type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2034"
+                + "&card[cvc]=123",
+            "type=card&card[number]=4242424242424241&card[exp_month]=12&card[exp_year]=2034",
+            "type=card&card[number]=4242424242424242&card[number]=4242424242424242", "%zz",
+        ])
+    func bodyIsWiped(text: String) async {
+        let world = TestWorld()
+        let body = SensitiveBytes(copying: text.utf8)
+        _ = await world.service.respond(
+            to: APIRequest(
+                method: "POST", path: "/v1/payment_methods",
+                headers: [("authorization", "Bearer \(TestWorld.testKey)")], body: body,
+                receivedAt: MonotonicInstant(nanoseconds: 0)))
+        #expect(body.isWiped && body.count == text.utf8.count)
+    }
+
     @Test("parameters show nothing of themselves")
     func redaction() throws {
         let parameters = try FormDecoder.decode("card[number]=4242424242424242".utf8)
@@ -97,7 +126,7 @@ struct FormDecoderTests {
         #expect(!(dumped + "\(parameters) \(parameters.entries)").contains("4242"))
         let request = APIRequest(
             method: "POST", path: "/", headers: [("authorization", "Bearer sk_test_secret")],
-            body: Array("4242424242424242".utf8),
+            body: SensitiveBytes(copying: "4242424242424242".utf8),
             receivedAt: MonotonicInstant(nanoseconds: 0))
         var text = "\(request)"
         dump(request, to: &text)

@@ -13,7 +13,7 @@ struct IdempotencyTests {
 
     private func claims(
         _ requests: [(path: String, body: String, key: String, idempotencyKey: String)]
-    ) async -> [IdempotencyClaim?] {
+    ) async -> [IdempotencyClaim] {
         let world = TestWorld()
         world.gateway.reply(.outcome(.payment(Samples.created()), replayOf: nil))
         for request in requests {
@@ -41,8 +41,8 @@ struct IdempotencyTests {
         let requests = world.gateway.requests
         try #require(requests.count == 3)
         #expect(Set(requests.map(\.claim)).count == 1)
-        #expect(requests[0].claim?.keyDigest.count == 16)
-        #expect(requests[0].claim?.fingerprint.count == 32)
+        #expect(requests[0].claim.keyDigest.count == 16)
+        #expect(requests[0].claim.fingerprint.count == 32)
         let methods = requests.compactMap { request -> NewPaymentMethod? in
             guard case .createPayment(let new) = request.command, case .new(let method) = new.method
             else { return nil }
@@ -50,6 +50,21 @@ struct IdempotencyTests {
         }
         #expect(Set(methods.map(\.id)).count == 3)
         #expect(Set(methods.map(\.sealedCard)).count == 3)
+    }
+
+    @Test("a request without a key has a minted one, each its own, that no key of a caller equals")
+    func minting() async {
+        let world = TestWorld()
+        world.gateway.reply(.outcome(.payment(Samples.created()), replayOf: nil))
+        for _ in 0..<3 { _ = await world.post("/v1/payment_intents", Self.first) }
+        let claims = world.gateway.requests.map(\.claim)
+        #expect(claims.count == 3 && claims.allSatisfy(\.isMinted))
+        #expect(Set(claims.map(\.keyDigest)).count == 3)
+        #expect(claims.allSatisfy { $0.keyDigest.count == 12 })
+        let response = await world.post(
+            "/v1/payment_intents", Self.first, headers: [("idempotency-key", "k")])
+        #expect(world.gateway.requests.last?.claim.isMinted == false)
+        #expect(response.status == 200)
     }
 
     @Test("whatever a caller could mean differently gives another fingerprint")
@@ -66,7 +81,7 @@ struct IdempotencyTests {
         ]
         let claims = await claims(
             bodies.map { (path, $0, TestWorld.testKey, "k") }
-        ).compactMap { $0 }
+        )
         try #require(claims.count == bodies.count)
         #expect(Set(claims.map(\.fingerprint)).count == bodies.count)
         #expect(Set(claims.map(\.keyDigest)).count == 1)
@@ -79,7 +94,7 @@ struct IdempotencyTests {
         let claims = await claims([
             (one, "", TestWorld.testKey, "k"), (one, "", TestWorld.testKey, "l"),
             (one, "", TestWorld.liveKey, "k"), (two, "", TestWorld.testKey, "k"),
-        ]).compactMap { $0 }
+        ])
         try #require(claims.count == 4)
         #expect(Set(claims.map(\.keyDigest)).count == 3)
         #expect(claims[0].keyDigest == claims[3].keyDigest)

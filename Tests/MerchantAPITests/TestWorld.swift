@@ -168,7 +168,8 @@ struct TestWorld {
         if let key { all.append(("authorization", "Bearer \(key)")) }
         return await service.respond(
             to: APIRequest(
-                method: method, path: path, query: query, headers: all, body: Array(body.utf8),
+                method: method, path: path, query: query, headers: all,
+                body: SensitiveBytes(copying: body.utf8),
                 receivedAt: MonotonicInstant(nanoseconds: 0)))
     }
 

@@ -300,6 +300,22 @@ private final class Echo: ByteStreamHandler {
 }
 
 @Suite struct SendQueueTests {
+    @Test("nothing of what was sent stays in the queue's buffer")
+    func wipes() throws {
+        var queue = SendQueue()
+        queue.append(pattern(300))
+        queue.append(pattern(400))
+        var kept: UnsafePointer<UInt8>?
+        queue.send { bytes in
+            bytes.withUnsafeBufferPointer { kept = $0.baseAddress }
+            return bytes.count
+        }
+        // The queue keeps the buffer for its next writes.
+        let start = try #require(kept)
+        #expect(UnsafeBufferPointer(start: start, count: 700).allSatisfy { $0 == 0 })
+        #expect(queue.isEmpty)
+    }
+
     @Test("bytes leave in the order of appending, however few are taken at a time")
     func keepsOrder() {
         let sizes = [0, 1, 5000, 16_384, 3, 70_000, 2]

@@ -198,7 +198,8 @@ final class SimulatedClient {
         }
         headers.append((name: "idempotency-key", value: currentKey))
         return APIRequest(
-            method: "POST", path: path, headers: headers, body: Array(currentBody.utf8),
+            method: "POST", path: path, headers: headers,
+            body: SensitiveBytes(copying: currentBody.utf8),
             receivedAt: receivedAt)
     }
 

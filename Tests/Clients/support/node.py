@@ -7,7 +7,6 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +84,35 @@ def write_configuration(
     return configuration
 
 
-@dataclass
 class Gateway:
-    host: Host
+    """A node with its files in `folder`, and its host."""
+
     base: str
     admin: str
+    process: subprocess.Popen[bytes]
+
+    def __init__(self, folder: Path, host: Host):
+        self.folder = folder
+        self.host = host
+        self.configuration = write_configuration(folder, host.address)
+
+    def start(self) -> None:
+        ports = self.folder / "ports.json"
+        ports.unlink(missing_ok=True)
+        command = [binary(), "node", "--config", self.configuration, "--ports-file", ports]
+        with (self.folder / "node.log").open("a") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        eventually(ports.exists, within=START_SECONDS)
+        addresses = json.loads(ports.read_text())
+        self.base = f"http://{addresses['http']}"
+        self.admin = f"http://{addresses['admin']}"
+        eventually(lambda: read_page(self.admin + "/readyz")[0] == 200, within=START_SECONDS)
+
+    def restart(self) -> None:
+        """kill -9, and once more from the beginning."""
+        self.process.kill()
+        self.process.wait()
+        self.start()
 
     def client_of(self, key: str) -> stripe.StripeClient:
         return stripe.StripeClient(key, base_addresses={"api": self.base}, max_network_retries=0)
@@ -140,21 +163,15 @@ def running_gateway(folder: Path) -> Iterator[Gateway]:
     """Runs a node with its files in `folder`, and makes sure that it ends in order and left no card
     number behind."""
     host = Host()
-    ports = folder / "ports.json"
-    command = [binary(), "node", "--config", write_configuration(folder, host.address)]
-    with (folder / "node.log").open("w") as log:
-        process = subprocess.Popen([*command, "--ports-file", ports], stdout=log, stderr=log)
+    gateway = Gateway(folder, host)
     try:
-        eventually(ports.exists, within=START_SECONDS)
-        addresses = json.loads(ports.read_text())
-        bound = {name: f"http://{address}" for name, address in addresses.items()}
-        eventually(lambda: read_page(bound["admin"] + "/readyz")[0] == 200, within=START_SECONDS)
-        yield Gateway(host, bound["http"], bound["admin"])
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        gateway.start()
+        yield gateway
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(60) == 0
         assert host.complaints == []
         assert cards.find_card_numbers(folder) == []
     finally:
-        process.kill()
-        process.wait()
+        gateway.process.kill()
+        gateway.process.wait()
         host.close()
