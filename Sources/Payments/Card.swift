@@ -61,15 +61,9 @@ public enum CardBrand: UInt8, Sendable, CaseIterable {
 }
 
 /// A primary account number: 12 to 19 digits (ISO/IEC 7812-1) that pass the Luhn check.
-<<<<<<< HEAD
 public struct CardNumber: Sendable, CustomStringConvertible {
-    /// Digits as values 0 to 9.
-    private let digits: [UInt8]
-=======
-public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
     /// Digits as values 0 to 9; wiped when the last copy of the number goes.
     private let digits: SensitiveBytes
->>>>>>> 3b25c4b2c897420bbe0687096ddc2ec8b7b10336
 
     /// What is wrong with text that should be a card number.
     public enum Fault: Error, Sendable {
