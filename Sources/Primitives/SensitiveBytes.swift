@@ -7,7 +7,7 @@
 // Proof of `Sendable`: it is filled by the one who makes it, before anybody else has it. After that
 // it is only read, until its one owner, to whom it was handed on, wipes it. The end of its life is
 // the end of every reference.
-public final class SensitiveBytes: @unchecked Sendable, CustomStringConvertible, CustomReflectable {
+public final class SensitiveBytes: @unchecked Sendable, CustomStringConvertible {
     private var buffer: UnsafeMutableBufferPointer<UInt8>
     public private(set) var count = 0
 
@@ -62,7 +62,6 @@ public final class SensitiveBytes: @unchecked Sendable, CustomStringConvertible,
     public var isWiped: Bool { read { $0.allSatisfy { $0 == 0 } } }
 
     public var description: String { "***" }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 
     private func grow(to needed: Int) {
         guard needed > buffer.count else { return }
@@ -73,6 +72,13 @@ public final class SensitiveBytes: @unchecked Sendable, CustomStringConvertible,
         old.deallocate()
     }
 }
+
+// Embedded Swift has no reflection that could look inside.
+#if !hasFeature(Embedded)
+extension SensitiveBytes: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+#endif
 
 /// Not inlined, so that nobody sees that the zeros are never read and leaves them out.
 @inline(never)
