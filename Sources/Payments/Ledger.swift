@@ -74,7 +74,7 @@ public struct LedgerEntry: Hashable, Sendable {
     public static let postingCountMax = 4
 
     /// Debits and credits must be equal: anything else ends the process.
-    init(
+    package init(
         _ cause: Cause, _ phase: Phase, at: Timestamp, _ postings: ShortList<4, LedgerPosting>
     ) {
         let sum = postings.reduce(Int64(0)) { $0 + $1.debit }

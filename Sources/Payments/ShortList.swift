@@ -62,3 +62,10 @@ extension ShortList: Hashable where Element: Hashable {
         for element in self { hasher.combine(element) }
     }
 }
+
+// Embedded Swift makes no text of values that it does not know.
+#if !hasFeature(Embedded)
+extension ShortList: CustomStringConvertible {
+    public var description: String { Array(self).description }
+}
+#endif
