@@ -109,7 +109,8 @@ public actor AcquirerHost {
         instance = AcquirerInstance(
             options: AcquirerInstance.Options(
                 forgetsUnknownReversals: options.forgetsUnknownReversals,
-                recordCountMaximum: options.recordCountMaximum),
+                recordCountMaximum: options.recordCountMaximum,
+                overcapturePercent: options.overcapturePercent),
             records: records)
         do throws(NetworkError) {
             if let address = options.controlAddress {

@@ -26,6 +26,9 @@ extension AcquirerHost {
         public var heldByteCountMaximum: Int
         /// Transactions and advices that are kept, each.
         public var recordCountMaximum: Int
+        /// How much more than a hold may be captured, in per cent of it: as much as the schemes let
+        /// hotels and car rentals.
+        public var overcapturePercent: Int64 = 15
 
         public init(
             id: String, address: SocketAddress, controlAddress: SocketAddress? = nil,

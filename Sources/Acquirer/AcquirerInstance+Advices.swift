@@ -67,14 +67,44 @@ extension AcquirerInstance {
                 return .success(force(message, key, amount, currency, at: now, &directives))
             }
             if let refusal = mismatch(originals, currency) { return .failure(refusal) }
-            guard amount <= originals.reduce(0, { $0 + $1.heldAmount }) else {
+            let held = originals.reduce(0) { $0 + $1.heldAmount }
+            guard amount <= held + overcapturable(originals) else {
                 return .failure(Refusal(.exceedsAmountLimit))
             }
-            distribute(amount, over: originals, by: \.heldAmount, at: now, &directives) {
-                $0.capturedAmount += $1
-            }
+            distribute(
+                min(amount, held), over: originals, by: \.heldAmount, at: now, &directives
+            ) { $0.capturedAmount += $1 }
+            if amount > held { overcapture(amount - held, first.id, at: now, &directives) }
             return .success(first.id)
         }
+    }
+
+    /// What may still be captured beyond what is held: a share of what the issuer let be held, less
+    /// what of it was taken already.
+    private func overcapturable(_ originals: [AcquirerTransaction]) -> Int64 {
+        var granted: Int64 = 0
+        var taken: Int64 = 0
+        for original in originals where original.kind == .authorization {
+            guard let approval = original.approval else { continue }
+            granted += original.amount - approval.reversedAmount
+            taken += approval.capturedAmount + original.heldAmount
+        }
+        return max(0, granted + granted * options.overcapturePercent / 100 - taken)
+    }
+
+    /// Captures beyond the hold go to the transaction that DE 90 names.
+    private mutating func overcapture(
+        _ amount: Int64, _ id: Int64, at now: Timestamp, _ directives: inout [Directive]
+    ) {
+        var original = book[id]
+        guard case .approved(var approval) = original.outcome else {
+            preconditionFailure("transaction \(id) was refused and is captured")
+        }
+        approval.capturedAmount += amount
+        original.outcome = .approved(approval)
+        original.updatedAt = now
+        book.replace(original)
+        directives.append(.saveTransaction(original))
     }
 
     private mutating func force(

@@ -23,10 +23,39 @@ extension AcquirerInstance {
             return record(.reversal, key, amount: remaining, result, at: now, &directives)
         }
         let original = book.original(of: message, key: key)
+        if let original, remaining > 0, let holds = book.holds(raisedFrom: original) {
+            let result = release(holds, downTo: remaining, message, at: now, &directives)
+            return record(.reversal, key, amount: remaining, result, at: now, &directives)
+        }
         // What was forgotten is not known when it comes again either: it may find its original.
         if original == nil, control.forgetsUnknownReversals { return Answer(.approved) }
         let result = release(message, key, original, remaining, at: now, &directives)
         return record(.reversal, key, amount: remaining, result, at: now, &directives)
+    }
+
+    /// Releases of a hold that was raised what was not captured of all its parts.
+    private mutating func release(
+        _ holds: [AcquirerTransaction], downTo remaining: Int64, _ message: Message,
+        at now: Timestamp, _ directives: inout [Directive]
+    ) -> Result<Int64, Refusal> {
+        let currency = message.text(.currency) ?? holds[0].currency
+        let captured = holds.reduce(0) { $0 + ($1.approval?.capturedAmount ?? 0) }
+        guard remaining >= captured, holds.allSatisfy({ $0.currency == currency }) else {
+            return .failure(Refusal(.invalidTransaction))
+        }
+        // The newest first: what is kept stays with the first message.
+        var rest = holds.reduce(captured - remaining) { $0 + $1.heldAmount }
+        for var hold in holds.reversed() where rest > 0 {
+            guard case .approved(var approval) = hold.outcome, hold.heldAmount > 0 else { continue }
+            let part = min(rest, hold.heldAmount)
+            approval.reversedAmount += part
+            hold.outcome = .approved(approval)
+            hold.updatedAt = now
+            book.replace(hold)
+            directives.append(.saveTransaction(hold))
+            rest -= part
+        }
+        return .success(holds[0].id)
     }
 
     /// Releases what is above `remaining`, of a sale what was captured too.

@@ -6,10 +6,12 @@ public import Primitives
 /// | message | answer | what happens |
 /// |---|---|---|
 /// | 0100 | 0110 | a hold, or a decline by the card's number |
+/// | 0100 with a known DE 37 | 0110 | the same: captures draw on all holds of one reference |
 /// | 0200 | 0210 | a hold that is captured at once, or a decline |
 /// | 0220 | 0230 | capture of what DE 37 or DE 90 names; of the unknown, a sale of its own |
 /// | 0220, DE 3 20xxxx | 0230 | refund of what DE 37 or DE 90 names, or of nothing known |
-/// | 0420, 0400 | 0430, 0410 | release, all or down to DE 95; of the unknown, a tombstone |
+/// | 0420, 0400 | 0430, 0410 | release of what DE 90 names; of the unknown, a tombstone |
+/// | 0420 with DE 95 | 0430 | release down to DE 95, of the first hold: of all of its reference |
 /// | 0800 | 0810 | sign-on, sign-off, echo |
 ///
 /// | code | to |
@@ -19,7 +21,7 @@ public import Primitives
 /// | 13 | an amount of zero; a refund of more than is captured and not refunded |
 /// | 14 | a card number with a wrong check digit |
 /// | 30 | a missing or malformed element, or a message type that the host does not have |
-/// | 61 | a capture of more than is held |
+/// | 61 | a capture of more than is held and may be captured beyond |
 /// | 91 | a request for money on a connection that has signed off |
 /// | 94 | a known key with another amount, currency or operation |
 /// | 96 | a host whose journal is full |
@@ -35,10 +37,16 @@ public struct AcquirerInstance: Sendable {
         /// Transactions and advices that are kept, each: they live in memory, about half a kilobyte
         /// a piece. Beyond, requests are declined and advices refused.
         public var recordCountMaximum: Int
+        /// How much more than a hold may be captured, in per cent of it: 0 to 100.
+        public var overcapturePercent: Int64
 
-        public init(forgetsUnknownReversals: Bool = false, recordCountMaximum: Int = 1_000_000) {
+        public init(
+            forgetsUnknownReversals: Bool = false, recordCountMaximum: Int = 1_000_000,
+            overcapturePercent: Int64 = 0
+        ) {
             self.forgetsUnknownReversals = forgetsUnknownReversals
             self.recordCountMaximum = recordCountMaximum
+            self.overcapturePercent = max(0, min(100, overcapturePercent))
         }
     }
 

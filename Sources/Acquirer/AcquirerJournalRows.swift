@@ -98,8 +98,9 @@ enum AcquirerJournalRows {
         // The state follows from the rest, and the amounts from what the host lets happen.
         let approval = transaction.approval
         let (captured, reversed) = (approval?.capturedAmount ?? 0, approval?.reversedAmount ?? 0)
-        guard transaction.state == state, captured >= 0, reversed >= 0, captured <= amount,
-            reversed <= amount - captured, 0...captured ~= approval?.refundedAmount ?? 0
+        guard transaction.state == state, captured >= 0, reversed >= 0,
+            captured <= amount || kind == .authorization,
+            reversed <= max(0, amount - captured), 0...captured ~= approval?.refundedAmount ?? 0
         else { return nil }
         return transaction
     }

@@ -28,7 +28,8 @@ public struct AcquirerTransaction: Hashable, Sendable {
     }
 
     /// What an approved transaction has done so far, in minor units. For authorizations and sales
-    /// `captured + reversed ≤ amount` and `refunded ≤ captured`.
+    /// `captured + reversed ≤ amount` and `refunded ≤ captured`; only what was captured beyond the
+    /// hold comes on top.
     public struct Approval: Hashable, Sendable {
         /// DE 38, six letters or digits; empty for what an advice told.
         public var code: String
@@ -135,7 +136,7 @@ public struct AcquirerTransaction: Hashable, Sendable {
     /// What may still be captured, in minor units.
     public var heldAmount: Int64 {
         guard kind != .refund, let approval else { return 0 }
-        return amount - approval.capturedAmount - approval.reversedAmount
+        return max(0, amount - approval.capturedAmount - approval.reversedAmount)
     }
 
     /// What may still be refunded, in minor units.

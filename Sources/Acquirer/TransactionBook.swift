@@ -120,6 +120,16 @@ struct TransactionBook: Sendable {
         return named + family.filter { $0.key.trace != elements?.trace }
     }
 
+    /// The approved parts of a hold that was raised, the first one first; nil when `original` is not
+    /// the first of several.
+    func holds(raisedFrom original: AcquirerTransaction) -> [AcquirerTransaction]? {
+        let family = (idsByReference[original.key.reference] ?? []).map { self[$0] }
+            .filter { $0.kind == .authorization && $0.approval != nil }
+        guard !original.key.reference.isEmpty, family.count > 1, family[0].id == original.id
+        else { return nil }
+        return family
+    }
+
     /// The latest with the terminal and the trace number. A message that has a reference of its own
     /// has to name the time too.
     private func byTrace(

@@ -145,12 +145,12 @@ public enum GatewayMachine: ShardMachine {
                     created: start.trace.transmittedAt)
                 table.set(.attempt(start.trace, in: group), .attempt(place))
             }
-            if case .created(let created) = event {
-                precondition(current == nil, "\(scope.payment) was created twice")
-                current = Payment(created)
+            if current == nil {
+                current = Payment(first: event)
+                precondition(
+                    current != nil, "\(scope.payment): \(event.name) came before its creation")
             } else {
-                precondition(current != nil, "\(scope.payment) has events before its creation")
-                current!.evolve(event)
+                current!.mustEvolve(event)
             }
         }
         guard let current else { return }
@@ -183,6 +183,8 @@ public enum GatewayMachine: ShardMachine {
         switch (reference, payment) {
         case (.payment, let payment?): return .payment(payment)
         case (.declined(let attempt), let payment?): return .declined(payment, attempt: attempt)
+        case (.incrementDeclined(let attempt, let number), let payment?):
+            return .incrementDeclined(payment, attempt: attempt, number: number)
         case (.refund(let number), let payment?): return .refund(payment, number: number)
         case (.refused(let refusal), let payment): return .refused(refusal, payment)
         case (.paymentMethod(let id), _):
@@ -190,7 +192,7 @@ public enum GatewayMachine: ShardMachine {
                 preconditionFailure("\(id) is an outcome and does not exist")
             }
             return .paymentMethod(method)
-        case (.payment, nil), (.declined, nil), (.refund, nil):
+        case (.payment, nil), (.declined, nil), (.incrementDeclined, nil), (.refund, nil):
             preconditionFailure("an outcome \(reference) without its payment")
         }
     }
@@ -220,23 +222,8 @@ public enum GatewayMachine: ShardMachine {
 extension ShardFacts {
     /// Remembers that the event's traces are used.
     fileprivate mutating func note(tracesOf event: PaymentEvent) {
-        switch event {
-        case .attemptStarted(let start): note(start.trace)
-        case .attemptLost(_, _, let reversal), .lateApproval(_, let reversal):
-            note(reversal.trace)
-        case .captured(_, _, _, let advice, let release):
-            note(advice.trace)
-            if let release { note(release.trace) }
-        case .canceled(_, _, let reversal):
-            if let reversal { note(reversal.trace) }
-        case .refundCreated(_, let advice): note(advice.trace)
-        case .created, .attemptApproved, .attemptDeclined, .attemptNotSent, .effectAcknowledged,
-            .effectRefused:
-            break
+        event.forEachTrace { trace in
+            nextTraceSequence = max(nextTraceSequence, trace.sequence + 1)
         }
-    }
-
-    private mutating func note(_ trace: ProcessorTrace) {
-        nextTraceSequence = max(nextTraceSequence, trace.sequence + 1)
     }
 }

@@ -52,23 +52,3 @@ public struct GatewayMetrics: Sendable {
         }
     }
 }
-
-extension PaymentEvent {
-    /// The event's name in metrics.
-    fileprivate var name: String {
-        switch self {
-        case .created: "created"
-        case .attemptStarted: "attempt_started"
-        case .attemptApproved: "attempt_approved"
-        case .attemptDeclined: "attempt_declined"
-        case .attemptNotSent: "attempt_not_sent"
-        case .attemptLost: "attempt_lost"
-        case .lateApproval: "late_approval"
-        case .captured: "captured"
-        case .canceled: "canceled"
-        case .refundCreated: "refund_created"
-        case .effectAcknowledged: "effect_acknowledged"
-        case .effectRefused: "effect_refused"
-        }
-    }
-}

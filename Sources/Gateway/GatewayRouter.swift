@@ -89,7 +89,7 @@ public actor GatewayRouter: MerchantGateway {
     /// Debits minus credits over all books of each shard: each must be zero.
     public func booksTotals() async -> [Int64] {
         var totals: [Int64] = []
-        for shard in shards { totals.append(await shard.booksTotal()) }
+        for shard in shards { totals += await shard.booksTotals() }
         return totals
     }
 

@@ -7,14 +7,15 @@ import Primitives
 //   operation                      message                       repeated as
 //   -----------------------------  ----------------------------  -----------
 //   authorize (manual capture)     0100                          never
+//   raise the hold                 0100 with DE 90, the rise     never
 //   pay (automatic capture)        0200                          never
 //   capture                        0220, processing code 000000  0221
 //   refund                         0220, processing code 200000  0221
-//   give back all                  0420                          0421
+//   give back all of one request   0420                          0421
 //   give back what is not captured 0420 with DE 95               0421
 //
 // Whatever follows an authorization carries the original's reference in DE 37 and its data elements
-// in DE 90; terminal and STAN are its own.
+// in DE 90; terminal and STAN are its own. The reversal of a rise names the rise in DE 90.
 
 /// Builds requests and reads answers of an acquirer link.
 enum LinkMessages {
@@ -49,44 +50,62 @@ enum LinkMessages {
         return message
     }
 
+    /// 0100 for what a hold grows by. The message holds the card number, as an attempt's does.
+    static func increment(
+        _ increment: Increment, of attempt: Attempt, in payment: Payment, number: Secret<[UInt8]>
+    ) throws(ISO8583.EncodingError) -> Message {
+        var message = Message(.authorizationRequest)
+        message.set(.primaryAccountNumber, secret: number)
+        message.set(.processingCode, text: purchase)
+        message.set(.expiryDate, text: attempt.method.card.expiry.yearMonthDigits)
+        try describe(&message, increment.trace, increment.amount, payment)
+        message.set(.retrievalReferenceNumber, text: attempt.trace.reference)
+        message.originalDataElements = original(attempt.trace, attempt.requestType)
+        return message
+    }
+
     /// The advice or reversal of an effect.
     static func effect(
         _ effect: Effect, of payment: Payment
     ) throws(ISO8583.EncodingError) -> Message {
-        let original: Attempt
+        let attempt: Attempt
         var message: Message
         let amount: Int64
         switch effect.kind {
-        case .reversal(let number):
-            original = payment.attempts[number]
+        case .reversal(let request):
+            attempt = payment.attempts[request.attempt]
             message = Message(.reversalAdvice)
-            message.set(.processingCode, text: purchase)
-            amount = original.amount
+            amount = payment.amount(of: request)
         case .partialReversal(let number, let captured):
-            original = payment.attempts[number]
+            attempt = payment.attempts[number]
             message = Message(.reversalAdvice)
-            message.set(.processingCode, text: purchase)
             message.replacementAmounts = ReplacementAmounts(
                 transactionAmount: UInt64(captured))
-            amount = original.amount
-        case .capture(let number, let captured):
-            original = payment.attempts[number]
+            amount = attempt.hold?.authorized ?? attempt.amount
+        case .capture(let number, _, let captured):
+            attempt = payment.attempts[number]
             message = Message(.financialAdvice)
-            message.set(.processingCode, text: purchase)
             amount = captured
         case .refund(let number):
-            original = payment.chargedAttempt
+            attempt = payment.chargedAttempt
             message = Message(.financialAdvice)
-            message.set(.processingCode, text: refund)
             amount = payment.refunds[number].amount
         }
+        message.set(.processingCode, text: effect.kind.isRefund ? refund : purchase)
         try describe(&message, effect.trace, amount, payment)
-        message.set(.retrievalReferenceNumber, text: original.trace.reference)
-        message.originalDataElements = OriginalDataElements(
-            messageType: original.capture == .manual ? .authorizationRequest : .financialRequest,
-            trace: trace(original.trace),
-            transmissionTime: TransmissionTime(original.trace.transmittedAt))
+        message.set(.retrievalReferenceNumber, text: attempt.trace.reference)
+        var named = attempt.trace
+        if case .reversal(let request) = effect.kind { named = payment.trace(of: request) }
+        message.originalDataElements = original(named, attempt.requestType)
         return message
+    }
+
+    private static func original(
+        _ trace: ProcessorTrace, _ type: MessageType
+    ) -> OriginalDataElements? {
+        OriginalDataElements(
+            messageType: type, trace: Self.trace(trace),
+            transmissionTime: TransmissionTime(trace.transmittedAt))
     }
 
     private static func describe(
@@ -151,22 +170,26 @@ enum LinkMessages {
         case mismatched
     }
 
-    /// Reads the answer to `attempt`; its terminal and STAN have matched already.
+    /// Reads the answer to a request; its terminal and STAN have matched already.
     static func read(
-        _ answer: Message, to attempt: Attempt, of payment: Payment, sentVerificationCode: Bool
+        _ answer: Message, to request: ProcessorRequest, of payment: Payment,
+        sentVerificationCode: Bool
     ) -> Reading {
+        let attempt = payment.attempts[request.attempt]
         guard let code = answer.responseCode else { return .mismatched }
         guard code.isApproved else {
             // What holds money that nobody asked for, or may hold some, is given back.
             if mayHoldMoney.contains("\(code)") { return .mismatched }
             return .declined(Decline(responseCode: "\(code)"))
         }
-        guard answer.number(.amount) == UInt64(attempt.amount),
+        guard answer.number(.amount) == UInt64(payment.amount(of: request)),
             answer.number(.currency) == UInt64(payment.terms.amount.currency.number),
             answer.trimmedText(.retrievalReferenceNumber) == attempt.trace.reference
         else { return .mismatched }
         let check: VerificationCodeCheck
-        if sentVerificationCode {
+        if case .increment = request {
+            check = .absent
+        } else if sentVerificationCode {
             switch answer.trimmedText(.additionalResponseData)?.first {
             case "M": check = .pass
             case "N": check = .fail
@@ -191,11 +214,41 @@ enum VerificationCodeElement {
 
 extension Payment {
     /// The attempt that the payment's money came from.
-    var chargedAttempt: Attempt {
+    fileprivate var chargedAttempt: Attempt {
         switch status {
         case .succeeded(let number), .requiresCapture(let number): return attempts[number]
-        case .requiresPaymentMethod, .requiresConfirmation, .processing, .canceled:
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .processing,
+            .canceled:
             preconditionFailure("\(id) has no charge")
         }
     }
+
+    /// What a request asked for, in minor units. It exists.
+    fileprivate func amount(of request: ProcessorRequest) -> Int64 {
+        increment(of: request)?.amount ?? attempts[request.attempt].amount
+    }
+
+    /// What a request's message was known by. It exists.
+    fileprivate func trace(of request: ProcessorRequest) -> ProcessorTrace {
+        increment(of: request)?.trace ?? attempts[request.attempt].trace
+    }
+
+    /// The increment that a request is, unless it is an authorization.
+    func increment(of request: ProcessorRequest) -> Increment? {
+        switch request {
+        case .authorization: nil
+        case .increment(let attempt, let number): attempts[attempt].hold?.increments[number]
+        }
+    }
+}
+
+extension Attempt {
+    /// The type of the message that asked.
+    fileprivate var requestType: MessageType {
+        capture == .manual ? .authorizationRequest : .financialRequest
+    }
+}
+
+extension Effect.Kind {
+    fileprivate var isRefund: Bool { if case .refund = self { true } else { false } }
 }

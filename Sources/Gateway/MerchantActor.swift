@@ -78,14 +78,19 @@ actor MerchantActor {
             return await createPayment(new, request, key)
         case .confirmPayment(let payment, let source):
             return await confirm(payment, source, request, key)
-        case .capturePayment(let payment, let amount):
-            return await run(.capture(amount: amount), on: payment, request, key)
+        case .incrementPayment(let payment, let total):
+            return await run(.increment(total: total), on: payment, request, key)
+        case .capturePayment(let payment, let amount, let isFinal):
+            return await run(
+                .capture(amount: amount, isFinal: isFinal), on: payment, request, key)
         case .cancelPayment(let payment, let reason):
             return await run(.cancel(reason: reason), on: payment, request, key)
         case .createRefund(let payment, let charge, let amount, let reason, let metadata):
             return await refund(
                 payment, charge: charge,
                 .refund(amount: amount, reason: reason, metadata: metadata), request, key)
+        case .cancelRefund(let payment, let number):
+            return await run(.cancelRefund(number: number), on: payment, request, key)
         }
     }
 
@@ -114,6 +119,9 @@ actor MerchantActor {
             id: paymentID, merchant: id, isLive: request.isLive,
             at: await shard.nextStamp(), terms: new.terms,
             clientSecret: Base62.random(25, from: random), method: method)
+        if case .failure(let refusal) = Payment.decideCreate(creation) {
+            return await refuse(refusal, key)
+        }
         guard new.confirm else {
             facts.append(
                 .payment(
@@ -123,7 +131,7 @@ actor MerchantActor {
             return .outcome(.payment(Payment(creation)), replayOf: nil)
         }
         var order = TransactionActor.Order(
-            command: .confirm(method: nil), key: key, merchant: id, isLive: request.isLive,
+            command: confirmation(nil), key: key, merchant: id, isLive: request.isLive,
             deadline: request.deadline)
         order.facts = facts
         order.creation = creation
@@ -141,10 +149,16 @@ actor MerchantActor {
         case .failure(let refusal): return await refuse(refusal, key)
         }
         var order = TransactionActor.Order(
-            command: .confirm(method: method), key: key, merchant: id, isLive: request.isLive,
+            command: confirmation(method), key: key, merchant: id, isLive: request.isLive,
             deadline: request.deadline)
         order.facts = facts
         return await perform(order, on: payment)
+    }
+
+    /// The public API has no way yet for a cardholder to authenticate: an issuer that asks for it
+    /// declines.
+    private func confirmation(_ method: PaymentMethodSnapshot?) -> PaymentCommand {
+        .confirm(method: method, Presence(declinesOnAction: true), authenticates: false)
     }
 
     private func refund(

@@ -59,13 +59,16 @@ public enum MerchantCommand: Sendable {
     case createPaymentMethod(NewPaymentMethod)
     case createPayment(NewPayment)
     case confirmPayment(PaymentID, method: MethodSource?)
-    /// `amount` in minor units; nil takes the whole hold.
-    case capturePayment(PaymentID, amount: Int64?)
+    /// Raises the hold to `total` minor units.
+    case incrementPayment(PaymentID, total: Int64)
+    /// `amount` in minor units; nil takes the whole hold. More is to follow unless it is final.
+    case capturePayment(PaymentID, amount: Int64?, isFinal: Bool)
     case cancelPayment(PaymentID, reason: CancellationReason?)
     /// `amount` in minor units; nil pays back what is left. `charge` is the number of the charge
     /// that the caller named, or nil when it named the payment.
     case createRefund(
         PaymentID, charge: Int?, amount: Int64?, reason: RefundReason?, metadata: Metadata)
+    case cancelRefund(PaymentID, number: Int)
 }
 
 /// A payment to be made.

@@ -27,7 +27,7 @@ enum LinkReply: Sendable {
 /// Whose answer a message waits for, so that a late one finds its payment.
 struct LinkSubject: Hashable, Sendable {
     let payment: PaymentID
-    let attempt: Int
+    let request: ProcessorRequest
 }
 
 /// How a link is reached and how long it waits.

@@ -24,6 +24,7 @@ public struct PaymentScope: Hashable, Sendable {
 public enum OutcomeReference: Hashable, Sendable {
     case payment
     case declined(attempt: Int)
+    case incrementDeclined(attempt: Int, number: Int)
     case refund(number: Int)
     case paymentMethod(PaymentMethodID)
     case refused(Refusal)
@@ -137,6 +138,10 @@ extension OutcomeReference: BinaryCodable {
         case .refused(let refusal):
             writer.write(UInt8(4))
             writer.write(refusal)
+        case .incrementDeclined(let attempt, let number):
+            writer.write(UInt8(5))
+            writer.writeVarint(UInt64(attempt))
+            writer.writeVarint(UInt64(number))
         }
     }
 
@@ -148,6 +153,10 @@ extension OutcomeReference: BinaryCodable {
         case 2: self = .refund(number: try reader.readInteger(Int.self))
         case 3: self = .paymentMethod(try reader.read())
         case 4: self = .refused(try reader.read())
+        case 5:
+            self = .incrementDeclined(
+                attempt: try reader.readInteger(Int.self),
+                number: try reader.readInteger(Int.self))
         default: throw .invalid(what: "outcome reference", offset: start)
         }
     }

@@ -22,6 +22,10 @@ public struct GatewayOptions: Sendable {
     /// The longest pause between two tries to deliver an effect: P3 promises a minute.
     public var retryMax: Duration = .seconds(5)
     public var fees = FeeSchedule(basisPoints: 290, fixedMinorUnits: 30)
+    /// What the links grant to holds that ask for it. An approval of a part is not among it: the
+    /// links' answers that say 10 are given back.
+    public var offer = HoldOptions(
+        allowsIncrements: true, allowsMulticapture: true, overcapturePercent: 15)
 
     public init() {}
 }
@@ -137,7 +141,8 @@ public actor ShardGateway: ShardObserver {
         _ payment: Payment, _ command: PaymentCommand
     ) -> Result<[PaymentEvent], Refusal> {
         let context = DecisionContext(
-            now: nextStamp(), link: usableLink(isLive: payment.isLive), fees: options.fees)
+            now: nextStamp(), link: usableLink(isLive: payment.isLive), fees: options.fees,
+            offer: options.offer)
         return payment.decide(command, in: context, traces: &traces)
     }
 
@@ -300,10 +305,14 @@ public actor ShardGateway: ShardObserver {
         await host.openAggregates(.idempotency) + host.openAggregates(.mintedIdempotency)
     }
 
-    func booksTotal() async -> Int64 {
-        await host.allAggregates(.books).reduce(0) { sum, aggregate in
-            if case .books(let balances, _) = aggregate { sum + balances.total } else { sum }
+    /// Debits minus credits over all books: of the posted, and of the pending.
+    func booksTotals() async -> [Int64] {
+        var totals: [Int64] = [0, 0]
+        for case .books(let balances, _) in await host.allAggregates(.books) {
+            totals[0] += balances.total
+            totals[1] += balances.pendingTotal
         }
+        return totals
     }
 
     // MARK: Entities
@@ -349,7 +358,7 @@ public actor ShardGateway: ShardObserver {
 
     private func takeLateApproval(_ subject: LinkSubject) async {
         let actor = transaction(subject.payment)
-        await actor.approvedLate(subject.attempt)
+        await actor.approvedLate(subject.request)
         passivate(actor)
     }
 
@@ -375,9 +384,9 @@ public actor ShardGateway: ShardObserver {
         guard case .attempt(let place)? = await host.fetch(key),
             let payment = await payment(place.payment),
             payment.attempts.indices.contains(place.number),
-            approval.answers(payment.attempts[place.number])
+            let request = approval.request(of: payment.attempts[place.number])
         else { return }
-        await takeLateApproval(LinkSubject(payment: place.payment, attempt: place.number))
+        await takeLateApproval(LinkSubject(payment: place.payment, request: request))
     }
 
     // MARK: Card verification codes

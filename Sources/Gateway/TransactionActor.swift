@@ -27,9 +27,9 @@ actor TransactionActor {
     private var claims: [Claim] = []
     private var nextClaimID: UInt64 = 1
     private var isOutboxRunning = false
-    private var isAttemptRunning = false
-    /// In which session of its link an attempt of this process was written.
-    private var sessions: [Int: UInt64] = [:]
+    private var isRequestRunning = false
+    /// In which session of its link a request of this process was written.
+    private var sessions: [ProcessorRequest: UInt64] = [:]
     /// The effects that may have been written before: they are sent as repeats.
     private var sentEffects: Set<Int> = []
 
@@ -57,7 +57,7 @@ actor TransactionActor {
     /// True when nothing runs and nobody waits: the actor may go.
     var isIdle: Bool {
         mailbox.isIdle && claims.isEmpty && earlyReplies.isEmpty && !isOutboxRunning
-            && !isAttemptRunning
+            && !isRequestRunning
     }
 
     // MARK: Commands
@@ -96,6 +96,9 @@ actor TransactionActor {
         switch await shard.decide(payment, order.command) {
         case .failure(.noLinkAvailable):
             return .failure(.unavailable)
+        case .failure(.incrementPending):
+            // It passes with the answer that is on its way, so it is not kept under the key.
+            return .failure(.lockTimeout)
         case .failure(let refusal):
             return await refuse(refusal, payment, order)
         case .success(let events):
@@ -119,8 +122,9 @@ actor TransactionActor {
         _ events: [PaymentEvent], on payment: Payment, _ order: Order, sendBy: MonotonicInstant
     ) async -> Committed {
         var after = payment
-        for event in events { after.evolve(event) }
-        let awaited = AwaitedOutcome(of: events, id)
+        for event in events { after.mustEvolve(event) }
+        let awaited = AwaitedOutcome(of: events, on: after)
+        let reference = OutcomeReference(atOnce: order.command)
         var facts = order.facts
         let base = order.creation == nil ? payment.version : 0
         let created = order.creation.map { [PaymentEvent.created($0)] } ?? []
@@ -128,17 +132,17 @@ actor TransactionActor {
         if let awaited {
             facts.append(.keyClaimed(order.key, awaited: awaited))
         } else {
-            facts.append(.keyCompleted(order.key, .payment, payment: id))
+            facts.append(.keyCompleted(order.key, reference, payment: id))
         }
         guard await shard.propose(facts) else { return .concluded(.failure(.unavailable)) }
         guard let awaited else {
             startWork(after)
-            return .concluded(.outcome(.payment(after), replayOf: nil))
+            return .concluded(.outcome(reference.outcome(of: after), replayOf: nil))
         }
         // The claim stands before the work begins that resolves it.
         let claimID = claim(
             awaited, key: order.key, patience(for: awaited, order.deadline), hasCaller: true)
-        startWork(after, begun: awaited.attemptNumber.map { ($0, sendBy) })
+        startWork(after, begun: awaited.request.map { ($0, sendBy) })
         return .claimed(claimID)
     }
 
@@ -180,7 +184,7 @@ actor TransactionActor {
     ) -> Duration {
         let untilDeadline = max(.zero, deadline - loop.now)
         switch awaited {
-        case .attempt: return untilDeadline
+        case .attempt, .increment: return untilDeadline
         case .capture, .refund: return min(untilDeadline, shard.options.advicePatience)
         }
     }
@@ -238,7 +242,7 @@ actor TransactionActor {
             events = decided
         }
         var after = payment
-        for event in events { after.evolve(event) }
+        for event in events { after.mustEvolve(event) }
         let resolved = claims.filter { $0.awaited.reference(in: after) != nil }
         var facts: [ShardEvent] = []
         if !events.isEmpty {
@@ -262,33 +266,33 @@ actor TransactionActor {
         }
     }
 
-    /// Takes up what the log said was open when the term began: an attempt without a result is
+    /// Takes up what the log said was open when the term began: a request without a result is
     /// unknown, and an effect may have been sent.
     func recover(_ found: Payment) async {
         for effect in found.effects where effect.state == .open {
             sentEffects.insert(effect.number)
         }
-        for attempt in found.attempts where attempt.state == .pending {
-            await advance(.attemptUnanswered(attempt: attempt.number, .connectionLost))
+        for request in found.pendingRequests {
+            await advance(.unanswered(request, .connectionLost))
         }
         startWork(await shard.payment(id) ?? found)
     }
 
-    func approvedLate(_ attempt: Int) async {
-        await advance(.approvedLate(attempt: attempt))
+    func approvedLate(_ request: ProcessorRequest) async {
+        await advance(.approvedLate(request))
     }
 
-    // MARK: The attempt and the outbox
+    // MARK: The request and the outbox
 
-    /// Begins what a commit of this process made due. An attempt is begun by the command that
+    /// Begins what a commit of this process made due. A request is begun by the command that
     /// committed it and by nothing else: one that is found pending may have been sent, and is never
     /// sent again.
     private func startWork(
-        _ payment: Payment, begun: (attempt: Int, sendBy: MonotonicInstant)? = nil
+        _ payment: Payment, begun: (request: ProcessorRequest, sendBy: MonotonicInstant)? = nil
     ) {
         if let begun {
-            isAttemptRunning = true
-            Task { await self.runAttempt(payment, begun.attempt, sendBy: begun.sendBy) }
+            isRequestRunning = true
+            Task { await self.runRequest(payment, begun.request, sendBy: begun.sendBy) }
         }
         if payment.nextEffect != nil, !isOutboxRunning {
             isOutboxRunning = true
@@ -296,58 +300,63 @@ actor TransactionActor {
         }
     }
 
-    private func runAttempt(
-        _ payment: Payment, _ number: Int, sendBy: MonotonicInstant
+    private func runRequest(
+        _ payment: Payment, _ request: ProcessorRequest, sendBy: MonotonicInstant
     ) async {
-        let attempt = payment.attempts[number]
-        let command = await result(of: attempt, of: payment, sendBy: sendBy)
-        isAttemptRunning = false
+        let command = await result(of: request, of: payment, sendBy: sendBy)
+        isRequestRunning = false
         await advance(command)
         await shard.passivate(self)
     }
 
-    /// Sends an attempt's message, not after `sendBy`, which counts from the decision.
+    /// Sends a request's message, not after `sendBy`, which counts from the decision.
     private func result(
-        of attempt: Attempt, of payment: Payment, sendBy: MonotonicInstant
+        of request: ProcessorRequest, of payment: Payment, sendBy: MonotonicInstant
     ) async -> PaymentCommand {
-        let number = attempt.number
+        let attempt = payment.attempts[request.attempt]
         guard let link = shard.link(attempt.trace.link),
             let method = await shard.method(attempt.method.id),
             var cardNumber = shard.cards.open(method)
-        else { return .attemptNotSent(attempt: number) }
+        else { return .notSent(request) }
         defer { cardNumber.wipe() }
         let permit = await link.breaker.admit()
-        guard permit.isAllowed else { return .attemptNotSent(attempt: number) }
-        var code = await shard.takeVerificationCode(method.id)
+        guard permit.isAllowed else { return .notSent(request) }
+        let increment = payment.increment(of: request)
+        var code = increment == nil ? await shard.takeVerificationCode(method.id) : nil
         let sentVerificationCode = code != nil
-        let built = try? LinkMessages.attempt(
-            attempt, of: payment, number: cardNumber, verificationCode: code)
+        let built =
+            if let increment {
+                try? LinkMessages.increment(
+                    increment, of: attempt, in: payment, number: cardNumber)
+            } else {
+                try? LinkMessages.attempt(
+                    attempt, of: payment, number: cardNumber, verificationCode: code)
+            }
         // The message has them now, and is wiped when it was written and answered.
         cardNumber.wipe()
         code?.wipe()
-        guard var message = built else { return .attemptNotSent(attempt: number) }
+        guard var message = built else { return .notSent(request) }
         let reply = await link.actor.request(
-            message, subject: LinkSubject(payment: id, attempt: number), sendBy: sendBy)
+            message, subject: LinkSubject(payment: id, request: request), sendBy: sendBy)
         message.wipe()
         await link.breaker.record(permit, reply)
         switch reply {
         case .notSent:
-            return .attemptNotSent(attempt: number)
+            return .notSent(request)
         case .unanswered(let reason, let session):
-            sessions[number] = session
-            return .attemptUnanswered(attempt: number, reason)
+            sessions[request] = session
+            return .unanswered(request, reason)
         case .answered(let answer, let session):
-            sessions[number] = session
+            sessions[request] = session
             let reading = LinkMessages.read(
-                answer, to: attempt, of: payment, sentVerificationCode: sentVerificationCode)
+                answer, to: request, of: payment, sentVerificationCode: sentVerificationCode)
             switch reading {
             case .approved(let approvalCode, let check):
-                return .attemptAnswered(
-                    attempt: number, .approved(code: approvalCode, check))
+                return .answered(request, .approved(code: approvalCode, check))
             case .declined(let decline):
-                return .attemptAnswered(attempt: number, .declined(decline))
+                return .answered(request, .declined(decline))
             case .mismatched:
-                return .attemptUnanswered(attempt: number, .mismatchedAnswer)
+                return .unanswered(request, .mismatchedAnswer)
             }
         }
     }
@@ -371,7 +380,7 @@ actor TransactionActor {
     private func result(of effect: Effect, of payment: Payment) async -> PaymentCommand? {
         guard let link = shard.link(effect.trace.link) else { return nil }
         await link.actor.untilUp()
-        if let undone = effect.undoneAttempt {
+        if let undone = effect.undoneRequest {
             await link.actor.untilQuiet(since: sessions[undone] ?? 0)
         }
         guard var message = try? LinkMessages.effect(effect, of: payment) else { return nil }
@@ -416,92 +425,5 @@ actor TransactionActor {
 
     private func leaveMailbox() {
         mailbox.leave()
-    }
-}
-
-extension AwaitedOutcome {
-    /// What the caller of a command with these events waits for; nil when they tell all.
-    init?(of events: [PaymentEvent], _ payment: PaymentID) {
-        for event in events {
-            switch event {
-            case .attemptStarted(let start):
-                self = .attempt(payment, number: start.number)
-                return
-            case .captured:
-                self = .capture(payment)
-                return
-            case .refundCreated(let refund, _):
-                self = .refund(payment, number: refund.number)
-                return
-            case .created, .attemptApproved, .attemptDeclined, .attemptNotSent, .attemptLost,
-                .lateApproval, .canceled, .effectAcknowledged, .effectRefused:
-                continue
-            }
-        }
-        return nil
-    }
-
-    /// The attempt that the command began, when it began one.
-    var attemptNumber: Int? {
-        switch self {
-        case .attempt(_, let number): number
-        case .capture, .refund: nil
-        }
-    }
-
-    /// The outcome in a state that has it; nil while it is open.
-    func reference(in payment: Payment) -> OutcomeReference? {
-        switch self {
-        case .attempt(_, let number):
-            switch payment.attempts[number].state {
-            case .pending, .reversing: nil
-            case .authorized, .captured, .voided: .payment
-            case .declined, .notSent, .reversed: .declined(attempt: number)
-            }
-        case .capture:
-            payment.hasOpenCapture ? nil : .payment
-        case .refund(_, let number):
-            payment.refunds[number].state == .pending ? nil : .refund(number: number)
-        }
-    }
-
-    /// What is told when patience ends first.
-    var provisional: OutcomeReference {
-        switch self {
-        case .attempt, .capture: .payment
-        case .refund(_, let number): .refund(number: number)
-        }
-    }
-}
-
-extension OutcomeReference {
-    /// The outcome that the reference makes of a payment; the same that the shard's log makes of
-    /// it.
-    func outcome(of payment: Payment) -> Outcome {
-        switch self {
-        case .payment: .payment(payment)
-        case .declined(let attempt): .declined(payment, attempt: attempt)
-        case .refund(let number): .refund(payment, number: number)
-        case .refused(let refusal): .refused(refusal, payment)
-        case .paymentMethod: preconditionFailure("a payment method is no outcome of a payment")
-        }
-    }
-}
-
-extension Payment {
-    fileprivate var hasOpenCapture: Bool {
-        effects.contains { effect in
-            if case .capture = effect.kind { effect.state == .open } else { false }
-        }
-    }
-}
-
-extension Effect {
-    /// The attempt that the effect undoes, when it does.
-    fileprivate var undoneAttempt: Int? {
-        switch kind {
-        case .reversal(let attempt), .partialReversal(let attempt, _): attempt
-        case .capture, .refund: nil
-        }
     }
 }

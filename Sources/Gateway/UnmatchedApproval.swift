@@ -27,12 +27,20 @@ struct UnmatchedApproval: Hashable, Sendable {
         stan = trace.rawValue
     }
 
-    /// Whether it answers the message of `attempt`: type, terminal and STAN as well are its own.
-    func answers(_ attempt: Attempt) -> Bool {
+    /// Which message of `attempt` it answers: type, terminal and STAN as well are that message's.
+    /// Increments carry the reference of their attempt.
+    func request(of attempt: Attempt) -> ProcessorRequest? {
+        guard attempt.trace.link == link, attempt.trace.reference == reference else { return nil }
         let expected: MessageType =
             attempt.capture == .manual ? .authorizationResponse : .financialResponse
-        return type == expected && attempt.trace.link == link
-            && attempt.trace.reference == reference && attempt.trace.terminal == terminal
-            && attempt.trace.stan == stan
+        guard type == expected else { return nil }
+        if isTrace(attempt.trace) { return .authorization(attempt: attempt.number) }
+        return attempt.hold?.increments.first { isTrace($0.trace) }.map {
+            .increment(attempt: attempt.number, number: $0.number)
+        }
+    }
+
+    private func isTrace(_ trace: ProcessorTrace) -> Bool {
+        trace.terminal == terminal && trace.stan == stan
     }
 }

@@ -19,15 +19,15 @@ package struct APIError: Error, Sendable {
     package var param: String?
     /// The payment as it is, for errors that show it.
     package var payment: Payment?
-    /// The attempt that failed, for declines: its charge and card are shown.
-    package var attempt: Int?
+    /// The request that failed, for declines: its charge and card are shown.
+    package var request: ProcessorRequest?
     /// What `Stripe-Should-Retry` says; nil leaves it to the caller.
     package var shouldRetry: Bool?
 
     package init(
         status: Int, kind: Kind, code: String? = nil, declineCode: String? = nil,
-        message: String, param: String? = nil, payment: Payment? = nil, attempt: Int? = nil,
-        shouldRetry: Bool? = nil
+        message: String, param: String? = nil, payment: Payment? = nil,
+        request: ProcessorRequest? = nil, shouldRetry: Bool? = nil
     ) {
         self.status = status
         self.kind = kind
@@ -36,7 +36,7 @@ package struct APIError: Error, Sendable {
         self.message = message
         self.param = param
         self.payment = payment
-        self.attempt = attempt
+        self.request = request
         self.shouldRetry = shouldRetry
     }
 

@@ -4,25 +4,27 @@ import Primitives
 /// What the state of an attempt means for its charge.
 private struct ChargeFacts {
     var isPaid = true
-    var amountCaptured: Int64?
+    /// True once nothing more can be captured.
+    var isCaptured = false
+    var amountCaptured: Int64 = 0
     var amountRefunded: Int64 = 0
-    var approval: Approval?
+    var hold: Hold?
     var decline: Decline?
     var networkStatus = "approved_by_network"
     var outcomeType = "authorized"
 
     init(_ attempt: Attempt, of payment: Payment) {
+        hold = attempt.hold
+        amountCaptured = attempt.captured
         switch attempt.state {
-        case .authorized(let approval):
-            self.approval = approval
-        case .captured(let approval, let amount, _, _):
-            self.approval = approval
-            amountCaptured = amount
+        case .authorized:
+            break
+        case .captured:
+            isCaptured = true
             amountRefunded = payment.amountRefunded
-        case .voided(let approval):
-            self.approval = approval
+        case .voided(let hold):
             // A hold that was given back shows as refunded in full.
-            amountRefunded = attempt.amount
+            amountRefunded = hold.authorized
         case .declined:
             fail(attempt, networkStatus: "declined_by_network", type: "issuer_declined")
         case .notSent:
@@ -45,7 +47,7 @@ private struct ChargeFacts {
 
     /// `cvc_check`: what the issuer said, or what its refusal tells.
     func verificationCodeCheck(_ card: CardFacts) -> String? {
-        if let approval { return approval.verificationCodeCheck.name }
+        if let approval = hold?.approval { return approval.verificationCodeCheck.name }
         guard card.hasVerificationCode else { return nil }
         return decline?.reason == .incorrectCVC ? "fail" : "unchecked"
     }
@@ -58,23 +60,22 @@ extension JSONWriter {
         let terms = payment.terms
         member("id", payment.chargeID(attempt))
         member("object", "charge")
-        member("amount", attempt.amount)
-        member("amount_captured", facts.amountCaptured ?? 0)
+        member("amount", attempt.shownAmount)
+        member("amount_captured", facts.amountCaptured)
         member("amount_refunded", facts.amountRefunded)
         null("application")
         null("application_fee")
         null("application_fee_amount")
-        member("authorization_code", facts.approval?.code)
-        balanceTransaction(
-            of: .charge(attempt: attempt.number), in: payment, expansion["balance_transaction"])
+        member("authorization_code", facts.hold?.approval.code)
+        balanceTransaction(of: .charge(attempt), in: payment, expansion["balance_transaction"])
         billingDetails(attempt.method.billing)
         member("calculated_statement_descriptor", terms.statementDescriptor)
-        member("captured", facts.amountCaptured != nil)
+        member("captured", facts.isCaptured)
         member("created", attempt.created.seconds)
         member("currency", terms.amount.currency.code)
         null("customer")
         member("description", terms.description)
-        member("disputed", false)
+        member("disputed", !payment.disputes.isEmpty && facts.amountCaptured > 0)
         null("failure_balance_transaction")
         member("failure_code", facts.decline?.reason.code)
         member("failure_message", facts.decline?.reason.message)
@@ -97,7 +98,7 @@ extension JSONWriter {
         member("receipt_email", terms.receiptEmail)
         null("receipt_number")
         null("receipt_url")
-        let refundable = facts.amountCaptured ?? attempt.amount
+        let refundable = facts.isCaptured ? facts.amountCaptured : attempt.shownAmount
         member("refunded", facts.amountRefunded > 0 && facts.amountRefunded == refundable)
         if let expansion = expansion["refunds"] { refunds(attempt, of: payment, expansion) }
         null("review")
@@ -132,9 +133,12 @@ extension JSONWriter {
 
     private mutating func cardDetails(_ attempt: Attempt, _ facts: ChargeFacts) {
         let card = attempt.method.card
-        member("amount_authorized", facts.isPaid ? attempt.amount : nil)
-        member("authorization_code", facts.approval?.code)
+        member("amount_authorized", facts.isPaid ? attempt.shownAmount : nil)
+        member("authorization_code", facts.hold?.approval.code)
         member("brand", card.brand.name)
+        if attempt.capture == .manual, let hold = facts.hold {
+            member("capture_before", hold.expires.seconds)
+        }
         object("checks") { writer in
             writer.null("address_line1_check")
             writer.null("address_postal_code_check")
@@ -146,21 +150,28 @@ extension JSONWriter {
         object("extended_authorization") { $0.member("status", "disabled") }
         member("fingerprint", card.fingerprint)
         member("funding", card.funding.name)
-        object("incremental_authorization") { $0.member("status", "unavailable") }
+        let granted = facts.hold?.options ?? .none
+        availability("incremental_authorization", granted.allowsIncrements)
         null("installments")
         member("last4", card.lastFour)
         null("mandate")
-        object("multicapture") { $0.member("status", "unavailable") }
+        availability("multicapture", granted.allowsMulticapture)
         member("network", card.brand.name)
         object("network_token") { $0.member("used", false) }
         null("network_transaction_id")
         object("overcapture") { writer in
-            writer.member("maximum_amount_capturable", attempt.amount)
-            writer.member("status", "unavailable")
+            let maximum = facts.hold?.captureLimit ?? attempt.amount
+            writer.member("maximum_amount_capturable", maximum)
+            writer.member(
+                "status", granted.overcapturePercent > 0 ? "available" : "unavailable")
         }
         null("regulated_status")
         null("three_d_secure")
         null("wallet")
+    }
+
+    private mutating func availability(_ name: String, _ isAvailable: Bool) {
+        object(name) { $0.member("status", isAvailable ? "available" : "unavailable") }
     }
 
     /// Newest first; refunds belong to the one charge that was captured.

@@ -30,7 +30,7 @@ extension CommandDraft {
             statementDescriptor: try parameters.statementDescriptor("statement_descriptor"),
             statementDescriptorSuffix: try parameters.statementDescriptor(
                 "statement_descriptor_suffix"),
-            metadata: try parameters.metadata())
+            metadata: try parameters.metadata(), holdOptions: try readHoldOptions(&parameters))
         let confirm = try parameters.boolean("confirm") ?? false
         try readMethodRules(&parameters, confirm: confirm)
         let method = try MethodDraft.read(&parameters, in: context)
@@ -49,18 +49,28 @@ extension CommandDraft {
         }
         let money = Money(minorUnits: amount, currency: currency)
         guard amount >= currency.chargeMinimum else {
-            let minimum = Money(minorUnits: currency.chargeMinimum, currency: currency)
-            throw .invalid(
-                "Amount must be at least \(minimum.formattedWithCode)",
-                code: "amount_too_small", param: "amount")
+            throw .amountTooSmall(Money(minorUnits: currency.chargeMinimum, currency: currency))
         }
         guard amount <= Money.chargeMaximum else {
-            let maximum = Money(minorUnits: Money.chargeMaximum, currency: currency)
-            throw .invalid(
-                "Amount must be no more than \(maximum.formattedWithCode)",
-                code: "amount_too_large", param: "amount")
+            throw .amountTooLarge(Money(minorUnits: Money.chargeMaximum, currency: currency))
         }
         return money
+    }
+
+    /// What the merchant wants to do with the hold beyond capturing it once.
+    private static func readHoldOptions(
+        _ parameters: inout Parameters
+    ) throws(APIError) -> HoldOptions {
+        func wants(_ option: String) throws(APIError) -> Bool {
+            try parameters.choice(
+                "payment_method_options[card][\(option)]",
+                of: [("if_available", true), ("never", false)]) ?? false
+        }
+        return HoldOptions(
+            allowsIncrements: try wants("request_incremental_authorization"),
+            allowsMulticapture: try wants("request_multicapture"),
+            // As much as the link grants.
+            overcapturePercent: try wants("request_overcapture") ? 100 : 0)
     }
 
     /// Everything that says how a payment may be confirmed. Cards are all there is, so most of it
@@ -114,6 +124,18 @@ extension CommandDraft {
 }
 
 extension APIError {
+    static func amountTooSmall(_ minimum: Money) -> APIError {
+        .invalid(
+            "Amount must be at least \(minimum.formattedWithCode)", code: "amount_too_small",
+            param: "amount")
+    }
+
+    static func amountTooLarge(_ maximum: Money) -> APIError {
+        .invalid(
+            "Amount must be no more than \(maximum.formattedWithCode)",
+            code: "amount_too_large", param: "amount")
+    }
+
     /// A confirm without a card.
     static func methodMissing(_ payment: Payment?) -> APIError {
         APIError(

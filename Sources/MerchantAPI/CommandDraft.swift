@@ -5,16 +5,20 @@ enum CommandDraft: Sendable {
     case createPaymentMethod(CardDraft)
     case createPayment(PaymentTerms, MethodDraft?, confirm: Bool)
     case confirmPayment(PaymentID, MethodDraft?)
-    case capturePayment(PaymentID, amount: Int64?)
+    case incrementPayment(PaymentID, total: Int64)
+    case capturePayment(PaymentID, amount: Int64?, isFinal: Bool)
     case cancelPayment(PaymentID, reason: CancellationReason?)
     case createRefund(RefundDraft)
+    case cancelRefund(PartID)
 
     /// The card that has to be sealed before the command can go out.
     var card: CardDraft? {
         switch self {
         case .createPaymentMethod(let card): card
         case .createPayment(_, .card(let card), _), .confirmPayment(_, .card(let card)): card
-        case .createPayment, .confirmPayment, .capturePayment, .cancelPayment, .createRefund: nil
+        case .createPayment, .confirmPayment, .incrementPayment, .capturePayment, .cancelPayment,
+            .createRefund, .cancelRefund:
+            nil
         }
     }
 }
@@ -62,16 +66,35 @@ extension CommandDraft {
         _ id: PaymentID, _ parameters: inout Parameters
     ) throws(APIError) -> CommandDraft {
         let amount = try parameters.positiveInteger("amount_to_capture")
-        guard try parameters.boolean("final_capture") ?? true else {
-            throw .invalid(
-                "Multiple captures of one payment are not supported by this gateway yet: "
-                    + "final_capture must be true.", param: "final_capture")
-        }
+        let isFinal = try parameters.boolean("final_capture") ?? true
         try parameters.finish(unsupported: [
             "amount_details", "application_fee_amount", "hooks", "metadata", "payment_details",
             "statement_descriptor", "statement_descriptor_suffix", "transfer_data",
         ])
-        return .capturePayment(id, amount: amount)
+        return .capturePayment(id, amount: amount, isFinal: isFinal)
+    }
+
+    static func incrementPayment(
+        _ id: PaymentID, _ parameters: inout Parameters
+    ) throws(APIError) -> CommandDraft {
+        guard let total = try parameters.positiveInteger("amount") else {
+            throw .missing("amount")
+        }
+        try parameters.finish(unsupported: [
+            "amount_details", "application_fee_amount", "description", "hooks", "metadata",
+            "payment_details", "statement_descriptor", "transfer_data",
+        ])
+        return .incrementPayment(id, total: total)
+    }
+
+    static func cancelRefund(
+        _ text: String, _ parameters: inout Parameters
+    ) throws(APIError) -> CommandDraft {
+        try parameters.finish()
+        guard let id = PartID(prefix: "re_", text) else {
+            throw .noSuch("refund", text, param: "id", status: 404)
+        }
+        return .cancelRefund(id)
     }
 
     static func cancelPayment(

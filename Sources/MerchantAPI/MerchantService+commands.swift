@@ -17,10 +17,14 @@ extension Route {
             return try .confirmPayment(try .named(id), &parameters, in: context)
         case .capturePaymentIntent(let id):
             return try .capturePayment(try .named(id), &parameters)
+        case .incrementPaymentIntent(let id):
+            return try .incrementPayment(try .named(id), &parameters)
         case .cancelPaymentIntent(let id):
             return try .cancelPayment(try .named(id), &parameters)
         case .createRefund:
             return try .createRefund(&parameters)
+        case .cancelRefund(let id):
+            return try .cancelRefund(id, &parameters)
         case .listPaymentIntents, .retrievePaymentIntent, .retrievePaymentMethod, .retrieveCharge,
             .listRefunds, .retrieveRefund:
             return nil
@@ -110,14 +114,18 @@ extension CommandDraft {
                 NewPayment(terms: terms, method: method?.source(sealed), confirm: confirm))
         case .confirmPayment(let id, let method):
             return .confirmPayment(id, method: method?.source(sealed))
-        case .capturePayment(let id, let amount):
-            return .capturePayment(id, amount: amount)
+        case .incrementPayment(let id, let total):
+            return .incrementPayment(id, total: total)
+        case .capturePayment(let id, let amount, let isFinal):
+            return .capturePayment(id, amount: amount, isFinal: isFinal)
         case .cancelPayment(let id, let reason):
             return .cancelPayment(id, reason: reason)
         case .createRefund(let refund):
             return .createRefund(
                 refund.payment, charge: refund.charge?.number, amount: refund.amount,
                 reason: refund.reason, metadata: refund.metadata)
+        case .cancelRefund(let id):
+            return .cancelRefund(id.payment, number: id.number)
         }
     }
 
@@ -135,7 +143,10 @@ extension CommandDraft {
                 "\(payment.id): an outcome names refund \(number) of \(payment.refunds.count)")
             return Answer { $0.refund(payment.refunds[number], of: payment, expansion) }
         case .declined(let payment, let attempt):
-            return Answer(.declined(payment, attempt: attempt))
+            return Answer(.declined(payment, by: .authorization(attempt: attempt)))
+        case .incrementDeclined(let payment, let attempt, let number):
+            return Answer(
+                .declined(payment, by: .increment(attempt: attempt, number: number)))
         case .refused(let refusal, let payment):
             return Answer(error(for: refusal, payment))
         }
@@ -166,12 +177,12 @@ extension APIError {
         message: "Too many requests are under way. Nothing was done; please try again.",
         shouldRetry: true)
 
-    static func declined(_ payment: Payment, attempt: Int) -> APIError {
-        // The members of the error come from the attempt; these are for one without a reason.
+    static func declined(_ payment: Payment, by request: ProcessorRequest) -> APIError {
+        // The members of the error come from the request; these are for one without a reason.
         APIError(
             status: 402, kind: .cardError, code: "card_declined",
             declineCode: "generic_decline", message: "Your card was declined.", payment: payment,
-            attempt: attempt)
+            request: request)
     }
 
     init(_ failure: GatewayFailure, key: String?) {

@@ -24,7 +24,8 @@ extension MerchantService {
         case .listRefunds:
             return try await refunds(&parameters, expansion, asker)
         case .createPaymentIntent, .confirmPaymentIntent, .capturePaymentIntent,
-            .cancelPaymentIntent, .createPaymentMethod, .createRefund:
+            .cancelPaymentIntent, .incrementPaymentIntent, .createPaymentMethod, .createRefund,
+            .cancelRefund:
             preconditionFailure("\(route.template) is a command")
         }
     }

@@ -55,15 +55,10 @@ extension Payment {
         PartID(payment: id, number: refund.number).text(prefix: "re_")
     }
 
-    /// The place in the ledger of what a charge or refund moved; nil before it was posted.
-    func ledgerIndex(of cause: LedgerEntry.Cause) -> Int? {
-        ledger.firstIndex { $0.cause == cause }
-    }
-
-    /// `txn_` with the place in base 62: one digit for the first 62 entries.
-    func balanceTransactionID(_ index: Int) -> String {
+    /// `txn_` with the place among the posted entries in base 62: one digit for the first 62.
+    func balanceTransactionID(_ place: Int) -> String {
         var digits: [UInt8] = []
-        var rest = index
+        var rest = place
         repeat {
             digits.append(Base62.alphabet[rest % 62])
             rest /= 62
@@ -88,12 +83,18 @@ extension Payment {
     }
 }
 
+extension Attempt {
+    /// What the charge is about, in minor units: what the issuer holds, or what was asked for.
+    var shownAmount: Int64 { hold?.authorized ?? amount }
+}
+
 extension Refusal.StatusName {
     /// The status as the API writes it.
     var word: String {
         switch self {
         case .requiresPaymentMethod: "requires_payment_method"
         case .requiresConfirmation: "requires_confirmation"
+        case .requiresAction: "requires_action"
         case .processing: "processing"
         case .requiresCapture: "requires_capture"
         case .succeeded: "succeeded"

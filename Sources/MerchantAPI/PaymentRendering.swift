@@ -7,7 +7,7 @@ extension JSONWriter {
         let charge = payment.latestChargedAttempt
         member("id", payment.id.description)
         member("object", "payment_intent")
-        member("amount", payment.terms.amount.minorUnits)
+        member("amount", payment.shownAmount)
         member("amount_capturable", payment.amountCapturable)
         object("amount_details") { $0.object("tip") { _ in } }
         member("amount_received", payment.amountReceived)
@@ -39,7 +39,7 @@ extension JSONWriter {
             if let method = payment.method { writer.paymentMethod(method, of: payment) }
         }
         null("payment_method_configuration_details")
-        paymentMethodOptions()
+        paymentMethodOptions(payment.terms.holdOptions)
         array("payment_method_types") { $0.element("card") }
         null("presentment_details")
         null("processing")
@@ -60,8 +60,8 @@ extension JSONWriter {
         case .canceled(let at, let reason):
             member("canceled_at", at.seconds)
             member("cancellation_reason", reason?.name)
-        case .requiresPaymentMethod, .requiresConfirmation, .processing, .requiresCapture,
-            .succeeded:
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .processing,
+            .requiresCapture, .succeeded:
             null("canceled_at")
             null("cancellation_reason")
         }
@@ -69,24 +69,45 @@ extension JSONWriter {
 
     private mutating func lastPaymentError(_ payment: Payment) {
         switch payment.status {
-        case .requiresPaymentMethod(let number?) where payment.attempts.indices.contains(number):
+        case .requiresPaymentMethod(.attempt(let number)?)
+        where payment.attempts.indices.contains(number):
             let attempt = payment.attempts[number]
             guard let decline = attempt.failure else { return null("last_payment_error") }
             object("last_payment_error") {
                 $0.decline(decline, of: attempt, in: payment, includesPayment: false)
             }
-        case .requiresPaymentMethod, .requiresConfirmation, .processing, .requiresCapture,
-            .succeeded, .canceled:
+        case .requiresPaymentMethod(.authentication(let method)?):
+            object("last_payment_error") { writer in
+                let code = "payment_intent_authentication_failure"
+                writer.member("code", code)
+                writer.member("doc_url", documentationAddress(code: code))
+                writer.member(
+                    "message",
+                    "The provided PaymentMethod has failed authentication. You can provide "
+                        + "payment_method_data or a new PaymentMethod to attempt to fulfill this "
+                        + "PaymentIntent again.")
+                writer.object("payment_method") { $0.paymentMethod(method, of: payment) }
+                writer.member("type", APIError.Kind.invalidRequest.rawValue)
+            }
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .processing,
+            .requiresCapture, .succeeded, .canceled:
             null("last_payment_error")
         }
     }
 
-    private mutating func paymentMethodOptions() {
+    private mutating func paymentMethodOptions(_ wanted: HoldOptions) {
         object("payment_method_options") { writer in
             writer.object("card") { writer in
                 writer.null("installments")
                 writer.null("mandate_options")
                 writer.null("network")
+                for (option, isWanted) in [
+                    ("request_incremental_authorization", wanted.allowsIncrements),
+                    ("request_multicapture", wanted.allowsMulticapture),
+                    ("request_overcapture", wanted.overcapturePercent > 0),
+                ] where isWanted {
+                    writer.member(option, "if_available")
+                }
                 writer.member("request_three_d_secure", "automatic")
             }
         }
@@ -111,12 +132,13 @@ extension JSONWriter {
     /// The envelope of an error. Absent members are left out.
     mutating func error(_ error: APIError) {
         object("error") { writer in
-            if let payment = error.payment, let number = error.attempt,
-                payment.attempts.indices.contains(number),
-                let decline = payment.attempts[number].failure
+            if let payment = error.payment, let request = error.request,
+                payment.attempts.indices.contains(request.attempt),
+                let decline = payment.failure(of: request)
             {
                 return writer.decline(
-                    decline, of: payment.attempts[number], in: payment, includesPayment: true)
+                    decline, of: payment.attempts[request.attempt], in: payment,
+                    includesPayment: true)
             }
             if let code = error.code { writer.member("code", code) }
             if let declineCode = error.declineCode { writer.member("decline_code", declineCode) }
@@ -142,6 +164,27 @@ private func documentationAddress(code: String) -> String {
 extension Payment {
     /// What a browser shows to act on the payment.
     var clientSecretText: String { "\(id)_secret_\(clientSecret)" }
+
+    /// What the payment is about, in minor units: the hold, once it was raised.
+    fileprivate var shownAmount: Int64 {
+        max(terms.amount.minorUnits, latestChargedAttempt?.shownAmount ?? 0)
+    }
+
+    /// Why a request brought nothing; nil when it did, or is not known yet.
+    fileprivate func failure(of request: ProcessorRequest) -> Decline? {
+        switch request {
+        case .authorization(let attempt):
+            return attempts[attempt].failure
+        case .increment(let attempt, let number):
+            guard let hold = attempts[attempt].hold, hold.increments.indices.contains(number)
+            else { return nil }
+            return switch hold.increments[number].state {
+            case .declined(let decline): decline
+            case .notSent, .reversed: Decline(reason: .processingError)
+            case .pending, .approved, .reversing: nil
+            }
+        }
+    }
 }
 
 extension CaptureMethod {

@@ -8,8 +8,7 @@ extension JSONWriter {
         member("id", payment.refundID(refund))
         member("object", "refund")
         member("amount", refund.amount)
-        balanceTransaction(
-            of: .refund(number: refund.number), in: payment, expansion["balance_transaction"])
+        balanceTransaction(of: .refund(refund), in: payment, expansion["balance_transaction"])
         reference("charge", charge.map(payment.chargeID), expansion["charge"]) {
             writer, expansion in
             if let charge { writer.charge(charge, of: payment, expansion) }
@@ -31,7 +30,7 @@ extension JSONWriter {
         reference("payment_intent", payment.id.description, expansion["payment_intent"]) {
             $0.payment(payment, $1)
         }
-        if case .pending = refund.state { member("pending_reason", "processing") }
+        if refund.statusWord == "pending" { member("pending_reason", "processing") }
         member("reason", refund.reason?.name)
         null("receipt_number")
         null("source_transfer_reversal")
@@ -39,24 +38,28 @@ extension JSONWriter {
         null("transfer_reversal")
     }
 
-    /// The reference to the ledger entry that a charge or refund made: null until it is posted.
+    /// The reference to the ledger entry that a charge or refund made: null until it is posted. Of
+    /// a charge with several captures it is that of the first.
     mutating func balanceTransaction(
-        of cause: LedgerEntry.Cause, in payment: Payment, _ expansion: Expansion?
+        of source: BalanceSource, in payment: Payment, _ expansion: Expansion?
     ) {
-        let index = payment.ledgerIndex(of: cause)
+        let posted = payment.ledger.lazy.filter { $0.isPosted }.enumerated()
+            .first { source.isCause($0.element.cause) }
         reference(
-            "balance_transaction", index.map(payment.balanceTransactionID), expansion
+            "balance_transaction", posted.map { payment.balanceTransactionID($0.offset) },
+            expansion
         ) { writer, expansion in
-            if let index { writer.balanceTransaction(index, of: payment, expansion) }
+            if let (place, entry) = posted {
+                writer.balanceTransaction(place, entry, source, of: payment, expansion)
+            }
         }
     }
 
     private mutating func balanceTransaction(
-        _ index: Int, of payment: Payment, _ expansion: Expansion
+        _ place: Int, _ entry: LedgerEntry, _ source: BalanceSource, of payment: Payment,
+        _ expansion: Expansion
     ) {
-        let entry = payment.ledger[index]
-        let source = BalanceSource(entry.cause, in: payment)
-        member("id", payment.balanceTransactionID(index))
+        member("id", payment.balanceTransactionID(place))
         member("object", "balance_transaction")
         member("amount", entry.merchantNet + entry.fee)
         // The acquirer settles on the next business day; a calendar day is the earliest.
@@ -91,25 +94,26 @@ extension JSONWriter {
 }
 
 /// What a ledger entry was caused by.
-private enum BalanceSource {
+enum BalanceSource {
     case charge(Attempt)
     case refund(Refund)
 
-    init(_ cause: LedgerEntry.Cause, in payment: Payment) {
-        switch cause {
-        case .charge(let number): self = .charge(payment.attempts[number])
-        case .refund(let number): self = .refund(payment.refunds[number])
+    fileprivate func isCause(_ cause: LedgerEntry.Cause) -> Bool {
+        switch (self, cause) {
+        case (.charge(let attempt), .charge(let number, _)): attempt.number == number
+        case (.refund(let refund), .refund(let number)): refund.number == number
+        case (.charge, _), (.refund, _): false
         }
     }
 
-    var word: String {
+    fileprivate var word: String {
         switch self {
         case .charge: "charge"
         case .refund: "refund"
         }
     }
 
-    func id(in payment: Payment) -> String {
+    fileprivate func id(in payment: Payment) -> String {
         switch self {
         case .charge(let attempt): payment.chargeID(attempt)
         case .refund(let refund): payment.refundID(refund)
@@ -120,9 +124,10 @@ private enum BalanceSource {
 extension Refund {
     fileprivate var statusWord: String {
         switch state {
-        case .pending: "pending"
+        case .requested, .pending: "pending"
         case .succeeded: "succeeded"
         case .failed: "failed"
+        case .canceled: "canceled"
         }
     }
 }

@@ -1,3 +1,4 @@
+import Gateway
 import Payments
 
 extension CommandDraft {
@@ -45,6 +46,80 @@ extension CommandDraft {
                 status: 503, kind: .apiError,
                 message: "No acquirer can take this payment at the moment. Nothing was charged; "
                     + "please try again.", payment: payment, shouldRetry: true)
+        case .amountTooSmall, .amountTooLarge, .metadataTooLarge:
+            return limitError(for: refusal, payment)
+        case .capturesExhausted, .multicaptureNotGranted, .incrementNotGranted,
+            .incrementTooSmall, .incrementsExhausted, .incrementPending:
+            return holdError(for: refusal, payment)
+        case .noSuchRefund, .refundNotCancelable, .chargeDisputed:
+            return refundError(for: refusal, payment)
+        case .currencyMismatch, .noSuchChallenge, .noSuchDispute, .unexpectedDisputeStatus,
+            .disputesExhausted, .evidenceTooLarge, .nothingCaptured, .alreadySettled,
+            .settlementMismatch, .insufficientBalance, .unexpectedPayoutStatus:
+            // No command of this API leads to them yet.
+            return .state("The object's state does not allow this operation.", payment)
+        }
+    }
+
+    private func limitError(for refusal: Refusal, _ payment: Payment?) -> APIError {
+        var amount = payment?.terms.amount
+        if case .createPayment(let terms, _, _) = self { amount = terms.amount }
+        switch refusal {
+        case .amountTooSmall(_, let minimum):
+            guard let amount else { return .invalid("Amount is too small.", param: "amount") }
+            return .amountTooSmall(Money(minorUnits: minimum, currency: amount.currency))
+        case .amountTooLarge(_, let maximum):
+            guard let amount else { return .invalid("Amount is too large.", param: "amount") }
+            return .amountTooLarge(Money(minorUnits: maximum, currency: amount.currency))
+        default:
+            return .invalid("The metadata has too many or too long entries.", param: "metadata")
+        }
+    }
+
+    private func holdError(for refusal: Refusal, _ payment: Payment?) -> APIError {
+        switch refusal {
+        case .multicaptureNotGranted:
+            return .invalid(
+                "Multiple captures are not available for this PaymentIntent: final_capture must "
+                    + "be true.", param: "final_capture")
+        case .capturesExhausted:
+            return .state(
+                "This PaymentIntent was captured \(Capture.countMax) times, which is as often as "
+                    + "a payment may be captured.", payment)
+        case .incrementTooSmall(let requested, let authorized):
+            let currency = payment?.terms.amount.currency
+            func shown(_ amount: Int64) -> String {
+                currency.map { Money(minorUnits: amount, currency: $0).formatted } ?? "\(amount)"
+            }
+            return .invalid(
+                "The amount (\(shown(requested))) must be greater than the amount that is "
+                    + "authorized already (\(shown(authorized))).",
+                code: "amount_too_small", param: "amount")
+        case .incrementsExhausted:
+            return .state(
+                "The authorization of this PaymentIntent was incremented \(Increment.countMax) "
+                    + "times, which is as often as it may be tried.", payment)
+        case .incrementPending:
+            return APIError(.lockTimeout, key: nil)
+        default:
+            return .state(
+                "Incremental authorization is not available for this PaymentIntent.", payment)
+        }
+    }
+
+    private func refundError(for refusal: Refusal, _ payment: Payment?) -> APIError {
+        switch refusal {
+        case .noSuchRefund:
+            return .noSuch("refund", namedObject, param: "id", status: 404)
+        case .chargeDisputed:
+            let charge = payment?.capturedCharge.flatMap { payment?.chargeID($0) }
+            return .invalid(
+                "Charge \(charge ?? namedObject) has been charged back; cannot issue a refund.",
+                code: "charge_disputed")
+        default:
+            return .invalid(
+                "Refund \(namedObject) can no longer be canceled: its message may have left.",
+                param: "id")
         }
     }
 
@@ -56,8 +131,10 @@ extension CommandDraft {
             }
             return .noSuch(
                 "payment_intent", id.description, param: "payment_intent", status: 404)
-        case .createPaymentMethod, .createPayment, .confirmPayment, .capturePayment,
-            .cancelPayment:
+        case .cancelRefund(let id):
+            return .noSuch("refund", id.text(prefix: "re_"), param: "id", status: 404)
+        case .createPaymentMethod, .createPayment, .confirmPayment, .incrementPayment,
+            .capturePayment, .cancelPayment:
             return .noSuch("payment_intent", id.description, param: "intent", status: 404)
         }
     }
@@ -67,7 +144,10 @@ extension CommandDraft {
         switch self {
         case .createRefund(let refund):
             refund.charge?.text(prefix: "ch_") ?? refund.payment.description
-        case .confirmPayment(let id, _), .capturePayment(let id, _), .cancelPayment(let id, _):
+        case .cancelRefund(let id):
+            id.text(prefix: "re_")
+        case .confirmPayment(let id, _), .incrementPayment(let id, _),
+            .capturePayment(let id, _, _), .cancelPayment(let id, _):
             id.description
         case .createPaymentMethod, .createPayment: ""
         }
@@ -76,7 +156,8 @@ extension CommandDraft {
     private var amountName: String {
         switch self {
         case .capturePayment: "amount_to_capture"
-        case .createPaymentMethod, .createPayment, .confirmPayment, .cancelPayment, .createRefund:
+        case .createPaymentMethod, .createPayment, .confirmPayment, .incrementPayment,
+            .cancelPayment, .createRefund, .cancelRefund:
             "amount"
         }
     }
@@ -128,6 +209,10 @@ extension APIError {
                 "You cannot cancel this PaymentIntent because it has a status of \(status.word). "
                     + "Only a PaymentIntent with one of the following statuses may be canceled: "
                     + "requires_payment_method, requires_capture, requires_confirmation."
+            case (.increment, _):
+                "The authorization of this PaymentIntent could not be incremented because it has "
+                    + "a status of \(status.word). Only a PaymentIntent with one of the following "
+                    + "statuses may be incremented: requires_capture."
             case (.refund, _):
                 "This PaymentIntent does not have a successful charge to refund: it has a status "
                     + "of \(status.word)."

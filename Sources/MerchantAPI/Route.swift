@@ -6,12 +6,14 @@ enum Route: Sendable {
     case retrievePaymentIntent(String)
     case confirmPaymentIntent(String)
     case capturePaymentIntent(String)
+    case incrementPaymentIntent(String)
     case cancelPaymentIntent(String)
     case createPaymentMethod
     case retrievePaymentMethod(String)
     case retrieveCharge(String)
     case createRefund, listRefunds
     case retrieveRefund(String)
+    case cancelRefund(String)
 
     /// The template of an address that no route has.
     static let unrecognizedTemplate = "unrecognized"
@@ -47,6 +49,9 @@ enum Route: Sendable {
             case ("v1", "payment_intents", "confirm"): self = .confirmPaymentIntent(id)
             case ("v1", "payment_intents", "capture"): self = .capturePaymentIntent(id)
             case ("v1", "payment_intents", "cancel"): self = .cancelPaymentIntent(id)
+            case ("v1", "payment_intents", "increment_authorization"):
+                self = .incrementPaymentIntent(id)
+            case ("v1", "refunds", "cancel"): self = .cancelRefund(id)
             default: return nil
             }
         default:
@@ -63,12 +68,14 @@ enum Route: Sendable {
         case .confirmPaymentIntent: "POST /v1/payment_intents/:id/confirm"
         case .capturePaymentIntent: "POST /v1/payment_intents/:id/capture"
         case .cancelPaymentIntent: "POST /v1/payment_intents/:id/cancel"
+        case .incrementPaymentIntent: "POST /v1/payment_intents/:id/increment_authorization"
         case .createPaymentMethod: "POST /v1/payment_methods"
         case .retrievePaymentMethod: "GET /v1/payment_methods/:id"
         case .retrieveCharge: "GET /v1/charges/:id"
         case .createRefund: "POST /v1/refunds"
         case .listRefunds: "GET /v1/refunds"
         case .retrieveRefund: "GET /v1/refunds/:id"
+        case .cancelRefund: "POST /v1/refunds/:id/cancel"
         }
     }
 
@@ -76,12 +83,12 @@ enum Route: Sendable {
     var answer: ExpandableObject {
         switch self {
         case .createPaymentIntent, .retrievePaymentIntent, .confirmPaymentIntent,
-            .capturePaymentIntent, .cancelPaymentIntent:
+            .capturePaymentIntent, .cancelPaymentIntent, .incrementPaymentIntent:
             .paymentIntent
         case .listPaymentIntents: .paymentIntentList
         case .createPaymentMethod, .retrievePaymentMethod: .paymentMethod
         case .retrieveCharge: .charge
-        case .createRefund, .retrieveRefund: .refund
+        case .createRefund, .retrieveRefund, .cancelRefund: .refund
         case .listRefunds: .refundList
         }
     }

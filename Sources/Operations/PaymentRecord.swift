@@ -17,15 +17,34 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
         public var state: State
         /// What was captured, in minor units; 0 unless it was.
         public var capturedAmount: Int64
+        /// What was asked for beyond it later.
+        public var increments: [Increment]
 
         package init(
-            number: Int, trace: Trace, amount: Int64, state: State, capturedAmount: Int64
+            number: Int, trace: Trace, amount: Int64, state: State, capturedAmount: Int64,
+            increments: [Increment] = []
         ) {
             self.number = number
             self.trace = trace
             self.amount = amount
             self.state = state
             self.capturedAmount = capturedAmount
+            self.increments = increments
+        }
+    }
+
+    /// One try to raise a hold.
+    public struct Increment: Codable, Hashable, Sendable {
+        public var trace: Trace
+        /// What the hold was to grow by, in minor units.
+        public var amount: Int64
+        /// Never captured or voided: that is said of the attempt.
+        public var state: Attempt.State
+
+        package init(trace: Trace, amount: Int64, state: Attempt.State) {
+            self.trace = trace
+            self.amount = amount
+            self.state = state
         }
     }
 
@@ -51,7 +70,7 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
 
     public struct Refund: Codable, Hashable, Sendable {
         public enum State: String, Codable, Hashable, Sendable {
-            case pending, succeeded, failed
+            case pending, succeeded, failed, canceled
         }
 
         public var number: Int
@@ -78,7 +97,7 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
         }
 
         public enum State: String, Codable, Hashable, Sendable {
-            case open, acknowledged, refused
+            case open, acknowledged, refused, withdrawn
         }
 
         public var kind: Kind
@@ -127,8 +146,8 @@ extension PaymentRecord {
         version = payment.version
         currency = payment.terms.amount.currency.code
         attempts = payment.attempts.map(Attempt.init)
-        // Only captured money is refunded, and a payment is captured once.
-        let charged = payment.attempts.last { $0.capturedAmount > 0 }
+        // Only captured money is refunded, and only one attempt has any.
+        let charged = payment.attempts.last { $0.captured > 0 }
         refunds = payment.refunds.map { Refund($0, of: charged) }
         effects = payment.effects.map { Effect($0, charged: charged?.number ?? 0) }
     }
@@ -139,7 +158,10 @@ extension PaymentRecord.Attempt {
         number = attempt.number
         trace = PaymentRecord.Trace(attempt.trace, reference: attempt.trace.reference)
         amount = attempt.amount
-        capturedAmount = attempt.capturedAmount
+        capturedAmount = attempt.captured
+        increments = (attempt.hold?.increments ?? []).map {
+            PaymentRecord.Increment($0, of: attempt)
+        }
         state =
             switch attempt.state {
             case .pending: .pending
@@ -154,6 +176,22 @@ extension PaymentRecord.Attempt {
     }
 }
 
+extension PaymentRecord.Increment {
+    fileprivate init(_ increment: Payments.Increment, of attempt: Payments.Attempt) {
+        trace = PaymentRecord.Trace(increment.trace, reference: attempt.trace.reference)
+        amount = increment.amount
+        state =
+            switch increment.state {
+            case .pending: .pending
+            case .approved: .authorized
+            case .declined: .declined
+            case .notSent: .notSent
+            case .reversing: .reversing
+            case .reversed: .reversed
+            }
+    }
+}
+
 extension PaymentRecord.Refund {
     fileprivate init(_ refund: Payments.Refund, of charged: Payments.Attempt?) {
         number = refund.number
@@ -163,9 +201,10 @@ extension PaymentRecord.Refund {
         amount = refund.amount
         state =
             switch refund.state {
-            case .pending: .pending
+            case .requested, .pending: .pending
             case .succeeded: .succeeded
             case .failed: .failed
+            case .canceled: .canceled
             }
     }
 }
@@ -173,9 +212,9 @@ extension PaymentRecord.Refund {
 extension PaymentRecord.Effect {
     fileprivate init(_ effect: Payments.Effect, charged: Int) {
         switch effect.kind {
-        case .reversal(let attempt): (kind, self.attempt) = (.reversal, attempt)
+        case .reversal(let request): (kind, self.attempt) = (.reversal, request.attempt)
         case .partialReversal(let attempt, _): (kind, self.attempt) = (.partialReversal, attempt)
-        case .capture(let attempt, _): (kind, self.attempt) = (.capture, attempt)
+        case .capture(let attempt, _, _): (kind, self.attempt) = (.capture, attempt)
         case .refund: (kind, attempt) = (.refund, charged)
         }
         state =
@@ -183,6 +222,7 @@ extension PaymentRecord.Effect {
             case .open: .open
             case .acknowledged: .acknowledged
             case .refused: .refused
+            case .withdrawn: .withdrawn
             }
     }
 }
@@ -191,14 +231,5 @@ extension PaymentRecord.Trace {
     fileprivate init(_ trace: ProcessorTrace, reference: String) {
         self.init(
             link: trace.link, terminal: trace.terminal, stan: trace.stan, reference: reference)
-    }
-}
-
-extension Payments.Attempt {
-    fileprivate var capturedAmount: Int64 {
-        switch state {
-        case .captured(_, let amount, _, _): amount
-        case .pending, .authorized, .declined, .notSent, .reversing, .reversed, .voided: 0
-        }
     }
 }

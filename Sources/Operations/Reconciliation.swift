@@ -9,16 +9,18 @@ import ISO8583
 ///
 ///     our attempt      the acquirer's row must be
 ///     ---------------  --------------------------------------------------------------
-///     authorized       approved, of the amount, all of it held
+///     authorized       approved, of the amount, what was not captured held
 ///     captured         approved, the same captured and refunded, nothing held any more
 ///     voided           approved and all of it given back
 ///     reversed         absent, a tombstone, declined, or with nothing held or captured
 ///     declined         absent (some refusals leave no row), declined, or given back
 ///     not sent         absent, or a tombstone
+///     increment        as an attempt, in a row of its own; held and captured are compared as the
+///                      sums over the attempt and its increments
 ///     our refund
 ///     ---------------  --------------------------------------------------------------
 ///     succeeded        an approved refund of the amount
-///     failed           absent, or declined
+///     failed, canceled absent, or declined
 public struct Reconciliation {
     private var books: [AcquirerBook]
     private var breaks: [ReconciliationReport.Break] = []
@@ -63,10 +65,15 @@ public struct Reconciliation {
             noteOnce(attempt.trace, payment)
             guard let bookIndex = book(of: attempt.trace, payment, attempt.state) else { continue }
             let row = books[bookIndex].request(attempt.trace)
+            var increments: [IncrementPair] = []
+            for increment in attempt.increments {
+                noteOnce(increment.trace, payment)
+                increments.append((increment, books[bookIndex].request(increment.trace)))
+            }
             if let reason = payment.openWork(on: attempt, hasMoved: hasMoved) {
                 note(payment, "attempt \(attempt.number): \(reason)")
             } else {
-                check(attempt, payment, row)
+                check(attempt, payment, row, increments)
             }
             add(attempt, payment)
         }
@@ -101,42 +108,70 @@ public struct Reconciliation {
         }
     }
 
+    private typealias IncrementPair = (ours: PaymentRecord.Increment, row: AcquirerTransaction?)
+
     private mutating func check(
-        _ attempt: PaymentRecord.Attempt, _ payment: PaymentRecord, _ row: AcquirerTransaction?
+        _ attempt: PaymentRecord.Attempt, _ payment: PaymentRecord, _ row: AcquirerTransaction?,
+        _ increments: [IncrementPair]
     ) {
-        let trace = attempt.trace
+        var holds: [AcquirerTransaction] = []
+        guard
+            check(attempt.trace, attempt.amount, attempt.state, payment, row, holds: &holds)
+        else { return }
+        for (ours, row) in increments {
+            guard check(ours.trace, ours.amount, ours.state, payment, row, holds: &holds) else {
+                return
+            }
+        }
         switch attempt.state {
-        case .pending, .reversing: return
+        case .pending, .reversing, .notSent, .declined, .reversed: return
+        case .authorized, .captured, .voided: compareSums(attempt, payment, holds)
+        }
+    }
+
+    /// Holds one request against its row, and adds the row to `holds` where both sides say yes;
+    /// false after a break.
+    private mutating func check(
+        _ trace: PaymentRecord.Trace, _ amount: Int64, _ state: PaymentRecord.Attempt.State,
+        _ payment: PaymentRecord, _ row: AcquirerTransaction?,
+        holds: inout [AcquirerTransaction]
+    ) -> Bool {
+        switch state {
+        case .pending, .reversing: return true
         case .notSent:
-            guard let row, row.outcome != .tombstone else { return }
+            guard let row, row.outcome != .tombstone else { return true }
             report(
                 .state, trace, payment, "we never sent it; with them it is \(row.state.rawValue)")
         case .declined, .reversed:
             guard let row, row.heldAmount > 0 || (row.approval?.capturedAmount ?? 0) > 0 else {
-                return
+                return true
             }
             report(
                 .state, trace, payment,
-                "with us it is \(attempt.state.rawValue), with them \(row.state.rawValue)")
+                "with us it is \(state.rawValue), with them \(row.state.rawValue)")
         case .authorized, .captured, .voided:
             guard let row else {
-                return report(
+                report(
                     .missingWithThem, trace, payment,
-                    "with us it is \(attempt.state.rawValue), and they do not know it")
+                    "with us it is \(state.rawValue), and they do not know it")
+                return false
             }
-            guard let approval = row.approval else {
-                return report(
+            guard row.approval != nil else {
+                report(
                     .state, trace, payment,
-                    "with us it is \(attempt.state.rawValue), with them \(row.state.rawValue)")
+                    "with us it is \(state.rawValue), with them \(row.state.rawValue)")
+                return false
             }
-            guard agree(trace, payment, ours: attempt.amount, row) else { return }
-            check(attempt, payment, row, approval)
+            guard agree(trace, payment, ours: amount, row) else { return false }
+            holds.append(row)
+            return true
         }
+        return false
     }
 
-    private mutating func check(
-        _ attempt: PaymentRecord.Attempt, _ payment: PaymentRecord, _ row: AcquirerTransaction,
-        _ approval: AcquirerTransaction.Approval
+    private mutating func compareSums(
+        _ attempt: PaymentRecord.Attempt, _ payment: PaymentRecord,
+        _ holds: [AcquirerTransaction]
     ) {
         if payment.effects.contains(where: {
             $0.kind == .capture && $0.attempt == attempt.number && $0.state == .refused
@@ -144,11 +179,13 @@ public struct Reconciliation {
             return report(.state, attempt.trace, payment, "they refused the capture")
         }
         let refunded = payment.refundedAmount(of: attempt)
-        let held = attempt.state == .authorized ? attempt.amount : 0
+        func theirs(_ part: (AcquirerTransaction) -> Int64) -> Int64 {
+            holds.reduce(0) { $0 + part($1) }
+        }
         let parts: [(what: String, ours: Int64, theirs: Int64)] = [
-            ("held", held, row.heldAmount),
-            ("captured", attempt.capturedAmount, approval.capturedAmount),
-            ("refunded", refunded, approval.refundedAmount),
+            ("held", attempt.heldAmount, theirs(\.heldAmount)),
+            ("captured", attempt.capturedAmount, theirs { $0.approval?.capturedAmount ?? 0 }),
+            ("refunded", refunded, theirs { $0.approval?.refundedAmount ?? 0 }),
         ]
         for part in parts where part.ours != part.theirs {
             let isOfState = part.ours == 0 || part.theirs == 0
@@ -165,9 +202,9 @@ public struct Reconciliation {
     ) {
         switch refund.state {
         case .pending: return
-        case .failed:
+        case .failed, .canceled:
             guard let row, row.approval != nil else { return }
-            report(.state, refund.trace, payment, "the refund failed with us and not with them")
+            report(.state, refund.trace, payment, "the refund \(refund.state.rawValue) with us and not with them")
         case .succeeded:
             guard let row else {
                 return report(
@@ -200,7 +237,7 @@ public struct Reconciliation {
 
     private mutating func add(_ attempt: PaymentRecord.Attempt, _ payment: PaymentRecord) {
         var sums = ourSums[payment.currency] ?? ReconciliationReport.Sums()
-        if attempt.state == .authorized { sums.held += attempt.amount }
+        sums.held += attempt.heldAmount
         sums.captured += attempt.capturedAmount
         sums.refunded += payment.refundedAmount(of: attempt)
         ourSums[payment.currency] = sums
@@ -280,12 +317,27 @@ public struct Reconciliation {
     }
 }
 
+extension PaymentRecord.Attempt {
+    /// What the issuer should hold for us, in minor units.
+    fileprivate var heldAmount: Int64 {
+        guard state == .authorized else { return 0 }
+        let raised = increments.reduce(0) { $1.state == .authorized ? $0 + $1.amount : $0 }
+        return max(0, amount + raised - capturedAmount)
+    }
+}
+
 extension PaymentRecord {
     /// What of an attempt is still being found out; nil when nothing is.
     fileprivate func openWork(on attempt: Attempt, hasMoved: Bool) -> String? {
         switch attempt.state {
         case .pending, .reversing: return attempt.state.rawValue
         case .authorized, .captured, .declined, .notSent, .reversed, .voided: break
+        }
+        for increment in attempt.increments {
+            switch increment.state {
+            case .pending, .reversing: return "an increment is \(increment.state.rawValue)"
+            case .authorized, .captured, .declined, .notSent, .reversed, .voided: break
+            }
         }
         if hasMoved { return "just changed" }
         let open = effects.first {

@@ -318,16 +318,3 @@ extension CardFacts: BinaryCodable {
         hasVerificationCode = try reader.readBool()
     }
 }
-
-extension ByteReader {
-    /// One byte that is the raw value of an enumeration.
-    mutating func readEnum<Value: RawRepresentable<UInt8>>(
-        _ type: Value.Type = Value.self
-    ) throws(DecodingError) -> Value {
-        let start = offset
-        guard let value = Value(rawValue: try readByte()) else {
-            throw .invalid(what: "enumeration", offset: start)
-        }
-        return value
-    }
-}

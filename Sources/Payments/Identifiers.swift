@@ -91,7 +91,7 @@ public struct PartID: Hashable, Sendable {
 }
 
 extension IdentifierStem {
-    fileprivate init?(prefix: String, _ text: some StringProtocol) {
+    init?(prefix: String, _ text: some StringProtocol) {
         guard text.hasPrefix(prefix) else { return nil }
         self.init(text.dropFirst(prefix.count))
     }

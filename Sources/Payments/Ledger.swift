@@ -13,6 +13,14 @@ public enum LedgerAccount: UInt8, Hashable, Sendable, CaseIterable {
     case fees = 3
     /// What we lost.
     case losses = 4
+    /// What a dispute took from the merchant, until it is decided.
+    case disputeHold = 5
+    /// What is on its way to the merchant's bank.
+    case payoutInTransit = 6
+    /// What lies in our own bank account.
+    case bank = 7
+
+    static let count = 8
 }
 
 /// One side of an entry: positive is a debit, negative a credit, in minor units.
@@ -27,43 +35,150 @@ public struct LedgerPosting: Hashable, Sendable {
 }
 
 /// A balanced movement with its cause. Never changed; a correction is another entry.
+///
+/// What is committed here and not yet acknowledged outside is a pending entry. A second entry
+/// resolves it, with the same postings: it posts the movement, or voids it.
 public struct LedgerEntry: Hashable, Sendable {
     public enum Cause: Hashable, Sendable {
-        case charge(attempt: Int)
+        case charge(attempt: Int, capture: Int)
         case refund(number: Int)
+        /// The bank sent a refund back.
+        case refundReturned(number: Int)
+        /// Money withdrawn for a dispute, given back, or gone.
+        case dispute(number: Int)
+        case disputeWon(number: Int)
+        case disputeLost(number: Int)
+        /// The acquirer paid.
+        case settlement(SettlementItem)
+        /// A payout left for the bank, arrived, or came back.
+        case payout(PayoutStep)
+    }
+
+    public enum Phase: UInt8, Hashable, Sendable {
+        /// Counts among the posted at once.
+        case direct = 0
+        /// Counts among the pending until it is resolved.
+        case pending
+        /// Takes a pending entry's postings from the pending to the posted.
+        case posting
+        /// Takes a pending entry's postings from the pending.
+        case voiding
     }
 
     public let cause: Cause
+    public let phase: Phase
     public let at: Timestamp
-    public let postings: [LedgerPosting]
+    /// Two to four, each of another account.
+    public let postings: ShortList<4, LedgerPosting>
+
+    public static let postingCountMax = 4
 
     /// Debits and credits must be equal: anything else ends the process.
-    public init(cause: Cause, at: Timestamp, postings: [LedgerPosting]) {
+    package init(
+        _ cause: Cause, _ phase: Phase, at: Timestamp, _ postings: ShortList<4, LedgerPosting>
+    ) {
         let sum = postings.reduce(Int64(0)) { $0 + $1.debit }
-        precondition(sum == 0, "an entry for \(cause) is out of balance by \(sum)")
+        precondition(sum == 0, "an entry is out of balance by \(sum)")
         self.cause = cause
+        self.phase = phase
         self.at = at
         self.postings = postings
     }
 
     /// A captured charge: the acquirer owes the amount; the merchant gets it less the fee.
-    static func charge(attempt: Int, amount: Int64, fee: Int64, at: Timestamp) -> LedgerEntry {
-        var postings = [
-            LedgerPosting(.acquirerReceivable, debit: amount),
-            LedgerPosting(.merchantPending, debit: fee - amount),
-        ]
-        if fee > 0 { postings.append(LedgerPosting(.fees, debit: -fee)) }
-        return LedgerEntry(cause: .charge(attempt: attempt), at: at, postings: postings)
+    static func charge(
+        attempt: Int, _ capture: Capture, _ phase: Phase, at: Timestamp
+    ) -> LedgerEntry {
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.acquirerReceivable, debit: capture.amount))
+        postings.append(LedgerPosting(.merchantPending, debit: capture.fee - capture.amount))
+        if capture.fee > 0 { postings.append(LedgerPosting(.fees, debit: -capture.fee)) }
+        return LedgerEntry(
+            .charge(attempt: attempt, capture: capture.number), phase, at: at, postings)
     }
 
     /// A refund: the acquirer owes less, and so do we. The fee is kept.
-    static func refund(number: Int, amount: Int64, at: Timestamp) -> LedgerEntry {
-        LedgerEntry(
-            cause: .refund(number: number), at: at,
-            postings: [
-                LedgerPosting(.acquirerReceivable, debit: -amount),
-                LedgerPosting(.merchantPending, debit: amount),
-            ])
+    static func refund(
+        _ number: Int, amount: Int64, _ phase: Phase, at: Timestamp
+    ) -> LedgerEntry {
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.acquirerReceivable, debit: -amount))
+        postings.append(LedgerPosting(.merchantPending, debit: amount))
+        return LedgerEntry(.refund(number: number), phase, at: at, postings)
+    }
+
+    /// A refund that came back: the opposite of it.
+    static func refundReturned(_ number: Int, amount: Int64, at: Timestamp) -> LedgerEntry {
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.acquirerReceivable, debit: amount))
+        postings.append(LedgerPosting(.merchantPending, debit: -amount))
+        return LedgerEntry(.refundReturned(number: number), .direct, at: at, postings)
+    }
+
+    /// A dispute takes what it can from the merchant, with a fee; the rest is our loss.
+    static func dispute(_ dispute: Dispute, fee: Int64, at: Timestamp) -> LedgerEntry {
+        let loss = dispute.amount - dispute.covered
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.disputeHold, debit: -dispute.amount))
+        if dispute.covered + fee > 0 {
+            postings.append(LedgerPosting(.merchantAvailable, debit: dispute.covered + fee))
+        }
+        if loss > 0 { postings.append(LedgerPosting(.losses, debit: loss)) }
+        if fee > 0 { postings.append(LedgerPosting(.fees, debit: -fee)) }
+        return LedgerEntry(.dispute(number: dispute.number), .direct, at: at, postings)
+    }
+
+    /// What a dispute took is given back. The fee is kept.
+    static func disputeWon(_ dispute: Dispute, at: Timestamp) -> LedgerEntry {
+        let loss = dispute.amount - dispute.covered
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.disputeHold, debit: dispute.amount))
+        if dispute.covered > 0 {
+            postings.append(LedgerPosting(.merchantAvailable, debit: -dispute.covered))
+        }
+        if loss > 0 { postings.append(LedgerPosting(.losses, debit: -loss)) }
+        return LedgerEntry(.disputeWon(number: dispute.number), .direct, at: at, postings)
+    }
+
+    /// What a dispute took goes to the acquirer.
+    static func disputeLost(_ dispute: Dispute, at: Timestamp) -> LedgerEntry {
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.disputeHold, debit: dispute.amount))
+        postings.append(LedgerPosting(.acquirerReceivable, debit: -dispute.amount))
+        return LedgerEntry(.disputeLost(number: dispute.number), .direct, at: at, postings)
+    }
+
+    /// The acquirer pays what it owes, or takes what it is owed when `amount` is negative; the
+    /// merchant's share of it becomes available.
+    static func settlement(
+        _ item: SettlementItem, amount: Int64, merchantShare: Int64, at: Timestamp
+    ) -> LedgerEntry {
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(.bank, debit: amount))
+        postings.append(LedgerPosting(.acquirerReceivable, debit: -amount))
+        if merchantShare != 0 {
+            postings.append(LedgerPosting(.merchantPending, debit: merchantShare))
+            postings.append(LedgerPosting(.merchantAvailable, debit: -merchantShare))
+        }
+        return LedgerEntry(.settlement(item), .direct, at: at, postings)
+    }
+
+    /// A step of a payout between three accounts.
+    static func payout(
+        _ step: PayoutStep, amount: Int64, from: LedgerAccount, to: LedgerAccount, at: Timestamp
+    ) -> LedgerEntry {
+        var postings: ShortList<4, LedgerPosting> = []
+        postings.append(LedgerPosting(from, debit: amount))
+        postings.append(LedgerPosting(to, debit: -amount))
+        return LedgerEntry(.payout(step), .direct, at: at, postings)
+    }
+
+    /// True for an entry that counts among the posted.
+    public var isPosted: Bool {
+        switch phase {
+        case .direct, .posting: true
+        case .pending, .voiding: false
+        }
     }
 
     /// What the merchant's balance gained, in minor units; negative for a refund.
@@ -79,64 +194,143 @@ public struct LedgerEntry: Hashable, Sendable {
     }
 }
 
+/// Something that an acquirer pays for, or takes back, in its settlement file.
+public enum SettlementItem: Hashable, Sendable {
+    case capture(attempt: Int, number: Int)
+    case refund(number: Int)
+    case dispute(number: Int)
+}
+
 /// Sums of postings per account in one currency; debits positive.
 public struct LedgerBalances: Hashable, Sendable {
-    private var sums: [Int64]
+    private var posted = [Int64](repeating: 0, count: LedgerAccount.count)
+    private var pending = [Int64](repeating: 0, count: LedgerAccount.count)
 
-    public init() {
-        sums = [Int64](repeating: 0, count: LedgerAccount.allCases.count)
-    }
+    public init() {}
 
-    /// Debits minus credits of an account, in minor units.
-    public subscript(account: LedgerAccount) -> Int64 { sums[Int(account.rawValue)] }
+    /// Debits minus credits of an account among the posted, in minor units.
+    public subscript(account: LedgerAccount) -> Int64 { posted[Int(account.rawValue)] }
+
+    /// Debits minus credits of an account among the pending, in minor units.
+    public func pending(_ account: LedgerAccount) -> Int64 { pending[Int(account.rawValue)] }
 
     /// Adds an entry. A sum beyond Int64 ends the process: it would be a lie to go on.
     public mutating func post(_ entry: LedgerEntry, to accounts: (LedgerAccount) -> Bool) {
         for posting in entry.postings where accounts(posting.account) {
-            sums[Int(posting.account.rawValue)] += posting.debit
+            let index = Int(posting.account.rawValue)
+            switch entry.phase {
+            case .direct:
+                posted[index] += posting.debit
+            case .pending:
+                pending[index] += posting.debit
+            case .posting:
+                pending[index] -= posting.debit
+                posted[index] += posting.debit
+            case .voiding:
+                pending[index] -= posting.debit
+            }
         }
     }
 
-    /// Debits minus credits over all accounts: zero over all books of a shard at every log index.
-    public var total: Int64 { sums.reduce(0, +) }
+    /// Debits minus credits over all accounts, posted and pending: both zero over all books of a
+    /// shard at every log index.
+    public var total: Int64 { posted.reduce(0, +) }
+    public var pendingTotal: Int64 { pending.reduce(0, +) }
 }
 
 extension LedgerAccount {
     /// True for the accounts that each merchant has; the others belong to the shard.
     public var belongsToMerchant: Bool {
         switch self {
-        case .merchantPending, .merchantAvailable: true
-        case .acquirerReceivable, .fees, .losses: false
+        case .merchantPending, .merchantAvailable, .disputeHold, .payoutInTransit: true
+        case .acquirerReceivable, .fees, .losses, .bank: false
         }
     }
 }
 
 extension LedgerBalances: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(sums.count))
-        for sum in sums { writer.writeSigned(sum) }
+        writer.writeVarint(UInt64(LedgerAccount.count))
+        for sum in posted { writer.writeSigned(sum) }
+        for sum in pending { writer.writeSigned(sum) }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         self.init()
         let start = reader.offset
-        guard try reader.readInteger(Int.self) == sums.count else {
+        guard try reader.readInteger(Int.self) == LedgerAccount.count else {
             throw .invalid(what: "ledger accounts", offset: start)
         }
-        for index in sums.indices { sums[index] = try reader.readSigned() }
+        for index in posted.indices { posted[index] = try reader.readSigned() }
+        for index in pending.indices { pending[index] = try reader.readSigned() }
+    }
+}
+
+extension SettlementItem: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .capture(let attempt, let number):
+            writer.write(UInt8(0))
+            writer.writeVarint(UInt64(attempt))
+            writer.writeVarint(UInt64(number))
+        case .refund(let number):
+            writer.write(UInt8(1))
+            writer.writeVarint(UInt64(number))
+        case .dispute(let number):
+            writer.write(UInt8(2))
+            writer.writeVarint(UInt64(number))
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: self = .capture(attempt: try reader.readIndex(), number: try reader.readIndex())
+        case 1: self = .refund(number: try reader.readIndex())
+        case 2: self = .dispute(number: try reader.readIndex())
+        default: throw .invalid(what: "settlement item", offset: start)
+        }
+    }
+}
+
+extension LedgerEntry.Cause: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .charge(let attempt, let capture):
+            writer.write(UInt8(0), attempt)
+            writer.writeVarint(UInt64(capture))
+        case .refund(let number): writer.write(UInt8(1), number)
+        case .refundReturned(let number): writer.write(UInt8(2), number)
+        case .dispute(let number): writer.write(UInt8(3), number)
+        case .disputeWon(let number): writer.write(UInt8(4), number)
+        case .disputeLost(let number): writer.write(UInt8(5), number)
+        case .settlement(let item):
+            writer.write(UInt8(6))
+            writer.write(item)
+        case .payout(let step): writer.write(UInt8(7), Int(step.rawValue))
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: self = .charge(attempt: try reader.readIndex(), capture: try reader.readIndex())
+        case 1: self = .refund(number: try reader.readIndex())
+        case 2: self = .refundReturned(number: try reader.readIndex())
+        case 3: self = .dispute(number: try reader.readIndex())
+        case 4: self = .disputeWon(number: try reader.readIndex())
+        case 5: self = .disputeLost(number: try reader.readIndex())
+        case 6: self = .settlement(try reader.read())
+        case 7: self = .payout(try reader.readEnum())
+        default: throw .invalid(what: "ledger cause", offset: start)
+        }
     }
 }
 
 extension LedgerEntry: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        switch cause {
-        case .charge(let attempt):
-            writer.write(UInt8(0))
-            writer.writeVarint(UInt64(attempt))
-        case .refund(let number):
-            writer.write(UInt8(1))
-            writer.writeVarint(UInt64(number))
-        }
+        writer.write(cause)
+        writer.write(phase.rawValue)
         writer.write(at)
         writer.writeVarint(UInt64(postings.count))
         for posting in postings {
@@ -147,23 +341,26 @@ extension LedgerEntry: BinaryCodable {
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         let start = reader.offset
-        switch try reader.readByte() {
-        case 0: cause = .charge(attempt: try reader.readInteger(Int.self))
-        case 1: cause = .refund(number: try reader.readInteger(Int.self))
-        default: throw .invalid(what: "ledger cause", offset: start)
-        }
+        cause = try reader.read()
+        phase = try reader.readEnum()
         at = try reader.read()
-        postings = try reader.readArray {
-            (reader: inout ByteReader) throws(DecodingError) -> LedgerPosting in
-            LedgerPosting(try reader.readEnum(), debit: try reader.readSigned())
+        let countStart = reader.offset
+        let count = try reader.readInteger(Int.self)
+        guard count <= LedgerEntry.postingCountMax else {
+            throw .invalid(what: "count of postings", offset: countStart)
         }
+        var postings: ShortList<4, LedgerPosting> = []
         // A sum that overflows is out of balance too, though it may wrap around to zero.
         var sum: Int64 = 0
-        for posting in postings {
-            let (next, overflow) = sum.addingReportingOverflow(posting.debit)
+        for _ in 0..<count {
+            let account = try reader.readEnum(LedgerAccount.self)
+            let debit = try reader.readSigned()
+            let (next, overflow) = sum.addingReportingOverflow(debit)
             guard !overflow else { throw .invalid(what: "ledger balance", offset: start) }
             sum = next
+            postings.append(LedgerPosting(account, debit: debit))
         }
         guard sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
+        self.postings = postings
     }
 }

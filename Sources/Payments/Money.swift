@@ -34,11 +34,16 @@ public struct FeeSchedule: Hashable, Sendable {
     public let basisPoints: Int64
     /// Minor units of the charge's currency.
     public let fixedMinorUnits: Int64
+    /// Minor units for each dispute that takes money, won or lost.
+    public let disputeMinorUnits: Int64
 
-    public init(basisPoints: Int64, fixedMinorUnits: Int64) {
-        precondition((0...10_000).contains(basisPoints) && fixedMinorUnits >= 0)
+    public init(basisPoints: Int64, fixedMinorUnits: Int64, disputeMinorUnits: Int64 = 0) {
+        precondition((0...10_000).contains(basisPoints))
+        precondition((0...Money.chargeMaximum).contains(fixedMinorUnits))
+        precondition((0...Money.chargeMaximum).contains(disputeMinorUnits))
         self.basisPoints = basisPoints
         self.fixedMinorUnits = fixedMinorUnits
+        self.disputeMinorUnits = disputeMinorUnits
     }
 
     /// The fee for an amount, rounded half to even on the minor unit, and never above the amount.

@@ -6,6 +6,8 @@ public enum Outcome: Hashable, Sendable {
     case payment(Payment)
     /// The issuer said no, or the attempt came to nothing: the caller gets 402 and the payment.
     case declined(Payment, attempt: Int)
+    /// The hold was not raised; nothing else changed.
+    case incrementDeclined(Payment, attempt: Int, number: Int)
     case refund(Payment, number: Int)
     case paymentMethod(PaymentMethod)
     /// Nothing changed. The payment as it is, where there is one.
@@ -20,11 +22,15 @@ public enum AwaitedOutcome: Hashable, Sendable {
     case capture(PaymentID)
     /// The acknowledgement of a refund.
     case refund(PaymentID, number: Int)
+    /// The end of an increment.
+    case increment(PaymentID, attempt: Int, number: Int)
 
     /// The payment that the command acts on.
     public var payment: PaymentID {
         switch self {
-        case .attempt(let payment, _), .capture(let payment), .refund(let payment, _): payment
+        case .attempt(let payment, _), .capture(let payment), .refund(let payment, _),
+            .increment(let payment, _, _):
+            payment
         }
     }
 }
@@ -86,6 +92,11 @@ extension Outcome: BinaryCodable {
             writer.write(UInt8(1))
             writer.write(payment)
             writer.writeVarint(UInt64(attempt))
+        case .incrementDeclined(let payment, let attempt, let number):
+            writer.write(UInt8(5))
+            writer.write(payment)
+            writer.writeVarint(UInt64(attempt))
+            writer.writeVarint(UInt64(number))
         case .refund(let payment, let number):
             writer.write(UInt8(2))
             writer.write(payment)
@@ -105,10 +116,14 @@ extension Outcome: BinaryCodable {
         switch try reader.readByte() {
         case 0: self = .payment(try reader.read())
         case 1:
-            self = .declined(try reader.read(), attempt: try reader.readInteger(Int.self))
-        case 2: self = .refund(try reader.read(), number: try reader.readInteger(Int.self))
+            self = .declined(try reader.read(), attempt: try reader.readIndex())
+        case 2: self = .refund(try reader.read(), number: try reader.readIndex())
         case 3: self = .paymentMethod(try reader.read())
         case 4: self = .refused(try reader.read(), try reader.readOptional())
+        case 5:
+            self = .incrementDeclined(
+                try reader.read(), attempt: try reader.readIndex(),
+                number: try reader.readIndex())
         default: throw .invalid(what: "outcome", offset: start)
         }
     }
@@ -128,15 +143,24 @@ extension AwaitedOutcome: BinaryCodable {
             writer.write(UInt8(2))
             writer.write(payment)
             writer.writeVarint(UInt64(number))
+        case .increment(let payment, let attempt, let number):
+            writer.write(UInt8(3))
+            writer.write(payment)
+            writer.writeVarint(UInt64(attempt))
+            writer.writeVarint(UInt64(number))
         }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         let start = reader.offset
         switch try reader.readByte() {
-        case 0: self = .attempt(try reader.read(), number: try reader.readInteger(Int.self))
+        case 0: self = .attempt(try reader.read(), number: try reader.readIndex())
         case 1: self = .capture(try reader.read())
-        case 2: self = .refund(try reader.read(), number: try reader.readInteger(Int.self))
+        case 2: self = .refund(try reader.read(), number: try reader.readIndex())
+        case 3:
+            self = .increment(
+                try reader.read(), attempt: try reader.readIndex(),
+                number: try reader.readIndex())
         default: throw .invalid(what: "awaited outcome", offset: start)
         }
     }
@@ -168,78 +192,6 @@ extension IdempotencyRecord: BinaryCodable {
         case 0: state = .inFlight(try reader.read())
         case 1: state = .completed(try reader.read())
         default: throw .invalid(what: "idempotency state", offset: start)
-        }
-    }
-}
-
-extension Refusal: BinaryCodable {
-    public func encode(to writer: inout ByteWriter) {
-        switch self {
-        case .unexpectedStatus(let operation, let status):
-            writer.write(UInt8(0))
-            writer.write(operation.rawValue)
-            writer.write(status.rawValue)
-        case .methodMissing:
-            writer.write(UInt8(1))
-        case .attemptsExhausted:
-            writer.write(UInt8(2))
-        case .captureTooLarge(let requested, let capturable):
-            writer.write(UInt8(3))
-            writer.writeSigned(requested)
-            writer.writeSigned(capturable)
-        case .refundTooLarge(let requested, let remaining):
-            writer.write(UInt8(4))
-            writer.writeSigned(requested)
-            writer.writeSigned(remaining)
-        case .alreadyRefunded:
-            writer.write(UInt8(5))
-        case .refundsExhausted:
-            writer.write(UInt8(6))
-        case .amountNotPositive:
-            writer.write(UInt8(7))
-        case .noSuchPayment(let id):
-            writer.write(UInt8(8))
-            writer.write(id)
-        case .noSuchPaymentMethod(let id):
-            writer.write(UInt8(9))
-            writer.write(id)
-        case .noSuchPart(let part):
-            writer.write(UInt8(10))
-            writer.write(part.payment)
-            writer.writeVarint(UInt64(part.number))
-        case .noLinkAvailable:
-            writer.write(UInt8(11))
-        }
-    }
-
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        let start = reader.offset
-        switch try reader.readByte() {
-        case 0:
-            self = .unexpectedStatus(
-                operation: try reader.readEnum(), status: try reader.readEnum())
-        case 1: self = .methodMissing
-        case 2: self = .attemptsExhausted
-        case 3:
-            self = .captureTooLarge(
-                requested: try reader.readSigned(), capturable: try reader.readSigned())
-        case 4:
-            self = .refundTooLarge(
-                requested: try reader.readSigned(), remaining: try reader.readSigned())
-        case 5: self = .alreadyRefunded
-        case 6: self = .refundsExhausted
-        case 7: self = .amountNotPositive
-        case 8: self = .noSuchPayment(try reader.read())
-        case 9: self = .noSuchPaymentMethod(try reader.read())
-        case 10:
-            let payment = try reader.read(PaymentID.self)
-            let number = try reader.readInteger(Int.self)
-            guard number < PartID.countMax else {
-                throw .invalid(what: "part number", offset: start)
-            }
-            self = .noSuchPart(PartID(payment: payment, number: number))
-        case 11: self = .noLinkAvailable
-        default: throw .invalid(what: "refusal", offset: start)
         }
     }
 }

@@ -1,128 +1,21 @@
 public import Primitives
 
-// The binary form of a payment's state, version 1. Enumerations are one byte and then their
-// payload, in the order of the source; every list is bounded by what `decide` lets grow.
-
-extension ProcessorTrace: BinaryCodable {
-    public func encode(to writer: inout ByteWriter) {
-        writer.write(link)
-        writer.writeVarint(UInt64(shard))
-        writer.writeVarint(sequence)
-        writer.write(transmittedAt)
-    }
-
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        link = try reader.readString()
-        shard = try reader.readInteger(UInt32.self)
-        sequence = try reader.readVarint()
-        transmittedAt = try reader.read()
-    }
-}
-
-extension Approval: BinaryCodable {
-    public func encode(to writer: inout ByteWriter) {
-        writer.write(code)
-        writer.write(at)
-        writer.write(verificationCodeCheck.rawValue)
-    }
-
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        code = try reader.readString()
-        at = try reader.read()
-        verificationCodeCheck = try reader.readEnum()
-    }
-}
-
-extension Attempt.State: BinaryCodable {
-    public func encode(to writer: inout ByteWriter) {
-        switch self {
-        case .pending:
-            writer.write(UInt8(0))
-        case .authorized(let approval):
-            writer.write(UInt8(1))
-            writer.write(approval)
-        case .captured(let approval, let amount, let at, let isPosted):
-            writer.write(UInt8(2))
-            writer.write(approval)
-            writer.writeSigned(amount)
-            writer.write(at)
-            writer.write(isPosted)
-        case .declined(let decline):
-            writer.write(UInt8(3))
-            writer.write(decline)
-        case .notSent:
-            writer.write(UInt8(4))
-        case .reversing(let reason):
-            writer.write(UInt8(5))
-            writer.write(reason.rawValue)
-        case .reversed(let reason):
-            writer.write(UInt8(6))
-            writer.write(reason.rawValue)
-        case .voided(let approval):
-            writer.write(UInt8(7))
-            writer.write(approval)
-        }
-    }
-
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        let start = reader.offset
-        switch try reader.readByte() {
-        case 0: self = .pending
-        case 1: self = .authorized(try reader.read())
-        case 2:
-            self = .captured(
-                try reader.read(), amount: try reader.readSigned(), at: try reader.read(),
-                isPosted: try reader.readBool())
-        case 3: self = .declined(try reader.read())
-        case 4: self = .notSent
-        case 5: self = .reversing(try reader.readEnum())
-        case 6: self = .reversed(try reader.readEnum())
-        case 7: self = .voided(try reader.read())
-        default: throw .invalid(what: "attempt state", offset: start)
-        }
-    }
-}
-
-extension Attempt: BinaryCodable {
-    public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(number))
-        writer.write(trace)
-        writer.writeSigned(amount)
-        writer.write(method)
-        writer.write(capture.rawValue)
-        writer.write(created)
-        writer.write(state)
-    }
-
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readInteger(Int.self)
-        trace = try reader.read()
-        amount = try reader.readSigned()
-        method = try reader.read()
-        capture = try reader.readEnum()
-        created = try reader.read()
-        state = try reader.read()
-    }
-}
-
 extension Effect: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(number))
+        writer.writeIndex(number)
         switch kind {
-        case .reversal(let attempt):
+        case .reversal(let request):
             writer.write(UInt8(0))
-            writer.writeVarint(UInt64(attempt))
+            writer.write(request)
         case .partialReversal(let attempt, let captured):
-            writer.write(UInt8(1))
-            writer.writeVarint(UInt64(attempt))
+            writer.write(UInt8(1), attempt)
             writer.writeSigned(captured)
-        case .capture(let attempt, let amount):
-            writer.write(UInt8(2))
-            writer.writeVarint(UInt64(attempt))
+        case .capture(let attempt, let number, let amount):
+            writer.write(UInt8(2), attempt)
+            writer.writeIndex(number)
             writer.writeSigned(amount)
         case .refund(let number):
-            writer.write(UInt8(3))
-            writer.writeVarint(UInt64(number))
+            writer.write(UInt8(3), number)
         }
         writer.write(trace)
         switch state {
@@ -135,21 +28,25 @@ extension Effect: BinaryCodable {
             writer.write(UInt8(2))
             writer.write(responseCode)
             writer.write(at)
+        case .withdrawn(let at):
+            writer.write(UInt8(3))
+            writer.write(at)
         }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readInteger(Int.self)
+        number = try reader.readIndex()
         let start = reader.offset
         switch try reader.readByte() {
-        case 0: kind = .reversal(attempt: try reader.readInteger(Int.self))
+        case 0: kind = .reversal(try reader.read())
         case 1:
             kind = .partialReversal(
-                attempt: try reader.readInteger(Int.self), captured: try reader.readSigned())
+                attempt: try reader.readIndex(), captured: try reader.readAmount())
         case 2:
             kind = .capture(
-                attempt: try reader.readInteger(Int.self), amount: try reader.readSigned())
-        case 3: kind = .refund(number: try reader.readInteger(Int.self))
+                attempt: try reader.readIndex(), number: try reader.readIndex(),
+                amount: try reader.readAmount())
+        case 3: kind = .refund(number: try reader.readIndex())
         default: throw .invalid(what: "effect kind", offset: start)
         }
         trace = try reader.read()
@@ -158,46 +55,122 @@ extension Effect: BinaryCodable {
         case 0: state = .open
         case 1: state = .acknowledged(at: try reader.read())
         case 2: state = .refused(responseCode: try reader.readString(), at: try reader.read())
+        case 3: state = .withdrawn(at: try reader.read())
         default: throw .invalid(what: "effect state", offset: stateStart)
+        }
+    }
+}
+
+extension RefundFailure: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .refused(let responseCode):
+            writer.write(UInt8(0))
+            writer.write(responseCode)
+        case .returned:
+            writer.write(UInt8(1))
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: self = .refused(responseCode: try reader.readString())
+        case 1: self = .returned
+        default: throw .invalid(what: "refund failure", offset: start)
         }
     }
 }
 
 extension Refund: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(number))
+        writer.writeIndex(number)
         writer.writeSigned(amount)
-        writer.writeOptional(reason) { $0.write($1.rawValue) }
+        writer.writeOptionalEnum(reason)
         writer.writeArray(metadata)
         writer.write(created)
         writer.write(trace)
         switch state {
-        case .pending:
+        case .requested:
             writer.write(UInt8(0))
         case .succeeded(let at):
             writer.write(UInt8(1))
             writer.write(at)
-        case .failed(let responseCode, let at):
+        case .failed(let failure, let at):
             writer.write(UInt8(2))
-            writer.write(responseCode)
+            writer.write(failure)
+            writer.write(at)
+        case .pending(let at):
+            writer.write(UInt8(3))
+            writer.write(at)
+        case .canceled(let at):
+            writer.write(UInt8(4))
             writer.write(at)
         }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readInteger(Int.self)
-        amount = try reader.readSigned()
+        number = try reader.readIndex()
+        amount = try reader.readAmount()
         reason = try reader.readOptionalEnum()
         metadata = try reader.readArray()
         created = try reader.read()
         trace = try reader.read()
         let start = reader.offset
         switch try reader.readByte() {
-        case 0: state = .pending
+        case 0: state = .requested
         case 1: state = .succeeded(at: try reader.read())
-        case 2: state = .failed(responseCode: try reader.readString(), at: try reader.read())
+        case 2: state = .failed(try reader.read(), at: try reader.read())
+        case 3: state = .pending(at: try reader.read())
+        case 4: state = .canceled(at: try reader.read())
         default: throw .invalid(what: "refund state", offset: start)
         }
+    }
+}
+
+extension Dispute: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.writeIndex(number)
+        writer.write(caseNumber)
+        writer.writeSigned(amount)
+        writer.write(reason.rawValue)
+        writer.write(opened)
+        writer.write(evidenceDue)
+        writer.write(status.rawValue)
+        writer.writeArray(evidence)
+        writer.writeSigned(covered)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        number = try reader.readIndex()
+        caseNumber = try reader.readString()
+        amount = try reader.readAmount()
+        reason = try reader.readEnum()
+        opened = try reader.read()
+        evidenceDue = try reader.read()
+        status = try reader.readEnum()
+        evidence = try reader.readArray()
+        let start = reader.offset
+        covered = try reader.readAmount()
+        guard covered <= amount else { throw .invalid(what: "covered amount", offset: start) }
+    }
+}
+
+extension DisputeCase: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.write(caseNumber)
+        writer.write(amount)
+        writer.write(reason.rawValue)
+        writer.write(isInquiry)
+        writer.write(evidenceDue)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        caseNumber = try reader.readString()
+        amount = try reader.read()
+        reason = try reader.readEnum()
+        isInquiry = try reader.readBool()
+        evidenceDue = try reader.read()
     }
 }
 
@@ -210,84 +183,100 @@ extension PaymentTerms: BinaryCodable {
         writer.writeOptional(statementDescriptor)
         writer.writeOptional(statementDescriptorSuffix)
         writer.writeArray(metadata)
+        writer.write(holdOptions)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
         amount = try reader.read()
+        guard (0...Money.chargeMaximum).contains(amount.minorUnits) else {
+            throw .invalid(what: "amount", offset: start)
+        }
         capture = try reader.readEnum()
         description = try reader.readOptionalString()
         receiptEmail = try reader.readOptionalString()
         statementDescriptor = try reader.readOptionalString()
         statementDescriptorSuffix = try reader.readOptionalString()
         metadata = try reader.readArray()
+        holdOptions = try reader.read()
     }
 }
 
-extension PaymentStatus: BinaryCodable {
+extension Challenge: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.writeVarint(number)
+        writer.write(method)
+        writer.write(presence)
+        writer.writeOptional(attempt) { $0.writeIndex($1) }
+        writer.write(created)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        number = try reader.readVarint()
+        method = try reader.read()
+        presence = try reader.read()
+        attempt = try reader.readBool() ? try reader.readIndex() : nil
+        created = try reader.read()
+    }
+}
+
+extension PaymentFailure: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
         switch self {
-        case .requiresPaymentMethod(let lastAttempt):
-            writer.write(UInt8(0))
-            writer.writeOptional(lastAttempt) { $0.writeVarint(UInt64($1)) }
-        case .requiresConfirmation:
+        case .attempt(let number):
+            writer.write(UInt8(0), number)
+        case .authentication(let method):
             writer.write(UInt8(1))
-        case .processing(let attempt):
-            writer.write(UInt8(2))
-            writer.writeVarint(UInt64(attempt))
-        case .requiresCapture(let attempt):
-            writer.write(UInt8(3))
-            writer.writeVarint(UInt64(attempt))
-        case .succeeded(let attempt):
-            writer.write(UInt8(4))
-            writer.writeVarint(UInt64(attempt))
-        case .canceled(let at, let reason):
-            writer.write(UInt8(5))
-            writer.write(at)
-            writer.writeOptional(reason) { $0.write($1.rawValue) }
+            writer.write(method)
         }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         let start = reader.offset
         switch try reader.readByte() {
-        case 0:
-            let last = try reader.readBool() ? try reader.readInteger(Int.self) : nil
-            self = .requiresPaymentMethod(lastAttempt: last)
-        case 1: self = .requiresConfirmation
-        case 2: self = .processing(attempt: try reader.readInteger(Int.self))
-        case 3: self = .requiresCapture(attempt: try reader.readInteger(Int.self))
-        case 4: self = .succeeded(attempt: try reader.readInteger(Int.self))
-        case 5: self = .canceled(at: try reader.read(), reason: try reader.readOptionalEnum())
-        default: throw .invalid(what: "payment status", offset: start)
+        case 0: self = .attempt(try reader.readIndex())
+        case 1: self = .authentication(try reader.read())
+        default: throw .invalid(what: "payment failure", offset: start)
         }
     }
 }
 
-extension Payment: BinaryCodable {
+extension PaymentStatus: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.write(id)
-        writer.write(merchant)
-        writer.write(isLive)
-        writer.write(created)
-        writer.write(terms)
-        writer.write(clientSecret)
-        writer.writeVarint(version)
-        writer.write(status)
-        writer.writeOptional(method)
-        writer.writeArray(attempts)
-        writer.writeArray(refunds)
-        writer.writeArray(effects)
-        writer.writeArray(ledger)
+        switch self {
+        case .requiresPaymentMethod(let lastFailure):
+            writer.write(UInt8(0))
+            writer.writeOptional(lastFailure)
+        case .requiresConfirmation:
+            writer.write(UInt8(1))
+        case .processing(let attempt):
+            writer.write(UInt8(2), attempt)
+        case .requiresCapture(let attempt):
+            writer.write(UInt8(3), attempt)
+        case .succeeded(let attempt):
+            writer.write(UInt8(4), attempt)
+        case .canceled(let at, let reason):
+            writer.write(UInt8(5))
+            writer.write(at)
+            writer.writeOptionalEnum(reason)
+        case .requiresAction(let challenge):
+            writer.write(UInt8(6))
+            writer.write(challenge)
+        }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        self.init(
-            id: try reader.read(), merchant: try reader.read(), isLive: try reader.readBool(),
-            created: try reader.read(), terms: try reader.read(),
-            clientSecret: try reader.readString(), version: try reader.readVarint(),
-            status: try reader.read(), method: try reader.readOptional(),
-            attempts: try reader.readArray(), refunds: try reader.readArray(),
-            effects: try reader.readArray(), ledger: try reader.readArray())
+        let start = reader.offset
+        switch try reader.readByte() {
+        case 0: self = .requiresPaymentMethod(lastFailure: try reader.readOptional())
+        case 1: self = .requiresConfirmation
+        case 2: self = .processing(attempt: try reader.readIndex())
+        case 3: self = .requiresCapture(attempt: try reader.readIndex())
+        case 4: self = .succeeded(attempt: try reader.readIndex())
+        case 5: self = .canceled(at: try reader.read(), reason: try reader.readOptionalEnum())
+        case 6: self = .requiresAction(try reader.read())
+        default: throw .invalid(what: "payment status", offset: start)
+        }
     }
 }
 
@@ -302,37 +291,111 @@ extension PaymentCreated: BinaryCodable {
         writer.writeOptional(method)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        id = try reader.read()
-        merchant = try reader.read()
-        isLive = try reader.readBool()
-        at = try reader.read()
-        terms = try reader.read()
-        clientSecret = try reader.readString()
-        method = try reader.readOptional()
+    public convenience init(from reader: inout ByteReader) throws(DecodingError) {
+        self.init(
+            id: try reader.read(), merchant: try reader.read(), isLive: try reader.readBool(),
+            at: try reader.read(), terms: try reader.read(),
+            clientSecret: try reader.readString(), method: try reader.readOptional())
     }
 }
 
-extension AttemptStarted: BinaryCodable {
+extension Payment: BinaryCodable {
+    /// The version of the binary form.
+    public static let formatVersion: UInt8 = 1
+
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(number))
-        writer.write(trace)
-        writer.write(method)
-        writer.write(at)
+        writer.write(Self.formatVersion)
+        writer.write(facts)
+        writer.writeVarint(version)
+        writer.write(status)
+        writer.writeOptional(method)
+        writer.writeList(attempts)
+        writer.writeList(refunds)
+        writer.writeArray(disputes)
+        writer.writeList(effects)
+        writer.writeList(ledger)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readInteger(Int.self)
-        trace = try reader.read()
-        method = try reader.read()
-        at = try reader.read()
+        let start = reader.offset
+        let format = try reader.readByte()
+        guard format == Self.formatVersion else {
+            throw .unsupportedVersion(found: UInt64(format), offset: start)
+        }
+        facts = try reader.read()
+        version = try reader.readVarint()
+        status = try reader.read()
+        method = try reader.readOptional()
+        attempts = try reader.readList()
+        refunds = try reader.readList()
+        disputes = try reader.readArray()
+        effects = try reader.readList()
+        ledger = try reader.readList()
+        guard isConsistent else { throw .invalid(what: "payment", offset: start) }
+    }
+
+    /// True when every number names a part that is there, in a state that fits: what `evolve` keeps
+    /// and relies on.
+    private var isConsistent: Bool {
+        guard version < 1 << 62, attempts.count <= PartID.countMax,
+            refunds.count <= PartID.countMax, disputes.count <= PartID.countMax,
+            effects.count <= Payment.effectCountMax, statusFits
+        else { return false }
+        return attempts.indices.allSatisfy { attemptFits($0) }
+            && refunds.indices.allSatisfy { refunds[$0].number == $0 }
+            && disputes.indices.allSatisfy { disputes[$0].number == $0 }
+            && effects.indices.allSatisfy { effectFits($0) }
+    }
+
+    private var statusFits: Bool {
+        switch status {
+        case .requiresPaymentMethod(.attempt(let number)?):
+            attempts.indices.contains(number)
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .canceled:
+            true
+        case .processing(let number):
+            attempts.indices.contains(number) && attempts[number].isUnresolved
+        case .requiresCapture(let number):
+            attempts.indices.contains(number) && attempts[number].isAuthorized
+        case .succeeded(let number):
+            attempts.indices.contains(number) && attempts[number].isCaptured
+        }
+    }
+
+    private func attemptFits(_ index: Int) -> Bool {
+        let attempt = attempts[index]
+        guard attempt.number == index else { return false }
+        guard let hold = attempt.hold else { return true }
+        return hold.captures.count <= Capture.countMax
+            && hold.increments.count <= Increment.countMax
+            && hold.captures.indices.allSatisfy { hold.captures[$0].number == $0 }
+            && hold.increments.indices.allSatisfy { hold.increments[$0].number == $0 }
+    }
+
+    private func effectFits(_ index: Int) -> Bool {
+        guard effects[index].number == index else { return false }
+        switch effects[index].kind {
+        case .reversal(.authorization(let attempt)), .partialReversal(let attempt, _):
+            return attempts.indices.contains(attempt)
+        case .reversal(.increment(let attempt, let number)):
+            return increment(attempt, number) != nil
+        case .capture(let attempt, let number, _):
+            guard attempts.indices.contains(attempt), let hold = attempts[attempt].hold else {
+                return false
+            }
+            return hold.captures.indices.contains(number)
+        case .refund(let number):
+            return refunds.indices.contains(number)
+        }
     }
 }
 
-extension ByteReader {
-    mutating func readOptionalEnum<Value: RawRepresentable<UInt8>>(
-        _ type: Value.Type = Value.self
-    ) throws(DecodingError) -> Value? {
-        try readBool() ? try readEnum() : nil
+extension Attempt {
+    fileprivate var isAuthorized: Bool {
+        if case .authorized = state { true } else { false }
+    }
+
+    fileprivate var isCaptured: Bool {
+        if case .captured = state { true } else { false }
     }
 }

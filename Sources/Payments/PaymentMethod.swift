@@ -32,6 +32,23 @@ public struct MetadataEntry: Hashable, Sendable {
 /// The metadata of an object: up to 50 entries, sorted by key.
 public typealias Metadata = [MetadataEntry]
 
+extension Metadata {
+    /// The public API's limits, counted in bytes of UTF-8 with room for four a character.
+    var isWithinLimits: Bool {
+        count <= 50
+            && allSatisfy { $0.key.utf8.count <= 160 && $0.value.utf8.count <= 2000 }
+    }
+
+    var isWithinEvidenceLimits: Bool {
+        count <= Dispute.evidenceCountMax
+            && allSatisfy {
+                $0.key.utf8.count <= 160
+                    && $0.value.utf8.count <= Dispute.evidenceTextByteCountMax
+            }
+            && reduce(0) { $0 + $1.value.utf8.count } <= Dispute.evidenceByteCountMax
+    }
+}
+
 /// A card that a merchant may charge. The number is sealed: only the link that sends it opens it.
 public struct PaymentMethod: Hashable, Sendable {
     public let id: PaymentMethodID
@@ -64,8 +81,9 @@ public struct PaymentMethod: Hashable, Sendable {
     }
 }
 
-/// What a payment keeps of the method it was made with: the method itself may change or go.
-public struct PaymentMethodSnapshot: Hashable, Sendable {
+/// What a payment keeps of the method it was made with: the method itself may change or go. An
+/// object, because payment and attempt share it.
+public final class PaymentMethodSnapshot: Hashable, Sendable {
     public let id: PaymentMethodID
     public let card: CardFacts
     public let billing: BillingDetails
@@ -74,6 +92,15 @@ public struct PaymentMethodSnapshot: Hashable, Sendable {
         self.id = id
         self.card = card
         self.billing = billing
+    }
+
+    public static func == (left: PaymentMethodSnapshot, right: PaymentMethodSnapshot) -> Bool {
+        left === right
+            || (left.id == right.id && left.card == right.card && left.billing == right.billing)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
     }
 }
 
@@ -116,10 +143,8 @@ extension PaymentMethodSnapshot: BinaryCodable {
         writer.write(billing)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        id = try reader.read()
-        card = try reader.read()
-        billing = try reader.read()
+    public convenience init(from reader: inout ByteReader) throws(DecodingError) {
+        self.init(id: try reader.read(), card: try reader.read(), billing: try reader.read())
     }
 }
 

@@ -30,7 +30,7 @@ import Testing
         return payment
     }
 
-    private func paid(_ id: PaymentID) -> (Payment, [PaymentEvent]) {
+    private func paid(_ id: PaymentID) throws -> (Payment, [PaymentEvent]) {
         var traces = TraceAllocator(shard: 0, next: 0)
         let context = DecisionContext(
             now: Samples.now, link: "acquirer",
@@ -38,13 +38,14 @@ import Testing
         var payment = Payment(Samples.creation(id))
         var events: [PaymentEvent] = []
         let commands: [PaymentCommand] = [
-            .confirm(method: nil), .attemptAnswered(attempt: 0, .approved(code: "A1", .absent)),
+            .confirm(method: nil),
+            .answered(.authorization(attempt: 0), .approved(code: "A1", .absent)),
         ]
         for command in commands {
             guard
                 case .success(let decided) = payment.decide(command, in: context, traces: &traces)
             else { continue }
-            for event in decided { payment.evolve(event) }
+            for event in decided { try payment.evolve(event) }
             events += decided
         }
         return (payment, events)
@@ -53,7 +54,7 @@ import Testing
     @Test("a payment made and approved in one entry is posted to balanced books")
     mutating func books() throws {
         let id = Samples.payment(10)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         let verdict = try apply([
             .methodCreated(Samples.method),
             .payment(
@@ -77,7 +78,7 @@ import Testing
     @Test("an entry decided on an old version changes nothing at all")
     mutating func stale() throws {
         let id = Samples.payment(11)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         _ = try apply([
             .payment(
                 PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
@@ -87,7 +88,7 @@ import Testing
             .keyCompleted(Samples.key(1), .refused(.methodMissing), payment: nil),
             .payment(
                 PaymentScope(after), base: 1,
-                events: [.canceled(reason: nil, at: Samples.now, reversal: nil)]),
+                events: [.canceled(reason: nil, at: Samples.now, reversals: [])]),
         ])
         #expect(verdict == .stale(key(id)))
         #expect(payment(id) == before)
@@ -99,7 +100,7 @@ import Testing
     @Test("a key is claimed once, completed once, and free again after its lifetime")
     mutating func keys() throws {
         let id = Samples.payment(12)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         let create = ShardEvent.payment(
             PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
         let awaited = AwaitedOutcome.attempt(id, number: 0)
@@ -128,7 +129,7 @@ import Testing
         let key = KeyFacts(merchant: Samples.merchant, claim: minted, requestID: "req_1")
         let other = KeyFacts(merchant: Samples.merchant, claim: minted, requestID: "req_2")
         let id = Samples.payment(15)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         let create = ShardEvent.payment(
             PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
         let awaited = AwaitedOutcome.attempt(id, number: 0)
@@ -148,7 +149,7 @@ import Testing
     @Test("an attempt is found by its link and reference, from the entry that begins it on")
     mutating func attemptIndex() throws {
         let id = Samples.payment(16)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         let entry = [
             ShardEvent.payment(
                 PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events)
@@ -170,7 +171,7 @@ import Testing
     @Test("rows read back are the aggregates that were written")
     mutating func rows() throws {
         let id = Samples.payment(13)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         _ = try apply([
             .methodCreated(Samples.method),
             .payment(
@@ -188,7 +189,7 @@ import Testing
     @Test("an entry cut anywhere is refused, and never traps")
     func truncated() throws {
         let id = Samples.payment(14)
-        let (after, events) = paid(id)
+        let (after, events) = try paid(id)
         let entry = ShardEntry(
             stamp: Samples.now,
             events: [

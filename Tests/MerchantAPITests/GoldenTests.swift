@@ -89,7 +89,9 @@ struct GoldenTests {
             await line(Samples.declined)
                 == "failed false false 0 0 false unchecked declined_by_network null card_declined")
         #expect(
-            await line(Samples.after(Samples.created(), started + [.attemptNotSent(attempt: 0)]))
+            await line(
+                Samples.after(
+                    Samples.created(), started + [.notSent(.authorization(attempt: 0))]))
                 == "failed false false 0 0 false unchecked not_sent_to_network null "
                 + "processing_error")
         #expect(
@@ -97,7 +99,8 @@ struct GoldenTests {
                 Samples.after(
                     Samples.created(),
                     started + [
-                        .attemptUnanswered(attempt: 0, .timedOut), .effectAcknowledged(number: 0),
+                        .unanswered(.authorization(attempt: 0), .timedOut),
+                        .effectAcknowledged(number: 0),
                     ]))
                 == "failed false false 0 0 false unchecked reversed_after_approval null "
                 + "processing_error")

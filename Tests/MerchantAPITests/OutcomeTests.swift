@@ -166,10 +166,16 @@ struct OutcomeTests {
         world.gateway.reply(.outcome(.payment(Samples.succeeded), replayOf: nil))
         _ = await world.post(Self.path + "/capture", "amount_to_capture=300&final_capture=true")
         _ = await world.post(Self.path + "/cancel", "cancellation_reason=abandoned")
+        _ = await world.post(Self.path + "/capture", "final_capture=false")
+        _ = await world.post(Self.path + "/increment_authorization", "amount=1500")
+        _ = await world.post("/v1/refunds/re_0a0BBBBBBBBBBBBBB1/cancel")
         let commands = world.gateway.requests.map(\.command)
-        guard commands.count == 2,
-            case .capturePayment(Samples.paymentID, amount: 300) = commands[0],
-            case .cancelPayment(Samples.paymentID, reason: .abandoned) = commands[1]
+        guard commands.count == 5,
+            case .capturePayment(Samples.paymentID, amount: 300, isFinal: true) = commands[0],
+            case .cancelPayment(Samples.paymentID, reason: .abandoned) = commands[1],
+            case .capturePayment(Samples.paymentID, amount: nil, isFinal: false) = commands[2],
+            case .incrementPayment(Samples.paymentID, total: 1500) = commands[3],
+            case .cancelRefund(Samples.paymentID, number: 1) = commands[4]
         else {
             Issue.record("not those commands")
             return

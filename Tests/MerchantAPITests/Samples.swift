@@ -52,15 +52,23 @@ enum Samples {
                 now: created.advanced(byMilliseconds: Int64(place + 1) * 1000), link: "acquirer-a",
                 fees: FeeSchedule(basisPoints: 290, fixedMinorUnits: 30))
             switch payment.decide(command, in: context, traces: &traces) {
-            case .success(let events): for event in events { payment.evolve(event) }
+            case .success(let events): for event in events { evolve(&payment, event) }
             case .failure(let refusal): preconditionFailure("\(command) was refused: \(refusal)")
             }
         }
         return payment
     }
 
-    static let approval = PaymentCommand.attemptAnswered(
-        attempt: 0, .approved(code: "A1B2C3", .pass))
+    private static func evolve(_ payment: inout Payment, _ event: PaymentEvent) {
+        do {
+            try payment.evolve(event)
+        } catch {
+            preconditionFailure("\(event) does not fit: \(error)")
+        }
+    }
+
+    static let approval = PaymentCommand.answered(
+        .authorization(attempt: 0), .approved(code: "A1B2C3", .pass))
     static let succeeded = after(created(), [.confirm(method: nil), approval])
     static let authorized = after(
         created(capture: .manual), [.confirm(method: nil), approval])
@@ -68,7 +76,7 @@ enum Samples {
         created(),
         [
             .confirm(method: nil),
-            .attemptAnswered(attempt: 0, .declined(Decline(responseCode: "51"))),
+            .answered(.authorization(attempt: 0), .declined(Decline(responseCode: "51"))),
         ])
     /// A refund of 400 that the processor acknowledged, and one of 100 that it did not yet.
     static let refunded = after(

@@ -185,8 +185,8 @@ struct ValidationTests {
                 "400 - cancellation_reason Invalid cancellation_reason: must be one of"
             ),
             (
-                "/v1/payment_intents/pi_0a0BBBBBBBBBBBBBB/capture", "final_capture=false",
-                "400 - final_capture Multiple captures"
+                "/v1/payment_intents/pi_0a0BBBBBBBBBBBBBB/capture", "final_capture=maybe",
+                "400 - final_capture Invalid boolean"
             ),
             (
                 "/v1/payment_intents/pi_0a0BBBBBBBBBBBBBB/capture", "amount_to_capture=0",

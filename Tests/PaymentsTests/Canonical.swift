@@ -17,25 +17,31 @@ extension Payment {
         copy.version = 0
         copy.status = status.canonical
         copy.method = method
-        copy.attempts = attempts.map { attempt in
+        copy.attempts = attempts.list { attempt in
             Attempt(
                 number: attempt.number, trace: noTrace, amount: attempt.amount,
-                method: attempt.method, capture: attempt.capture, created: noTime,
-                state: attempt.state.canonical)
+                method: attempt.method, capture: attempt.capture, presence: attempt.presence,
+                created: noTime, state: attempt.state.canonical)
         }
-        copy.refunds = refunds.map { refund in
+        copy.refunds = refunds.list { refund in
             Refund(
                 number: refund.number, amount: refund.amount, reason: refund.reason,
                 metadata: refund.metadata, created: noTime, trace: noTrace,
                 state: refund.state.canonical)
         }
-        copy.effects = effects.map { effect in
+        copy.disputes = disputes.map { dispute in
+            Dispute(
+                number: dispute.number, caseNumber: dispute.caseNumber, amount: dispute.amount,
+                reason: dispute.reason, opened: noTime, evidenceDue: noTime,
+                status: dispute.status, evidence: dispute.evidence, covered: dispute.covered)
+        }
+        copy.effects = effects.list { effect in
             Effect(
                 number: effect.number, kind: effect.kind, trace: noTrace,
                 state: effect.state.canonical)
         }
-        copy.ledger = ledger.map { entry in
-            LedgerEntry(cause: entry.cause, at: noTime, postings: entry.postings)
+        copy.ledger = ledger.list { entry in
+            LedgerEntry(entry.cause, entry.phase, at: noTime, entry.postings)
         }
         return copy
     }
@@ -45,6 +51,11 @@ extension PaymentStatus {
     fileprivate var canonical: PaymentStatus {
         switch self {
         case .canceled(_, let reason): .canceled(at: noTime, reason: reason)
+        case .requiresAction(let challenge):
+            .requiresAction(
+                Challenge(
+                    number: 0, method: challenge.method, presence: challenge.presence,
+                    attempt: challenge.attempt, created: noTime))
         case .requiresPaymentMethod, .requiresConfirmation, .processing, .requiresCapture,
             .succeeded:
             self
@@ -58,24 +69,70 @@ extension Approval {
     }
 }
 
+extension Hold {
+    fileprivate var canonical: Hold {
+        Hold(
+            approval: approval.canonical, authorized: authorized, options: options,
+            expires: noTime,
+            captures: captures.list { capture in
+                Capture(
+                    number: capture.number, amount: capture.amount, fee: capture.fee, at: noTime,
+                    state: capture.state.canonical)
+            },
+            increments: increments.map { increment in
+                Increment(
+                    number: increment.number, trace: noTrace, amount: increment.amount,
+                    created: noTime, state: increment.state.canonical)
+            })
+    }
+}
+
+extension Capture.State {
+    fileprivate var canonical: Capture.State {
+        switch self {
+        case .posted: .posted(at: noTime)
+        case .pending, .refused: self
+        }
+    }
+}
+
+extension Increment.State {
+    fileprivate var canonical: Increment.State {
+        switch self {
+        case .approved(let approval): .approved(approval.canonical)
+        case .pending, .declined, .notSent, .reversing, .reversed: self
+        }
+    }
+}
+
 extension Attempt.State {
     fileprivate var canonical: Attempt.State {
         switch self {
-        case .authorized(let approval): .authorized(approval.canonical)
-        case .captured(let approval, let amount, _, let isPosted):
-            .captured(approval.canonical, amount: amount, at: noTime, isPosted: isPosted)
-        case .voided(let approval): .voided(approval.canonical)
+        case .authorized(let hold): .authorized(hold.canonical)
+        case .captured(let hold): .captured(hold.canonical)
+        case .voided(let hold): .voided(hold.canonical)
         case .pending, .declined, .notSent, .reversing, .reversed: self
         }
+    }
+}
+
+extension ShortList {
+    /// The list with each element changed.
+    fileprivate func list(_ change: (Element) -> Element) -> ShortList {
+        var list = ShortList()
+        for element in self { list.append(change(element)) }
+        return list
     }
 }
 
 extension Refund.State {
     fileprivate var canonical: Refund.State {
         switch self {
-        case .pending: .pending
+        case .requested: .requested
+        case .pending: .pending(at: noTime)
         case .succeeded: .succeeded(at: noTime)
-        case .failed(let responseCode, _): .failed(responseCode: responseCode, at: noTime)
+        case .failed(let failure, _): .failed(failure, at: noTime)
+        case .canceled: .canceled(at: noTime)
         }
     }
 }
@@ -85,6 +142,7 @@ extension Effect.State {
         switch self {
         case .open: .open
         case .acknowledged: .acknowledged(at: noTime)
+        case .withdrawn: .withdrawn(at: noTime)
         case .refused(let responseCode, _): .refused(responseCode: responseCode, at: noTime)
         }
     }

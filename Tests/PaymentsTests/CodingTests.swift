@@ -33,8 +33,9 @@ struct CodingTests {
         + forms(Samples.commands)
         + forms(Samples.attempts) + forms(Samples.effects) + forms(Samples.refunds)
         + forms(Samples.statuses) + forms(Samples.outcomes) + forms(Samples.awaited)
-        + forms(Samples.records) + forms(Samples.payment.ledger) + forms([Samples.balances])
+        + forms(Samples.records) + forms(Array(Samples.payment.ledger)) + forms([Samples.balances])
         + forms([Samples.storedMethod]) + forms([Samples.fullTerms])
+        + forms(Samples.disputes) + forms([Samples.hold]) + forms(Samples.presences)
         + forms([Fixture.payment]) + forms([Fixture.merchant])
 
     @Test("of every variant comes back as it was")
@@ -91,8 +92,7 @@ struct CodingTests {
     func unbalanced() {
         for debits in [[1], [1, -2], [Int64.min, .min], [.max, .max, 2]] {
             var writer = ByteWriter()
-            writer.write(UInt8(0))
-            writer.writeVarint(0)
+            for byte in [0, 0, 0, 0] as [UInt8] { writer.write(byte) }
             writer.write(Samples.at)
             writer.writeVarint(UInt64(debits.count))
             for debit in debits {
@@ -119,7 +119,7 @@ struct IdempotencyRecordTests {
     @Test("answers for its lifetime, and for ever while its command is in flight")
     func expiry() {
         let inFlight = Samples.records[0]
-        let completed = Samples.records[3]
+        let completed = Samples.records[4]
         let last = Samples.at.advanced(
             byMilliseconds: IdempotencyRecord.lifetimeMilliseconds)
         #expect(!completed.isExpired(at: last))

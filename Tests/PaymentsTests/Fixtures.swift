@@ -35,12 +35,22 @@ enum Fixture {
             billing: BillingDetails())
     }
 
-    static func terms(_ amount: Int64, _ capture: CaptureMethod) -> PaymentTerms {
+    static let allOptions = HoldOptions(
+        allowsIncrements: true, allowsMulticapture: true, allowsPartialApproval: true,
+        overcapturePercent: 50)
+
+    static func terms(
+        _ amount: Int64, _ capture: CaptureMethod, _ options: HoldOptions = allOptions
+    ) -> PaymentTerms {
         PaymentTerms(
             amount: Money(minorUnits: amount, currency: usd), capture: capture, description: nil,
             receiptEmail: nil, statementDescriptor: nil, statementDescriptorSuffix: nil,
-            metadata: [])
+            metadata: [], holdOptions: options)
     }
+
+    static let authentication = CardholderAuthentication(
+        indicator: 5, verificationValue: "AAABBEg0VhI0VniQEjRWAAAAAAA=",
+        transactionID: "f25084f0-5b16-4c0a-ae5d-b24808a95e4b")
 }
 
 /// One payment with what a shard gives it: a stamp, a link, traces.
@@ -50,6 +60,8 @@ struct Walk {
     var now = Fixture.start
     var link: String? = "east"
     var fees = Fixture.fees
+    /// What the link grants of what the payment asks for.
+    var offer = HoldOptions.none
 
     init(
         amount: Int64 = 1000, _ capture: CaptureMethod = .manual,
@@ -61,14 +73,16 @@ struct Walk {
                 terms: Fixture.terms(amount, capture), clientSecret: "secret", method: method))
     }
 
-    var context: DecisionContext { DecisionContext(now: now, link: link, fees: fees) }
+    var context: DecisionContext {
+        DecisionContext(now: now, link: link, fees: fees, offer: offer)
+    }
 
     /// Decides and, unless refused, evolves; a second passes.
     @discardableResult
     mutating func run(_ command: PaymentCommand) -> Result<[PaymentEvent], Refusal> {
         let decision = payment.decide(command, in: context, traces: &traces)
         if case .success(let events) = decision {
-            for event in events { payment.evolve(event) }
+            for event in events { payment.mustEvolve(event) }
         }
         now = now.advanced(byMilliseconds: 1000)
         return decision
@@ -85,6 +99,7 @@ struct Walk {
         return walk
     }
 
+    var postedEntries: [LedgerEntry] { payment.ledger.filter { $0.isPosted } }
     var attemptStates: [Attempt.State] { payment.attempts.map(\.state) }
     var effectKinds: [Effect.Kind] { payment.effects.map(\.kind) }
     var openEffects: [Int] {
@@ -98,6 +113,8 @@ extension Walk {
         switch status {
         case .requiresPaymentMethod: Walk(method: nil)
         case .requiresConfirmation: Walk()
+        case .requiresAction:
+            Walk().after(.confirm(method: nil, Presence(), authenticates: true))
         case .processing: Walk().after(.confirm(method: nil))
         case .requiresCapture: authorized
         case .succeeded: authorized.after(.capture(amount: nil))
@@ -107,20 +124,32 @@ extension Walk {
 
     static var authorized: Walk {
         Walk().after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
+    }
+
+    /// Authorized, with everything that a hold can be granted.
+    static var granted: Walk {
+        var walk = Walk()
+        walk.offer = Fixture.allOptions
+        return walk.after(
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
     }
 
     static var paid: Walk {
         Walk(.automatic).after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
     }
 }
 
-extension Refusal.StatusName {
-    static let all: [Refusal.StatusName] = [
-        .requiresPaymentMethod, .requiresConfirmation, .processing, .requiresCapture, .succeeded,
-        .canceled,
-    ]
+extension Payment {
+    /// What was decided on this very state fits it.
+    mutating func mustEvolve(_ event: PaymentEvent) {
+        do {
+            try evolve(event)
+        } catch {
+            preconditionFailure("\(event) does not fit \(status): \(error)")
+        }
+    }
 }
 
 func hex(_ bytes: [UInt8]) -> String {

@@ -63,10 +63,7 @@ private struct GoldenWalk {
 extension Walk {
     /// How the payment began.
     fileprivate var facts: PaymentCreated {
-        PaymentCreated(
-            id: payment.id, merchant: payment.merchant, isLive: payment.isLive,
-            at: payment.created, terms: payment.terms, clientSecret: payment.clientSecret,
-            method: payment.method)
+        payment.facts
     }
 
     /// What a decision looks at, as `Tests/WebAssembly/Exports.swift` reads it.
@@ -76,9 +73,18 @@ extension Walk {
         writer.writeOptional(link)
         writer.writeSigned(fees.basisPoints)
         writer.writeSigned(fees.fixedMinorUnits)
+        writer.writeSigned(fees.disputeMinorUnits)
+        writer.write(offer)
         writer.writeVarint(UInt64(traces.shard))
         writer.writeVarint(traces.next)
         return writer.bytes
+    }
+
+    fileprivate static var asking: Walk {
+        var walk = Walk()
+        walk.offer = Fixture.allOptions
+        walk.fees = FeeSchedule(basisPoints: 290, fixedMinorUnits: 30, disputeMinorUnits: 1500)
+        return walk
     }
 
     fileprivate static var withoutLink: Walk {
@@ -89,6 +95,8 @@ extension Walk {
 }
 
 extension GoldenVectors {
+    private static let soft = Decline(responseCode: "1A")
+
     /// Every row of the table at the head of `Payment.swift`, and every refusal of a merchant.
     private static let walks: [GoldenWalk] = [
         GoldenWalk(
@@ -99,8 +107,8 @@ extension GoldenVectors {
                 "confirm again": .confirm(method: nil),
                 "capture while processing": .capture(amount: nil),
                 "cancel while processing": .cancel(reason: nil),
-                "approved": .attemptAnswered(attempt: 0, Fixture.approval),
-                "approved again, late": .approvedLate(attempt: 0),
+                "approved": .answered(.authorization(attempt: 0), Fixture.approval),
+                "approved again, late": .approvedLate(.authorization(attempt: 0)),
                 "refund too much": .refund(amount: 1001, reason: nil, metadata: []),
                 "refund nothing": .refund(amount: 0, reason: nil, metadata: []),
                 "refund a part": .refund(
@@ -119,7 +127,7 @@ extension GoldenVectors {
                 "capture before there is a hold": .capture(amount: nil),
                 "refund before there is a hold": .refund(amount: nil, reason: nil, metadata: []),
                 "confirm": .confirm(method: nil),
-                "approved": .attemptAnswered(attempt: 0, Fixture.approval),
+                "approved": .answered(.authorization(attempt: 0), Fixture.approval),
                 "capture too much": .capture(amount: 1001),
                 "capture nothing": .capture(amount: 0),
                 "capture a part": .capture(amount: 400),
@@ -131,7 +139,7 @@ extension GoldenVectors {
             "captured, and refused by the acquirer", Walk(),
             [
                 "confirm": .confirm(method: nil),
-                "approved": .attemptAnswered(attempt: 0, Fixture.approval),
+                "approved": .answered(.authorization(attempt: 0), Fixture.approval),
                 "capture": .capture(amount: nil),
                 "refund": .refund(amount: nil, reason: .duplicate, metadata: []),
                 "the capture refused": .effectRefused(number: 0, responseCode: "12"),
@@ -141,7 +149,7 @@ extension GoldenVectors {
             "held, and canceled", Walk(),
             [
                 "confirm": .confirm(method: nil),
-                "approved": .attemptAnswered(attempt: 0, Fixture.approval),
+                "approved": .answered(.authorization(attempt: 0), Fixture.approval),
                 "confirm what is held": .confirm(method: nil),
                 "refund what is held": .refund(amount: nil, reason: nil, metadata: []),
                 "cancel": .cancel(reason: .requestedByCustomer),
@@ -154,27 +162,93 @@ extension GoldenVectors {
             "declined, not sent, and then paid with another card", Walk(.automatic),
             [
                 "confirm": .confirm(method: nil),
-                "declined": .attemptAnswered(attempt: 0, .declined(Fixture.decline)),
+                "declined": .answered(.authorization(attempt: 0), .declined(Fixture.decline)),
                 "confirm again": .confirm(method: Fixture.mastercard),
-                "not sent": .attemptNotSent(attempt: 1),
+                "not sent": .notSent(.authorization(attempt: 1)),
                 "confirm once more": .confirm(method: Fixture.visa),
-                "approved": .attemptAnswered(attempt: 2, Fixture.approval),
+                "approved": .answered(.authorization(attempt: 2), Fixture.approval),
             ]),
         GoldenWalk(
             "lost, reversed, approved late, and reversed again", Walk(.automatic),
             [
                 "confirm": .confirm(method: nil),
-                "no answer": .attemptUnanswered(attempt: 0, .timedOut),
-                "no answer, twice": .attemptUnanswered(attempt: 0, .connectionLost),
-                "an answer after all": .attemptAnswered(attempt: 0, Fixture.approval),
+                "no answer": .unanswered(.authorization(attempt: 0), .timedOut),
+                "no answer, twice": .unanswered(.authorization(attempt: 0), .connectionLost),
+                "an answer after all": .answered(.authorization(attempt: 0), Fixture.approval),
                 "a second attempt before the first is resolved": .confirm(
                     method: Fixture.mastercard),
-                "approved late": .approvedLate(attempt: 0),
+                "approved late": .approvedLate(.authorization(attempt: 0)),
                 "the first reversal acknowledged": .effectAcknowledged(number: 0),
                 "the second refused": .effectRefused(number: 1, responseCode: "25"),
                 "a second attempt": .confirm(method: Fixture.mastercard),
-                "approved later still": .approvedLate(attempt: 0),
+                "approved later still": .approvedLate(.authorization(attempt: 0)),
                 "cancel while processing": .cancel(reason: .duplicate),
+            ]),
+        GoldenWalk(
+            "asked by the issuer to authenticate, failed, and then authenticated", Walk(.automatic),
+            [
+                "confirm": .confirm(method: nil),
+                "the issuer asks": .answered(.authorization(attempt: 0), .declined(soft)),
+                "a wrong challenge": .authenticated(challenge: 3, nil),
+                "failed": .authenticated(challenge: 4, nil),
+                "confirm, and ask first": .confirm(
+                    method: Fixture.visa, Presence(), authenticates: true),
+                "authenticated": .authenticated(challenge: 6, Fixture.authentication),
+                "the issuer asks again": .answered(.authorization(attempt: 1), .declined(soft)),
+                "off session": .confirm(
+                    method: Fixture.visa, Presence(isOffSession: true), authenticates: true),
+                "the issuer asks once more": .answered(
+                    .authorization(attempt: 2), .declined(soft)),
+                "confirm with a proof": .confirm(
+                    method: Fixture.visa, Presence(authentication: Fixture.authentication),
+                    authenticates: false),
+                "approved": .answered(.authorization(attempt: 3), Fixture.approval),
+            ]),
+        GoldenWalk(
+            "raised, captured in parts, above the hold, disputed and settled", Walk.asking,
+            [
+                "confirm": .confirm(method: nil),
+                "approved": .answered(.authorization(attempt: 0), Fixture.approval),
+                "raise by nothing": .increment(total: 1000),
+                "raise": .increment(total: 1200),
+                "capture while it is raised": .capture(amount: nil),
+                "cancel while it is raised": .cancel(reason: nil),
+                "raised": .answered(.increment(attempt: 0, number: 0), Fixture.approval),
+                "raise again": .increment(total: 1300),
+                "no answer": .unanswered(.increment(attempt: 0, number: 1), .timedOut),
+                "approved late": .approvedLate(.increment(attempt: 0, number: 1)),
+                "the first reversal acknowledged": .effectAcknowledged(number: 0),
+                "capture a part": .capture(amount: 700, isFinal: false),
+                "capture above the hold": .capture(amount: 1100),
+                "the second reversal acknowledged": .effectAcknowledged(number: 1),
+                "the first capture acknowledged": .effectAcknowledged(number: 2),
+                "dispute": .openDispute(Samples.dispute),
+                "the same dispute": .openDispute(Samples.dispute),
+                "refund beside the dispute": .refund(amount: 1, reason: nil, metadata: []),
+                "settle the wrong amount": .settle(
+                    .capture(attempt: 0, number: 0), Money(minorUnits: 1, currency: Fixture.usd)),
+                "settle": .settle(
+                    .capture(attempt: 0, number: 0), Money(minorUnits: 700, currency: Fixture.usd)),
+                "settle again": .settle(
+                    .capture(attempt: 0, number: 0), Money(minorUnits: 700, currency: Fixture.usd)),
+                "answer": .answerDispute(
+                    number: 0, evidence: Samples.metadata, isSubmitted: true),
+                "answer again": .answerDispute(number: 0, evidence: [], isSubmitted: false),
+                "won": .closeDispute(number: 0, .won),
+                "won again": .closeDispute(number: 0, .won),
+                "refund": .refund(amount: 300, reason: nil, metadata: []),
+                "cancel the refund while it waits": .cancelRefund(number: 0),
+                "cancel no refund": .cancelRefund(number: 7),
+            ]),
+        GoldenWalk(
+            "held, captured in part, and expired", Walk.asking,
+            [
+                "confirm": .confirm(method: nil),
+                "approved in part": .answered(
+                    .authorization(attempt: 0), .approved(code: "A1B2C3", .pass, amount: 600)),
+                "expire too early": .expire,
+                "capture a part": .capture(amount: 100, isFinal: false),
+                "give the rest back": .cancel(reason: nil),
             ]),
         GoldenWalk(
             "without a link", Walk.withoutLink,

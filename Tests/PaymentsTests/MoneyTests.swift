@@ -37,7 +37,7 @@ struct MoneyTests {
 
     @Test("the largest charge at the largest rate does not overflow")
     func largest() {
-        let all = FeeSchedule(basisPoints: 10_000, fixedMinorUnits: .max / 4)
+        let all = FeeSchedule(basisPoints: 10_000, fixedMinorUnits: Money.chargeMaximum)
         let most = Money(minorUnits: Money.chargeMaximum, currency: Fixture.usd)
         #expect(all.fee(for: most) == Money.chargeMaximum)
     }
@@ -49,7 +49,7 @@ struct CurrencyTests {
 
     @Test("codes and numbers are unique, three letters and three digits")
     func unique() {
-        #expect(all.count == 57)
+        #expect(all.count == 156)
         #expect(Set(all.map(\.code)).count == all.count)
         for currency in all {
             #expect(currency.code.utf8.count == 3)
@@ -76,7 +76,7 @@ struct CurrencyTests {
 
     @Test("what is not a currency is refused")
     func refused() {
-        for code in ["", "us", "usdd", "xxx", "btc", "us ", "ＵＳＤ"] {
+        for code in ["", "us", "usdd", "xxx", "btc", "us ", "u[d", "ＵＳＤ"] {
             #expect(Currency(code: code) == nil)
         }
         for number in [-1, 0, 999, 1000, Int.max] { #expect(Currency(number: number) == nil) }
@@ -101,19 +101,21 @@ struct LedgerTests {
         #expect(shard[.acquirerReceivable] == 700)
         #expect(shard[.fees] == -59)
         #expect(merchant.total + shard.total == 0)
-        #expect(entries.map(\.merchantNet) == [941, -300])
-        #expect(entries.map(\.fee) == [59, 0])
+        let posted = entries.filter { $0.isPosted }
+        #expect(posted.map(\.merchantNet) == [941, -300])
+        #expect(posted.map(\.fee) == [59, 0])
     }
 
     @Test("a fee that eats the amount leaves the merchant nothing, and no fee no posting")
     func edges() {
         var walk = Walk(amount: 20, .automatic).after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
         #expect(walk.payment.ledger[0].merchantNet == 0)
         #expect(walk.payment.ledger[0].fee == 20)
         walk = Walk(amount: 20, .automatic)
         walk.fees = FeeSchedule(basisPoints: 0, fixedMinorUnits: 0)
-        walk = walk.after(.confirm(method: nil), .attemptAnswered(attempt: 0, Fixture.approval))
+        walk = walk.after(
+            .confirm(method: nil), .answered(.authorization(attempt: 0), Fixture.approval))
         #expect(walk.payment.ledger[0].postings.count == 2)
         #expect(walk.payment.ledger[0].merchantNet == 20)
     }

@@ -9,6 +9,7 @@ struct RefusalTests {
         (.capture, .capture(amount: nil)),
         (.cancel, .cancel(reason: nil)),
         (.refund, .refund(amount: nil, reason: nil, metadata: [])),
+        (.increment, .increment(total: 2000)),
     ]
 
     private static func isAllowed(
@@ -20,15 +21,18 @@ struct RefusalTests {
         case (.cancel, .requiresPaymentMethod), (.cancel, .requiresConfirmation): true
         case (.cancel, .requiresCapture): true
         case (.refund, .succeeded): true
-        case (.confirm, _), (.capture, _), (.cancel, _), (.refund, _): false
+        case (.increment, .requiresCapture): true
+        case (.cancel, .requiresAction): true
+        case (.confirm, _), (.capture, _), (.cancel, _), (.refund, _), (.increment, _): false
         }
     }
 
     @Test("every operation in every status is allowed or refused by name, and changes nothing then")
     func matrix() {
-        for status in Refusal.StatusName.all {
+        for status in Refusal.StatusName.allCases {
             for (operation, command) in Self.asked {
                 var walk = Walk.standing(in: status)
+                if status == .requiresCapture { walk = Walk.granted }
                 #expect(walk.payment.status.name == status)
                 let before = walk.payment
                 let traces = walk.traces.next
@@ -50,7 +54,8 @@ struct RefusalTests {
 
     @Test("while an outcome is being undone nothing else may begin")
     func whileReversing() {
-        var walk = Walk().after(.confirm(method: nil), .attemptUnanswered(attempt: 0, .timedOut))
+        var walk = Walk().after(
+            .confirm(method: nil), .unanswered(.authorization(attempt: 0), .timedOut))
         for (operation, command) in Self.asked {
             #expect(
                 walk.run(command)
@@ -68,7 +73,7 @@ struct RefusalTests {
         var walk = Walk()
         for number in 0..<PartID.countMax {
             walk = walk.after(
-                .confirm(method: Fixture.visa), .attemptNotSent(attempt: number))
+                .confirm(method: Fixture.visa), .notSent(.authorization(attempt: number)))
         }
         #expect(walk.run(.confirm(method: Fixture.visa)) == .failure(.attemptsExhausted))
     }
@@ -122,14 +127,15 @@ struct RefusalTests {
     func repeatedAnswers() {
         let stray: [PaymentCommand] = [-1, 1, 62, Int.max, Int.min].flatMap { number in
             [
-                .attemptAnswered(attempt: number, Fixture.approval),
-                .attemptNotSent(attempt: number),
-                .attemptUnanswered(attempt: number, .timedOut), .approvedLate(attempt: number),
+                .answered(.authorization(attempt: number), Fixture.approval),
+                .notSent(.authorization(attempt: number)),
+                .unanswered(.authorization(attempt: number), .timedOut),
+                .approvedLate(.authorization(attempt: number)),
                 .effectAcknowledged(number: number),
                 .effectRefused(number: number, responseCode: "12"),
             ]
         }
-        for status in Refusal.StatusName.all {
+        for status in Refusal.StatusName.allCases {
             var walk = Walk.standing(in: status)
             let before = walk.payment
             for command in stray { #expect(walk.run(command) == .success([])) }
@@ -140,9 +146,9 @@ struct RefusalTests {
         #expect(captured.run(.effectAcknowledged(number: 0)) == .success([]))
         #expect(captured.run(.effectRefused(number: 0, responseCode: "12")) == .success([]))
         #expect(
-            captured.run(.attemptAnswered(attempt: 0, Fixture.approval)) == .success([]))
-        #expect(captured.run(.attemptUnanswered(attempt: 0, .timedOut)) == .success([]))
-        #expect(captured.run(.approvedLate(attempt: 0)) == .success([]))
+            captured.run(.answered(.authorization(attempt: 0), Fixture.approval)) == .success([]))
+        #expect(captured.run(.unanswered(.authorization(attempt: 0), .timedOut)) == .success([]))
+        #expect(captured.run(.approvedLate(.authorization(attempt: 0))) == .success([]))
         #expect(captured.payment == before)
     }
 }

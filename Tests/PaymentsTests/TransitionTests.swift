@@ -7,7 +7,7 @@ import Testing
 struct TransitionTests {
     @Test("created without a method it waits for one, with a method for the word")
     func created() {
-        #expect(Walk(method: nil).payment.status == .requiresPaymentMethod(lastAttempt: nil))
+        #expect(Walk(method: nil).payment.status == .requiresPaymentMethod(lastFailure: nil))
         #expect(Walk().payment.status == .requiresConfirmation)
         #expect(Walk().payment.version == 1)
         #expect(!Walk().payment.hasUnfinishedWork)
@@ -61,7 +61,14 @@ struct TransitionTests {
             code: "A1B2C3", at: Fixture.start.advanced(byMilliseconds: 1000),
             verificationCodeCheck: .pass)
         #expect(walk.payment.status == .requiresCapture(attempt: 0))
-        #expect(walk.attemptStates == [.authorized(approval)])
+        #expect(
+            walk.attemptStates == [
+                .authorized(
+                    Hold(
+                        approval: approval, authorized: 1000, options: .none,
+                        expires: approval.at.advanced(byMilliseconds: 7 * 86_400_000)))
+            ])
+        #expect(walk.payment.expires == walk.payment.openHold?.expires)
         #expect(walk.payment.amountCapturable == 1000)
         #expect(walk.payment.amountReceived == 0)
         #expect(walk.payment.ledger.isEmpty)
@@ -70,8 +77,9 @@ struct TransitionTests {
     @Test("a decline asks for another method and forgets the card")
     func declined() {
         let walk = Walk().after(
-            .confirm(method: nil), .attemptAnswered(attempt: 0, .declined(Fixture.decline)))
-        #expect(walk.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+            .confirm(method: nil), .answered(.authorization(attempt: 0), .declined(Fixture.decline))
+        )
+        #expect(walk.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
         #expect(walk.attemptStates == [.declined(Fixture.decline)])
         #expect(walk.payment.method == nil)
         #expect(walk.payment.attempts[0].failure?.reason == .insufficientFunds)
@@ -80,8 +88,8 @@ struct TransitionTests {
 
     @Test("a message that was never sent needs no reversal")
     func notSent() {
-        let walk = Walk().after(.confirm(method: nil), .attemptNotSent(attempt: 0))
-        #expect(walk.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+        let walk = Walk().after(.confirm(method: nil), .notSent(.authorization(attempt: 0)))
+        #expect(walk.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
         #expect(walk.attemptStates == [.notSent])
         #expect(walk.payment.effects.isEmpty)
         #expect(walk.payment.attempts[0].failure?.reason == .processingError)
@@ -91,19 +99,19 @@ struct TransitionTests {
     func unanswered() {
         for reason in [UnknownReason.timedOut, .connectionLost, .mismatchedAnswer] {
             var walk = Walk().after(
-                .confirm(method: nil), .attemptUnanswered(attempt: 0, reason))
+                .confirm(method: nil), .unanswered(.authorization(attempt: 0), reason))
             #expect(walk.payment.status == .processing(attempt: 0))
             #expect(walk.attemptStates == [.reversing(reason)])
-            #expect(walk.effectKinds == [.reversal(attempt: 0)])
+            #expect(walk.effectKinds == [.reversal(.authorization(attempt: 0))])
             #expect(walk.payment.nextEffect?.trace.sequence == 1)
             #expect(walk.payment.nextEffect?.trace.link == "east")
 
             let refused = walk.after(.effectRefused(number: 0, responseCode: "25"))
             #expect(refused.attemptStates == [.reversed(reason)])
-            #expect(refused.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+            #expect(refused.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
 
             walk.run(.effectAcknowledged(number: 0))
-            #expect(walk.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+            #expect(walk.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
             #expect(walk.attemptStates == [.reversed(reason)])
             #expect(walk.payment.method == nil)
             #expect(!walk.payment.hasUnfinishedWork)
@@ -114,11 +122,12 @@ struct TransitionTests {
     @Test("after a failed attempt another one can succeed, on another link")
     func secondAttempt() {
         var walk = Walk().after(
-            .confirm(method: nil), .attemptUnanswered(attempt: 0, .timedOut),
+            .confirm(method: nil), .unanswered(.authorization(attempt: 0), .timedOut),
             .effectAcknowledged(number: 0))
         walk.link = "west"
         walk = walk.after(
-            .confirm(method: Fixture.mastercard), .attemptAnswered(attempt: 1, Fixture.approval))
+            .confirm(method: Fixture.mastercard),
+            .answered(.authorization(attempt: 1), Fixture.approval))
         #expect(walk.payment.status == .requiresCapture(attempt: 1))
         #expect(walk.payment.attempts.map(\.trace.link) == ["east", "west"])
         #expect(walk.payment.attempts.map(\.trace.sequence) == [0, 2])
@@ -131,16 +140,16 @@ struct TransitionTests {
         walk = walk.after(.capture(amount: nil))
         #expect(walk.payment.status == .succeeded(attempt: 0))
         #expect(walk.payment.amountReceived == 1000)
-        #expect(walk.effectKinds == [.capture(attempt: 0, amount: 1000)])
+        #expect(walk.effectKinds == [.capture(attempt: 0, number: 0, amount: 1000)])
         #expect(walk.payment.effects[0].trace.link == "east")
-        #expect(walk.payment.ledger.isEmpty)
+        #expect(walk.payment.ledger.map(\.phase) == [.pending])
+        let acknowledgedAt = walk.now
         walk = walk.after(.effectAcknowledged(number: 0))
-        #expect(walk.payment.ledger.map(\.cause) == [.charge(attempt: 0)])
-        #expect(walk.payment.ledger.map(\.fee) == [59])
-        guard case .captured(_, 1000, _, isPosted: true) = walk.attemptStates[0] else {
-            Issue.record("not posted: \(walk.attemptStates[0])")
-            return
-        }
+        #expect(walk.postedEntries.map(\.cause) == [.charge(attempt: 0, capture: 0)])
+        #expect(walk.payment.ledger.map(\.phase) == [.pending, .posting])
+        #expect(walk.postedEntries.map(\.fee) == [59])
+        #expect(
+            walk.payment.attempts[0].hold?.captures.map(\.state) == [.posted(at: acknowledgedAt)])
     }
 
     @Test("a partial capture gives the rest back, in a second message")
@@ -148,14 +157,15 @@ struct TransitionTests {
         let walk = Walk.authorized.after(.capture(amount: 400))
         #expect(
             walk.effectKinds == [
-                .capture(attempt: 0, amount: 400), .partialReversal(attempt: 0, captured: 400),
+                .capture(attempt: 0, number: 0, amount: 400),
+                .partialReversal(attempt: 0, captured: 400),
             ])
         #expect(walk.payment.nextEffect?.number == 0)
         let captured = walk.after(.effectAcknowledged(number: 0))
         #expect(captured.payment.nextEffect?.number == 1)
         let done = captured.after(.effectAcknowledged(number: 1))
         #expect(done.payment.amountReceived == 400)
-        #expect(done.payment.ledger.map(\.fee) == [42])
+        #expect(done.postedEntries.map(\.fee) == [42])
         #expect(!done.payment.hasUnfinishedWork)
     }
 
@@ -175,7 +185,7 @@ struct TransitionTests {
             Issue.record("not voided: \(voided.attemptStates[0])")
             return
         }
-        #expect(voided.effectKinds == [.reversal(attempt: 0)])
+        #expect(voided.effectKinds == [.reversal(.authorization(attempt: 0))])
         let done = voided.after(.effectAcknowledged(number: 0))
         #expect(done.payment.status == voided.payment.status)
         #expect(done.attemptStates == voided.attemptStates)
@@ -190,15 +200,18 @@ struct TransitionTests {
             .refund(amount: 300, reason: .duplicate, metadata: [note]))
         #expect(walk.payment.status == .succeeded(attempt: 0))
         #expect(walk.payment.amountRefunded == 300)
-        #expect(walk.payment.refunds.map(\.state) == [.pending])
+        #expect(walk.payment.refunds.map(\.state) == [.requested])
         #expect(walk.payment.refunds.map(\.metadata) == [[note]])
         #expect(walk.effectKinds == [.refund(number: 0)])
         #expect(walk.payment.refunds[0].trace == walk.payment.effects[0].trace)
         let acknowledgedAt = walk.now
         walk = walk.after(.effectAcknowledged(number: 0))
         #expect(walk.payment.refunds.map(\.state) == [.succeeded(at: acknowledgedAt)])
-        #expect(walk.payment.ledger.map(\.cause) == [.charge(attempt: 0), .refund(number: 0)])
-        #expect(walk.payment.ledger.map(\.merchantNet) == [941, -300])
+        #expect(
+            walk.postedEntries.map(\.cause) == [
+                .charge(attempt: 0, capture: 0), .refund(number: 0),
+            ])
+        #expect(walk.postedEntries.map(\.merchantNet) == [941, -300])
         walk = walk.after(.refund(amount: nil, reason: nil, metadata: []))
         #expect(walk.payment.refunds.map(\.amount) == [300, 700])
     }
@@ -208,9 +221,11 @@ struct TransitionTests {
         var walk = Walk.paid.after(.refund(amount: nil, reason: nil, metadata: []))
         let at = walk.now
         walk = walk.after(.effectRefused(number: 0, responseCode: "57"))
-        #expect(walk.payment.refunds.map(\.state) == [.failed(responseCode: "57", at: at)])
+        #expect(
+            walk.payment.refunds.map(\.state) == [.failed(.refused(responseCode: "57"), at: at)])
         #expect(walk.payment.amountRefunded == 0)
-        #expect(walk.payment.ledger.count == 1)
+        #expect(walk.postedEntries.count == 1)
+        #expect(walk.payment.ledger.map(\.phase) == [.direct, .pending, .voiding])
         walk = walk.after(.refund(amount: 1000, reason: nil, metadata: []))
         #expect(walk.payment.amountRefunded == 1000)
     }
@@ -228,8 +243,9 @@ struct TransitionTests {
                     .effectRefused(number: 2, responseCode: "12", at: at),
                 ]))
         #expect(walk.openEffects == [1])
-        #expect(walk.payment.refunds.map(\.state) == [.failed(responseCode: "12", at: at)])
-        #expect(walk.payment.ledger.isEmpty)
+        #expect(
+            walk.payment.refunds.map(\.state) == [.failed(.refused(responseCode: "12"), at: at)])
+        #expect(walk.postedEntries.isEmpty)
         #expect(
             walk.run(.refund(amount: 100, reason: nil, metadata: []))
                 == .failure(.alreadyRefunded))
@@ -238,34 +254,36 @@ struct TransitionTests {
     @Test("a late approval leads to one more reversal and never to a success")
     func lateApproval() {
         let lost = Walk().after(
-            .confirm(method: nil), .attemptUnanswered(attempt: 0, .connectionLost))
-        let late = lost.after(.approvedLate(attempt: 0))
+            .confirm(method: nil), .unanswered(.authorization(attempt: 0), .connectionLost))
+        let late = lost.after(.approvedLate(.authorization(attempt: 0)))
         #expect(late.payment.status == .processing(attempt: 0))
         #expect(late.openEffects == [0, 1])
         let reversed = late.after(.effectAcknowledged(number: 0))
-        #expect(reversed.payment.status == .requiresPaymentMethod(lastAttempt: 0))
+        #expect(reversed.payment.status == .requiresPaymentMethod(lastFailure: .attempt(0)))
         #expect(reversed.payment.hasUnfinishedWork)
         // The second reversal is answered while a second attempt runs: it must not touch that one.
         let running = reversed.after(
             .confirm(method: Fixture.visa), .effectAcknowledged(number: 1))
         #expect(running.payment.status == .processing(attempt: 1))
         #expect(running.payment.method == Fixture.visa)
-        let paid = running.after(.attemptAnswered(attempt: 1, Fixture.approval))
+        let paid = running.after(.answered(.authorization(attempt: 1), Fixture.approval))
         #expect(paid.payment.status == .requiresCapture(attempt: 1))
-        let again = paid.after(.approvedLate(attempt: 0))
+        let again = paid.after(.approvedLate(.authorization(attempt: 0)))
         #expect(again.payment.status == .requiresCapture(attempt: 1))
-        #expect(again.payment.nextEffect?.kind == .reversal(attempt: 0))
+        #expect(again.payment.nextEffect?.kind == .reversal(.authorization(attempt: 0)))
     }
 
     @Test("late approvals stop being answered at the bound of effects")
     func lateApprovalBound() {
-        var walk = Walk().after(.confirm(method: nil), .attemptNotSent(attempt: 0))
-        for _ in 0..<Payment.effectCountMax { walk = walk.after(.approvedLate(attempt: 0)) }
+        var walk = Walk().after(.confirm(method: nil), .notSent(.authorization(attempt: 0)))
+        for _ in 0..<Payment.effectCountMax {
+            walk = walk.after(.approvedLate(.authorization(attempt: 0)))
+        }
         #expect(walk.payment.effects.count == Payment.effectCountMax)
-        #expect(walk.run(.approvedLate(attempt: 0)) == .success([]))
+        #expect(walk.run(.approvedLate(.authorization(attempt: 0))) == .success([]))
         // What the merchant may still do has room beyond it.
         walk = walk.after(
-            .confirm(method: Fixture.visa), .attemptUnanswered(attempt: 1, .timedOut))
+            .confirm(method: Fixture.visa), .unanswered(.authorization(attempt: 1), .timedOut))
         #expect(walk.payment.effects.count == Payment.effectCountMax + 1)
     }
 }

@@ -14,9 +14,9 @@ import Primitives
 //   0, value      what was asked for
 //   1, refusal    the command changes nothing
 //   2             the input is no binary form of what it should be
+//   3             the event does not fit the state
 //
-// Bytes that are no such form never trap. A state that no events make, or an event that was not
-// decided on the state it meets, ends the module, as it ends a node.
+// No input traps.
 
 /// Room for `count` bytes.
 @c(allocate)
@@ -51,7 +51,12 @@ public func evolve(
 ) -> UnsafeMutableRawPointer {
     reply { () throws(DecodingError) in
         var payment = try Payment(encoded: bytes(state, stateCount))
-        payment.evolve(try PaymentEvent(encoded: bytes(event, eventCount)))
+        let event = try PaymentEvent(encoded: bytes(event, eventCount))
+        do {
+            try payment.evolve(event)
+        } catch {
+            return .misfit
+        }
         return .value(payment.encoded)
     }
 }
@@ -104,7 +109,7 @@ private func rewrite<Value: BinaryCodable>(
     }
 }
 
-/// The stamp, the link if there is one, the fees; then whose traces, and the next of them.
+/// The stamp, the link if there is one, the fees, what the link grants; then whose traces, and the next of them.
 private func readContext(
     _ bytes: [UInt8]
 ) throws(DecodingError) -> (DecisionContext, TraceAllocator) {
@@ -113,14 +118,17 @@ private func readContext(
     let link = try reader.readOptionalString()
     let start = reader.offset
     let (basisPoints, fixed) = (try reader.readSigned(), try reader.readSigned())
-    guard (0...10_000).contains(basisPoints), fixed >= 0 else {
-        throw .invalid(what: "fees", offset: start)
-    }
+    let dispute = try reader.readSigned()
+    guard (0...10_000).contains(basisPoints), (0...Money.chargeMaximum).contains(fixed),
+        (0...Money.chargeMaximum).contains(dispute)
+    else { throw .invalid(what: "fees", offset: start) }
+    let offer = try reader.read(HoldOptions.self)
     let traces = TraceAllocator(
         shard: try reader.readInteger(UInt32.self), next: try reader.readVarint())
     try reader.finish()
-    let fees = FeeSchedule(basisPoints: basisPoints, fixedMinorUnits: fixed)
-    return (DecisionContext(now: now, link: link, fees: fees), traces)
+    let fees = FeeSchedule(
+        basisPoints: basisPoints, fixedMinorUnits: fixed, disputeMinorUnits: dispute)
+    return (DecisionContext(now: now, link: link, fees: fees, offer: offer), traces)
 }
 
 // MARK: The memory
@@ -132,6 +140,7 @@ private func bytes(_ address: UnsafeRawPointer, _ count: Int) -> [UInt8] {
 private enum Reply {
     case value([UInt8])
     case refusal([UInt8])
+    case misfit
 }
 
 private func reply(_ body: () throws(DecodingError) -> Reply) -> UnsafeMutableRawPointer {
@@ -141,6 +150,7 @@ private func reply(_ body: () throws(DecodingError) -> Reply) -> UnsafeMutableRa
         switch try body() {
         case .value(let bytes): (tag, payload) = (0, bytes)
         case .refusal(let bytes): (tag, payload) = (1, bytes)
+        case .misfit: (tag, payload) = (3, [])
         }
     } catch {
         (tag, payload) = (2, [])

@@ -49,6 +49,7 @@ struct GatewayChecks {
             var refunded: Int64 = 0
             for attempt in payment.attempts {
                 known.insert(attempt.trace.reference)
+                var held: Int64 = 0
                 for transaction in byReference[attempt.trace.reference] ?? [] {
                     guard let approval = transaction.approval else { continue }
                     if transaction.kind == .refund {
@@ -56,13 +57,12 @@ struct GatewayChecks {
                         continue
                     }
                     captured += approval.capturedAmount
-                    let held =
-                        transaction.amount - approval.capturedAmount - approval.reversedAmount
-                    if held > 0, !attempt.mayHold {
-                        found.append(
-                            "P2 \(payment.id): the issuer still holds \(held); "
-                                + story(payment, byReference))
-                    }
+                    held += transaction.heldAmount
+                }
+                if held != attempt.heldAmount {
+                    found.append(
+                        "P2 \(payment.id): the issuer holds \(held) and should hold "
+                            + "\(attempt.heldAmount); " + story(payment, byReference))
                 }
             }
             if captured != payment.amountReceived {
@@ -157,11 +157,11 @@ struct GatewayChecks {
 }
 
 extension Attempt {
-    /// True where the issuer rightly holds money that was not captured.
-    fileprivate var mayHold: Bool {
+    /// What the issuer rightly holds and was not captured.
+    fileprivate var heldAmount: Int64 {
         switch state {
-        case .authorized: true
-        case .pending, .captured, .declined, .notSent, .reversing, .reversed, .voided: false
+        case .authorized(let hold): max(0, hold.authorized - hold.captured)
+        case .pending, .captured, .declined, .notSent, .reversing, .reversed, .voided: 0
         }
     }
 }
@@ -172,6 +172,7 @@ extension PaymentStatus {
         switch self {
         case .requiresPaymentMethod: "requires_payment_method"
         case .requiresConfirmation: "requires_confirmation"
+        case .requiresAction: "requires_action"
         case .processing: "processing"
         case .requiresCapture: "requires_capture"
         case .succeeded: "succeeded"
@@ -183,10 +184,12 @@ extension PaymentStatus {
 extension Payment {
     /// What breaks P6 in this payment's own state; nil when nothing does.
     fileprivate var invariantFault: String? {
-        if amountReceived > terms.amount.minorUnits { return "captured beyond the amount" }
+        for hold in attempts.compactMap(\.hold) where hold.captured > hold.captureLimit {
+            return "captured \(hold.captured), beyond \(hold.captureLimit)"
+        }
         if amountRefunded > amountReceived { return "refunded beyond what was captured" }
         var net: Int64 = 0
-        for entry in ledger { net += entry.merchantNet + entry.fee }
+        for entry in ledger where entry.isPosted { net += entry.merchantNet + entry.fee }
         let succeededRefunds = refunds.reduce(Int64(0)) { sum, refund in
             if case .succeeded = refund.state { sum + refund.amount } else { sum }
         }

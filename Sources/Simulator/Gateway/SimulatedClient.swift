@@ -6,7 +6,8 @@ import Primitives
 
 // A merchant's program: makes payments one after the other and retries as the Stripe SDK does.
 //
-//   create ─▶ (manual: capture or cancel) ─▶ (captured: refund, perhaps twice) ─▶ next payment
+//   create ─▶ (manual: raise, capture in parts, cancel) ─▶ (captured: refund, perhaps twice)
+//       ─▶ next payment
 //
 // Each request has a key and is sent again with it until it has a definite answer. What it was told
 // is kept, and held against the end of the run.
@@ -16,6 +17,10 @@ struct PaymentRecord {
     let key: String
     let amount: Int64
     let isManual: Bool
+    /// Whether the hold may be raised, captured in parts, and beyond its amount.
+    let isFlexible: Bool
+    /// What the hold was when it was last told.
+    var authorized: Int64
     /// Set once a create was answered with the payment in it.
     var id: String?
     /// The statuses seen, in the order of the answers.
@@ -29,7 +34,8 @@ struct PaymentRecord {
 final class SimulatedClient {
     private enum Step {
         case create
-        case capture(Int64)
+        case increment(Int64)
+        case capture(Int64, isFinal: Bool)
         case cancel
         case refund(Int64)
         case retrieve
@@ -47,9 +53,14 @@ final class SimulatedClient {
     private var remaining: Int
     private var step = Step.create
     private var refundCount = 0
+    private var holdStepCount = 0
     private var currentKey = ""
     private var currentBody = ""
+    /// The last segment of the address of what is done to a payment.
+    private var currentAction = ""
     private var firstAnswers: [String: [UInt8]] = [:]
+    /// Whether the answer at hand is one that was given before.
+    private var isReplay = false
     private var attempt: UInt64 = 0
 
     /// Nothing is sent before this moment.
@@ -78,20 +89,30 @@ final class SimulatedClient {
         }
         remaining -= 1
         refundCount = 0
+        holdStepCount = 0
         let number = records.count
         let amount = Int64.random(in: 100...90_000, using: &random)
         let isManual = random.chance(1, in: 3)
+        let isFlexible = isManual && random.chance(2, in: 3)
         let cards = [
             "pm_card_visa", "pm_card_mastercard", "pm_card_visa", "pm_card_amex",
             "pm_card_visa_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds",
         ]
         let card = cards[Int.random(in: 0..<cards.count, using: &random)]
         currentKey = "\(name)-\(number)-create"
-        records.append(PaymentRecord(key: currentKey, amount: amount, isManual: isManual))
+        records.append(
+            PaymentRecord(
+                key: currentKey, amount: amount, isManual: isManual, isFlexible: isFlexible,
+                authorized: amount))
         currentBody =
             "amount=\(amount)&currency=usd&confirm=true&payment_method=\(card)"
             + "&metadata[order]=\(currentKey)"
             + "&capture_method=\(isManual ? "manual" : "automatic")"
+        if isFlexible {
+            for option in ["incremental_authorization", "multicapture", "overcapture"] {
+                currentBody += "&payment_method_options[card][request_\(option)]=if_available"
+            }
+        }
         step = .create
         send()
     }
@@ -102,16 +123,7 @@ final class SimulatedClient {
         guard let last = record.statuses.last else { return beginPayment() }
         switch last {
         case "requires_capture":
-            if random.chance(1, in: 3) {
-                step = .cancel
-                request("cancel", "")
-            } else {
-                let amount =
-                    random.chance(1, in: 2)
-                    ? record.amount : Int64.random(in: 1...record.amount, using: &random)
-                step = .capture(amount)
-                request("capture", "amount_to_capture=\(amount)")
-            }
+            actOnHold(record)
         case "succeeded" where refundCount < 2 && random.chance(1, in: 2):
             refundCount += 1
             let captured = record.capturedAmount ?? record.amount
@@ -128,7 +140,32 @@ final class SimulatedClient {
         }
     }
 
-    private func request(_ label: String, _ body: String) {
+    private func actOnHold(_ record: PaymentRecord) {
+        holdStepCount += 1
+        let left = record.authorized - (record.capturedAmount ?? 0)
+        let isFlexible = record.isFlexible && holdStepCount <= 4
+        if isFlexible, random.chance(1, in: 3) {
+            let total = record.authorized + Int64.random(in: 1...5000, using: &random)
+            step = .increment(total)
+            request("increment\(holdStepCount)", "amount=\(total)", to: "increment_authorization")
+        } else if random.chance(1, in: 4) || left <= 0 {
+            step = .cancel
+            request("cancel\(holdStepCount)", "", to: "cancel")
+        } else {
+            let isFinal = !isFlexible || random.chance(1, in: 2)
+            // With the 15 % that the link grants, now and then more than the hold.
+            let most = record.isFlexible && isFinal ? left + record.authorized * 15 / 100 : left
+            let amount =
+                random.chance(1, in: 2) ? left : Int64.random(in: 1...most, using: &random)
+            step = .capture(amount, isFinal: isFinal)
+            request(
+                "capture\(holdStepCount)", "amount_to_capture=\(amount)&final_capture=\(isFinal)",
+                to: "capture")
+        }
+    }
+
+    private func request(_ label: String, _ body: String, to action: String = "") {
+        currentAction = action
         currentKey = "\(name)-\(records.count - 1)-\(label)"
         currentBody = body
         schedule(.milliseconds(Int64.random(in: 0...400, using: &random))) { $0.send() }
@@ -187,8 +224,8 @@ final class SimulatedClient {
         let path: String
         switch step {
         case .create: path = "/v1/payment_intents"
-        case .capture: path = "/v1/payment_intents/\(id)/capture"
-        case .cancel: path = "/v1/payment_intents/\(id)/cancel"
+        case .increment, .capture, .cancel:
+            path = "/v1/payment_intents/\(id)/\(currentAction)"
         case .refund: path = "/v1/refunds"
         case .retrieve, .done: path = "/v1/payment_intents/\(id)"
         }
@@ -229,6 +266,7 @@ final class SimulatedClient {
             return world.fail("\(currentKey): an answer that is no JSON")
         }
         world.note("\(currentKey) \(response.status)")
+        isReplay = firstAnswers[currentKey] != nil
         if case .retrieve = step {} else { checkReplay(response) }
         let index = records.count - 1
         let intent = response.status == 402 ? json["error"]?["payment_intent"] : json
@@ -238,7 +276,7 @@ final class SimulatedClient {
             if json["amount"]?.integer != amount {
                 world.fail("\(currentKey): a refund of another amount")
             }
-        case .create, .capture, .cancel, .retrieve, .done:
+        case .create, .increment, .capture, .cancel, .retrieve, .done:
             guard let id = intent?["id"]?.text, let status = intent?["status"]?.text else {
                 return world.fail("\(currentKey): an answer without a payment")
             }
@@ -247,8 +285,8 @@ final class SimulatedClient {
             }
             records[index].id = id
             records[index].statuses.append(status)
-            if case .capture(let amount) = step { records[index].capturedAmount = amount }
             if response.status == 402 { records[index].wasDeclined = true }
+            if let intent { takeHold(intent, response.status) }
         }
         // Now and then the same request once more: the answer must be the same to the byte.
         if random.chance(1, in: 8), !isRetrieve {
@@ -257,6 +295,33 @@ final class SimulatedClient {
             schedule(.seconds(1)) { $0.advance() }
         } else {
             schedule(.milliseconds(Int64.random(in: 0...2000, using: &random))) { $0.advance() }
+        }
+    }
+
+    /// What an answer says of the hold, held against what was asked.
+    private func takeHold(_ intent: JSONText, _ status: Int) {
+        let index = records.count - 1
+        guard let amount = intent["amount"]?.integer,
+            let received = intent["amount_received"]?.integer
+        else { return world.fail("\(currentKey): a payment without amounts") }
+        switch step {
+        case .increment(let total):
+            if status == 402, amount == total {
+                world.fail("\(currentKey): a hold that was declined and raised")
+            }
+            // A raise whose outcome is not known yet shows the hold as it was.
+            if amount != total, amount != records[index].authorized {
+                world.fail("\(currentKey): a hold of \(amount) and not of \(total)")
+            }
+            records[index].authorized = amount
+        case .capture(let taken, _):
+            let before = records[index].capturedAmount ?? 0
+            if received != before + taken, received != before || !isReplay {
+                world.fail("\(currentKey): \(received) captured and not \(before + taken)")
+            }
+            records[index].capturedAmount = received
+        case .create, .cancel, .refund, .retrieve, .done:
+            break
         }
     }
 

@@ -31,8 +31,8 @@ struct EngineBench {
         ]
     }
 
-    private let approval = PaymentCommand.attemptAnswered(
-        attempt: 0, .approved(code: "123456", .pass))
+    private let approval = PaymentCommand.answered(
+        .authorization(attempt: 0), .approved(code: "123456", .pass))
     private let context = DecisionContext(
         now: Timestamp(milliseconds: 1_767_571_200_000), link: "acquirer",
         fees: FeeSchedule(basisPoints: 290, fixedMinorUnits: 30))
@@ -78,7 +78,7 @@ struct EngineBench {
     ) -> Payment {
         var payment = payment
         if case .success(let events) = payment.decide(command, in: context, traces: &traces) {
-            for event in events { payment.evolve(event) }
+            for event in events { try? payment.evolve(event) }
         }
         return payment
     }

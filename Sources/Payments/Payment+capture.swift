@@ -1,0 +1,201 @@
+import Primitives
+
+// What a merchant does with a hold: raising it, taking it in one or several parts, giving it back;
+// and what becomes of it when nobody does.
+
+// MARK: Deciding
+
+extension Payment {
+    func decideIncrement(
+        _ total: Int64, _ context: DecisionContext, _ traces: inout TraceAllocator
+    ) -> Result<[PaymentEvent], Refusal> {
+        guard case .requiresCapture(let number) = status, let hold = attempts[number].hold else {
+            return unexpectedStatus(.increment)
+        }
+        if let refusal = refusal(ofAmount: total) { return .failure(refusal) }
+        guard hold.options.allowsIncrements else { return .failure(.incrementNotGranted) }
+        guard !hold.hasPendingIncrement else { return .failure(.incrementPending) }
+        guard hold.increments.count < Increment.countMax else {
+            return .failure(.incrementsExhausted)
+        }
+        guard total > hold.authorized else {
+            return .failure(.incrementTooSmall(requested: total, authorized: hold.authorized))
+        }
+        guard total <= Money.chargeMaximum else {
+            return .failure(.amountTooLarge(requested: total, maximum: Money.chargeMaximum))
+        }
+        return .success([
+            .incrementStarted(
+                attempt: number, amount: total - hold.authorized,
+                trace: trace(for: number, context, &traces), at: context.now)
+        ])
+    }
+
+    func decideCapture(
+        _ requested: Int64?, _ isFinal: Bool, _ context: DecisionContext,
+        _ traces: inout TraceAllocator
+    ) -> Result<[PaymentEvent], Refusal> {
+        guard case .requiresCapture(let number) = status, let hold = attempts[number].hold else {
+            return unexpectedStatus(.capture)
+        }
+        guard !hold.hasPendingIncrement else { return .failure(.incrementPending) }
+        guard isFinal || hold.options.allowsMulticapture else {
+            return .failure(.multicaptureNotGranted)
+        }
+        guard hold.captures.count < Capture.countMax else { return .failure(.capturesExhausted) }
+        let rest = max(0, hold.authorized - hold.captured)
+        let amount = requested ?? rest
+        if let refusal = refusal(ofAmount: amount) { return .failure(refusal) }
+        guard amount <= hold.capturable else {
+            return .failure(.captureTooLarge(requested: amount, capturable: hold.capturable))
+        }
+        let advice = trace(for: number, context, &traces)
+        let release =
+            isFinal && amount < rest ? trace(for: number, context, &traces) : nil
+        let money = Money(minorUnits: amount, currency: terms.amount.currency)
+        return .success([
+            .captured(
+                CaptureMade(
+                    attempt: number, amount: amount, fee: context.fees.fee(for: money),
+                    isFinal: isFinal, at: context.now, advice: advice, release: release))
+        ])
+    }
+
+    func decideCancel(
+        _ reason: CancellationReason?, _ context: DecisionContext, _ traces: inout TraceAllocator
+    ) -> Result<[PaymentEvent], Refusal> {
+        switch status {
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction:
+            return .success([.canceled(reason: reason, at: context.now, reversals: [])])
+        case .requiresCapture(let number):
+            guard let hold = attempts[number].hold, !hold.hasPendingIncrement else {
+                return .failure(.incrementPending)
+            }
+            return .success([giveBack(hold, number, reason, context, &traces)])
+        case .processing, .succeeded, .canceled:
+            return unexpectedStatus(.cancel)
+        }
+    }
+
+    func decideExpire(
+        _ context: DecisionContext, _ traces: inout TraceAllocator
+    ) -> [PaymentEvent] {
+        guard let expires, context.now >= expires else { return [] }
+        switch status {
+        case .requiresAction:
+            return [.authenticationFailed(at: context.now)]
+        case .requiresCapture(let number):
+            // An increment that is under way ends within the link's time.
+            guard let hold = attempts[number].hold, !hold.hasPendingIncrement else { return [] }
+            return [giveBack(hold, number, .automatic, context, &traces)]
+        case .requiresPaymentMethod, .requiresConfirmation, .processing, .succeeded, .canceled:
+            return []
+        }
+    }
+
+    /// Money that was taken stays: a payment with captures is not canceled but released.
+    private func giveBack(
+        _ hold: Hold, _ number: Int, _ reason: CancellationReason?, _ context: DecisionContext,
+        _ traces: inout TraceAllocator
+    ) -> PaymentEvent {
+        guard hold.captures.isEmpty else {
+            return .released(at: context.now, release: trace(for: number, context, &traces))
+        }
+        // Each approved increment is a hold of its own at the host, under its own STAN.
+        var reversals = [trace(for: number, context, &traces)]
+        for increment in hold.increments where increment.isApproved {
+            reversals.append(trace(for: number, context, &traces))
+        }
+        return .canceled(reason: reason, at: context.now, reversals: reversals)
+    }
+}
+
+// MARK: Evolving
+
+extension Payment {
+    mutating func beginIncrement(
+        _ number: Int, _ amount: Int64, _ trace: ProcessorTrace, _ at: Timestamp
+    ) throws(Misfit) {
+        guard status == .requiresCapture(attempt: number) else { throw .unexpectedState }
+        try changeHold(number) { hold throws(Misfit) in
+            guard !hold.hasPendingIncrement else { throw .unexpectedState }
+            guard hold.increments.count < Increment.countMax else { throw .unexpectedNumber }
+            guard amount > 0, amount <= Money.chargeMaximum - hold.authorized else {
+                throw .unexpectedAmount
+            }
+            hold.increments.append(
+                Increment(
+                    number: hold.increments.count, trace: trace, amount: amount, created: at,
+                    state: .pending))
+        }
+    }
+
+    mutating func take(_ made: CaptureMade) throws(Misfit) {
+        guard status == .requiresCapture(attempt: made.attempt),
+            case .authorized(var hold) = attempts[made.attempt].state
+        else { throw .unexpectedState }
+        guard hold.captures.count < Capture.countMax else { throw .unexpectedNumber }
+        guard made.amount > 0, made.amount <= hold.capturable,
+            (0...made.amount).contains(made.fee)
+        else { throw .unexpectedAmount }
+        let capture = Capture(
+            number: hold.captures.count, amount: made.amount, fee: made.fee, at: made.at,
+            state: .pending)
+        hold.captures.append(capture)
+        append(
+            .capture(attempt: made.attempt, number: capture.number, amount: made.amount),
+            made.advice)
+        if let release = made.release {
+            append(
+                .partialReversal(attempt: made.attempt, captured: hold.captured), release)
+        }
+        ledger.append(.charge(attempt: made.attempt, capture, .pending, at: made.at))
+        if made.isFinal {
+            attempts[made.attempt].state = .captured(hold)
+            status = .succeeded(attempt: made.attempt)
+        } else {
+            attempts[made.attempt].state = .authorized(hold)
+        }
+    }
+
+    mutating func releaseRest(_ release: ProcessorTrace) throws(Misfit) {
+        guard case .requiresCapture(let number) = status,
+            case .authorized(let hold) = attempts[number].state, !hold.captures.isEmpty
+        else { throw .unexpectedState }
+        append(.partialReversal(attempt: number, captured: hold.captured), release)
+        attempts[number].state = .captured(hold)
+        status = .succeeded(attempt: number)
+    }
+
+    mutating func cancel(
+        _ reason: CancellationReason?, _ at: Timestamp, _ reversals: [ProcessorTrace]
+    ) throws(Misfit) {
+        switch status {
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction:
+            guard reversals.isEmpty else { throw .unexpectedNumber }
+        case .requiresCapture(let number):
+            guard case .authorized(let hold) = attempts[number].state, hold.captures.isEmpty
+            else { throw .unexpectedState }
+            let approved = hold.increments.filter(\.isApproved)
+            guard reversals.count == 1 + approved.count else { throw .unexpectedNumber }
+            attempts[number].state = .voided(hold)
+            append(.reversal(.authorization(attempt: number)), reversals[0])
+            for (increment, trace) in zip(approved, reversals.dropFirst()) {
+                append(
+                    .reversal(.increment(attempt: number, number: increment.number)), trace)
+            }
+        case .processing, .succeeded, .canceled:
+            throw .unexpectedState
+        }
+        status = .canceled(at: at, reason: reason)
+    }
+}
+
+extension Increment {
+    var isApproved: Bool {
+        switch state {
+        case .approved: true
+        case .pending, .declined, .notSent, .reversing, .reversed: false
+        }
+    }
+}
