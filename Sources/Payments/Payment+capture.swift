@@ -176,7 +176,7 @@ extension Payment {
         case .requiresCapture(let number):
             guard case .authorized(let hold) = attempts[number].state, hold.captures.isEmpty
             else { throw .unexpectedState }
-            let approved = hold.increments.filter(\.isApproved)
+            let approved = hold.increments.filter { $0.isApproved }
             guard reversals.count == 1 + approved.count else { throw .unexpectedNumber }
             attempts[number].state = .voided(hold)
             append(.reversal(.authorization(attempt: number)), reversals[0])

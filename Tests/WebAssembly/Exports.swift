@@ -52,7 +52,7 @@ public func evolve(
     reply { () throws(DecodingError) in
         var payment = try Payment(encoded: bytes(state, stateCount))
         let event = try PaymentEvent(encoded: bytes(event, eventCount))
-        do {
+        do throws(Misfit) {
             try payment.evolve(event)
         } catch {
             return .misfit
