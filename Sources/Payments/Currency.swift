@@ -110,8 +110,8 @@ public struct Currency: Hashable, Comparable, Sendable {
     ]
 }
 
-/// The decimal places in which one processor counts where they are not those of ISO 4217: some count
-/// Icelandic krónur in hundredths, or Hungarian forints whole.
+/// The decimal places in which one processor counts where they are not those of ISO 4217: some
+/// count Icelandic krónur in hundredths, or Hungarian forints whole.
 public struct ProcessorCurrencies: Hashable, Sendable {
     private let exponents: [Currency: Int]
 

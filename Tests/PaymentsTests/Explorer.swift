@@ -349,7 +349,7 @@ struct StateDigest: Hashable {
         func hash(_ salt: UInt8) -> Int {
             var hasher = Hasher()
             hasher.combine(salt)
-            bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+            hasher.combine(bytes)
             return hasher.finalize()
         }
         first = hash(1)

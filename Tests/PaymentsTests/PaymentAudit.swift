@@ -1,7 +1,8 @@
 import Payments
 import Primitives
 
-/// Holds a payment against the promises, from its parts alone: once (P2), known (P3), balanced (P6).
+/// Holds a payment against the promises, from its parts alone: once (P2), known (P3), balanced
+/// (P6).
 struct PaymentAudit {
     private let payment: Payment
     private let isInOrder: Bool

@@ -2,7 +2,8 @@ import Payments
 import Primitives
 
 /// A second payment engine, as naive as it can be: a handful of numbers and lists, no events, no
-/// ledger, nothing shared with the first but the names of commands. It says what a caller would see.
+/// ledger, nothing shared with the first but the names of commands. It says what a caller would
+/// see.
 struct ReferenceModel {
     var status = "requires_payment_method"
     var isManual: Bool

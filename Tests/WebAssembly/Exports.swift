@@ -109,7 +109,8 @@ private func rewrite<Value: BinaryCodable>(
     }
 }
 
-/// The stamp, the link if there is one, the fees, what the link grants; then whose traces, and the next of them.
+/// The stamp, the link if there is one, the fees, what the link grants; then whose traces, and the
+/// next of them.
 private func readContext(
     _ bytes: [UInt8]
 ) throws(DecodingError) -> (DecisionContext, TraceAllocator) {
