@@ -144,7 +144,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests(of: "Primitives"),
-        tests(of: "Payments", ["Primitives"]),
+        tests(of: "Payments", ["Primitives", "CAllocations"]),
         tests(of: "Liveness", ["Primitives", "ScriptKit"]),
         tests(of: "Gossip", ["Primitives", "ScriptKit"]),
         tests(of: "Linearizability", ["Primitives"]),
