@@ -1,3 +1,4 @@
+import Cluster
 import Environment
 import Gateway
 import Node

@@ -95,7 +95,7 @@ struct FormDecoderTests {
         let secrets = parameters.entries.compactMap(\.secret)
         #expect(secrets.map { $0.read { Array($0) } } == ["123", "4242"].map { Array($0.utf8) })
         parameters.wipeSecrets()
-        #expect(secrets.allSatisfy(\.isWiped))
+        #expect(secrets.allSatisfy { $0.isWiped })
     }
 
     @Test(

@@ -168,7 +168,7 @@ struct OutcomeTests {
         _ = await world.post(Self.path + "/cancel", "cancellation_reason=abandoned")
         _ = await world.post(Self.path + "/capture", "final_capture=false")
         _ = await world.post(Self.path + "/increment_authorization", "amount=1500")
-        _ = await world.post("/v1/refunds/re_0a0BBBBBBBBBBBBBB1/cancel")
+        _ = await world.post("/v1/refunds/re_0a0BBBBBBBBBBBBBB1/cancel", "")
         let commands = world.gateway.requests.map(\.command)
         guard commands.count == 5,
             case .capturePayment(Samples.paymentID, amount: 300, isFinal: true) = commands[0],
