@@ -120,8 +120,8 @@ struct TransactionBook: Sendable {
         return named + family.filter { $0.key.trace != elements?.trace }
     }
 
-    /// The approved parts of a hold that was raised, the first one first; nil when `original` is not
-    /// the first of several.
+    /// The approved parts of a hold that was raised, the first one first; nil when `original` is
+    /// not the first of several.
     func holds(raisedFrom original: AcquirerTransaction) -> [AcquirerTransaction]? {
         let family = (idsByReference[original.key.reference] ?? []).map { self[$0] }
             .filter { $0.kind == .authorization && $0.approval != nil }

@@ -114,7 +114,8 @@ extension Payment {
     /// True when the issuer declined the attempt because it wants to hear from the cardholder, who
     /// is asked now.
     fileprivate func waitsForCardholder(after attempt: Int) -> Bool {
-        if case .requiresAction(let challenge) = status { challenge.attempt == attempt } else { false }
+        guard case .requiresAction(let challenge) = status else { return false }
+        return challenge.attempt == attempt
     }
 
     fileprivate var hasOpenCapture: Bool {

@@ -52,8 +52,8 @@ public enum GatewayMachine: ShardMachine {
         return .applied
     }
 
-    /// Idempotency records past their lifetime, with a margin: a record read from the store a moment
-    /// ago must not vanish while a decision rests on it.
+    /// Idempotency records past their lifetime, with a margin: a record read from the store a
+    /// moment ago must not vanish while a decision rests on it.
     public static func expired(
         in group: GroupID, _ table: AggregateTable<GatewayAggregate>
     ) -> [(kind: AggregateKind, createdBefore: Int64)] {

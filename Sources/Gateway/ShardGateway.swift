@@ -374,8 +374,8 @@ public actor ShardGateway: ShardObserver {
         }
     }
 
-    /// Gives back what an approval holds that came when its link had forgotten the attempt, as after
-    /// a restart.
+    /// Gives back what an approval holds that came when its link had forgotten the attempt, as
+    /// after a restart.
     private func takeUnmatchedApproval(_ approval: UnmatchedApproval) async {
         defer { lookUpCount -= 1 }
         await untilServing()

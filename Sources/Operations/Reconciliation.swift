@@ -204,7 +204,9 @@ public struct Reconciliation {
         case .pending: return
         case .failed, .canceled:
             guard let row, row.approval != nil else { return }
-            report(.state, refund.trace, payment, "the refund \(refund.state.rawValue) with us and not with them")
+            report(
+                .state, refund.trace, payment,
+                "the refund is \(refund.state.rawValue) with us and not with them")
         case .succeeded:
             guard let row else {
                 return report(
