@@ -195,3 +195,21 @@ def test_a_refund_that_was_sent_cannot_be_canceled(demo: Demo) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         demo.client.v1.refunds.cancel(given.id[:-1] + "9")
     assert caught.value.http_status == 404
+
+
+def test_a_refund_that_waits_behind_a_capture_can_be_canceled(own_demo: Demo) -> None:
+    demo = own_demo
+    payment = held(demo)
+    demo.control("silence advice")
+    assert demo.client.v1.payment_intents.capture(payment.id).status == "succeeded"
+    waiting = demo.client.v1.refunds.create({"payment_intent": payment.id, "amount": 100})
+    assert waiting.status == "pending"
+    canceled = demo.client.v1.refunds.cancel(waiting.id)
+    assert (canceled.id, canceled.status) == (waiting.id, "canceled")
+    assert canceled.balance_transaction is None
+    demo.control("reset")
+    demo.assert_reconciled()
+    assert demo.client.v1.refunds.retrieve(waiting.id).status == "canceled"
+    charge = demo.client.v1.charges.retrieve(payment.latest_charge.id)
+    assert (charge.amount_refunded, charge.refunded) == (0, False)
+    assert demo.journal.movement(payment.amount)["refunded_amount"] == 0
