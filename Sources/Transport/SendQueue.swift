@@ -8,8 +8,8 @@ package struct SendQueue {
     /// Buffers up to here are kept for the next writes; larger ones were a burst.
     private static let keptByteCount = 65_536
 
-    /// Bytes in one piece. What the queue has copied may hold a card number, and is overwritten when
-    /// it is gone; what it has taken as it is may be somebody else's too.
+    /// Bytes in one piece. What the queue has copied may hold a card number, and is overwritten
+    /// when it is gone; what it has taken as it is may be somebody else's too.
     private struct Piece {
         var bytes: [UInt8] = []
         var isTaken = false
