@@ -103,6 +103,94 @@ struct OutcomeTests {
     }
 
     @Test(
+        "what a hold was not granted, or has no more of, is said by name",
+        arguments: [
+            (
+                .unexpectedStatus(operation: .increment, status: .canceled),
+                "400 payment_intent_unexpected_state - The authorization of this PaymentIntent "
+                    + "could not be incremented because it has a status of canceled."
+            ),
+            (
+                .incrementNotGranted,
+                "400 payment_intent_unexpected_state - Incremental authorization is not available"
+            ),
+            (
+                .incrementTooSmall(requested: 900, authorized: 1000),
+                "400 amount_too_small amount The amount ($9.00) must be greater than the amount "
+                    + "that is authorized already ($10.00)."
+            ),
+            (
+                .incrementsExhausted,
+                "400 payment_intent_unexpected_state - The authorization of this PaymentIntent "
+                    + "was incremented 10 times"
+            ),
+            (.incrementPending, "429 lock_timeout - This object cannot be accessed"),
+            (
+                .amountTooLarge(requested: 100_000_000, maximum: 99_999_999),
+                "400 amount_too_large amount Amount must be no more than $999,999.99"
+            ),
+            (
+                .multicaptureNotGranted,
+                "400 - final_capture Multiple captures are not available"
+            ),
+            (
+                .capturesExhausted,
+                "400 payment_intent_unexpected_state - This PaymentIntent was captured 50 times"
+            ),
+        ] as [(Refusal, String)])
+    func holdRefusals(_ refusal: Refusal, _ expected: String) async {
+        let response = await answer(
+            .refused(refusal, Samples.authorized), Self.path + "/increment_authorization",
+            "amount=1500")
+        #expect(response.errorLine.hasPrefix(expected), "\(response.errorLine)")
+    }
+
+    @Test("a raise that was declined is a card error, and the payment is as it was")
+    func declinedIncrement() async {
+        let increment = ProcessorRequest.increment(attempt: 0, number: 0)
+        let payment = Samples.after(
+            Samples.flexible,
+            [
+                .increment(total: 1500),
+                .answered(increment, .declined(Decline(responseCode: "51"))),
+            ])
+        let response = await answer(
+            .incrementDeclined(payment, attempt: 0, number: 0),
+            Self.path + "/increment_authorization", "amount=1500")
+        #expect(response.errorLine.hasPrefix("402 card_declined"), "\(response.errorLine)")
+        #expect(response.text.contains("\"decline_code\": \"insufficient_funds\""))
+        #expect(response.text.contains("\"amount_capturable\": 1000"))
+        #expect(response.text.contains("\"last_payment_error\": null"))
+    }
+
+    @Test("several captures and a raise show in the payment and its charge")
+    func parts() async {
+        let increment = ProcessorRequest.increment(attempt: 0, number: 0)
+        let payment = Samples.after(
+            Samples.flexible,
+            [
+                .capture(amount: 300, isFinal: false), .effectAcknowledged(number: 0),
+                .increment(total: 1500), .answered(increment, .approved(code: "B2", .absent)),
+                .capture(amount: 200, isFinal: false),
+            ])
+        let response = await answer(
+            .payment(payment), Self.path + "/capture",
+            "final_capture=false&expand[]=latest_charge.balance_transaction")
+        #expect(response.topMember("status") == "requires_capture")
+        #expect(response.topMember("amount") == "1500")
+        #expect(response.topMember("amount_received") == "500")
+        #expect(response.topMember("amount_capturable") == "1000")
+        for line in [
+            "\"amount_authorized\": 1500", "\"amount_captured\": 500", "\"captured\": false",
+            "\"id\": \"txn_0a0BBBBBBBBBBBBBB0\"", "\"fee\": 39",
+            "\"maximum_amount_capturable\": 1725", "\"capture_before\": 1796040002",
+            "\"request_multicapture\": \"if_available\"",
+        ] {
+            #expect(response.text.contains(line), "\(line) in \(response.text)")
+        }
+    }
+
+    @Test(
         "a refund is refused with the amounts and the charge",
         arguments: [
             (
@@ -168,7 +256,7 @@ struct OutcomeTests {
         _ = await world.post(Self.path + "/cancel", "cancellation_reason=abandoned")
         _ = await world.post(Self.path + "/capture", "final_capture=false")
         _ = await world.post(Self.path + "/increment_authorization", "amount=1500")
-        _ = await world.post("/v1/refunds/re_0a0BBBBBBBBBBBBBB1/cancel")
+        _ = await world.post("/v1/refunds/re_0a0BBBBBBBBBBBBBB1/cancel", "")
         let commands = world.gateway.requests.map(\.command)
         guard commands.count == 5,
             case .capturePayment(Samples.paymentID, amount: 300, isFinal: true) = commands[0],

@@ -29,13 +29,14 @@ enum Samples {
         metadata: [MetadataEntry(key: "source", value: "web")])
 
     static func created(
-        amount: Int64 = 1000, capture: CaptureMethod = .automatic, hasMethod: Bool = true
+        amount: Int64 = 1000, capture: CaptureMethod = .automatic, hasMethod: Bool = true,
+        holdOptions: HoldOptions = .none
     ) -> Payment {
         let terms = PaymentTerms(
             amount: Money(minorUnits: amount, currency: usd), capture: capture,
             description: "Two books", receiptEmail: "ada@example.com", statementDescriptor: nil,
             statementDescriptorSuffix: "BOOKS",
-            metadata: [MetadataEntry(key: "order", value: "6735")])
+            metadata: [MetadataEntry(key: "order", value: "6735")], holdOptions: holdOptions)
         return Payment(
             PaymentCreated(
                 id: paymentID, merchant: merchant, isLive: false, at: created, terms: terms,
@@ -50,7 +51,9 @@ enum Samples {
         for (place, command) in commands.enumerated() {
             let context = DecisionContext(
                 now: created.advanced(byMilliseconds: Int64(place + 1) * 1000), link: "acquirer-a",
-                fees: FeeSchedule(basisPoints: 290, fixedMinorUnits: 30))
+                fees: FeeSchedule(basisPoints: 290, fixedMinorUnits: 30),
+                offer: HoldOptions(
+                    allowsIncrements: true, allowsMulticapture: true, overcapturePercent: 15))
             switch payment.decide(command, in: context, traces: &traces) {
             case .success(let events): for event in events { evolve(&payment, event) }
             case .failure(let refusal): preconditionFailure("\(command) was refused: \(refusal)")
@@ -72,6 +75,13 @@ enum Samples {
     static let succeeded = after(created(), [.confirm(method: nil), approval])
     static let authorized = after(
         created(capture: .manual), [.confirm(method: nil), approval])
+    /// A hold that may be raised, captured in parts, and beyond its amount.
+    static let flexible = after(
+        created(
+            capture: .manual,
+            holdOptions: HoldOptions(
+                allowsIncrements: true, allowsMulticapture: true, overcapturePercent: 100)),
+        [.confirm(method: nil), approval])
     static let declined = after(
         created(),
         [

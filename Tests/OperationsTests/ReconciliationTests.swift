@@ -174,3 +174,56 @@ func skipsWhatMoved() {
     #expect(compare(after, [], before: []).verdict == .inFlight)
     #expect(compare(after, [], before: after).verdict == .broken)
 }
+
+@Test("A raised hold agrees when the sums over its parts do, and each part is there")
+func raisedHolds() {
+    func part(_ outcome: AcquirerTransaction.Outcome, amount: Int64 = 500) -> AcquirerTransaction {
+        row(outcome, number: 5, reference: 1, amount: amount, id: 2)
+    }
+    let rise = [increment(.authorized)]
+    let cases: [(PaymentRecord, [AcquirerTransaction], isBalanced: Bool)] = [
+        (payment(.authorized, increments: rise), [row(approved()), part(approved())], true),
+        (payment(.authorized, increments: rise), [row(approved())], false),
+        (
+            payment(.authorized, increments: rise),
+            [row(approved()), part(approved(), amount: 400)], false
+        ),
+        (payment(.authorized), [row(approved()), part(approved())], false),
+        (
+            payment(.authorized, increments: [increment(.declined)]),
+            [row(approved()), part(.declined(.doNotHonor))], true
+        ),
+        (payment(.authorized, increments: [increment(.reversed)]), [row(approved())], true),
+        (
+            payment(.authorized, increments: [increment(.reversed)]),
+            [row(approved()), part(approved())], false
+        ),
+        (
+            payment(.captured, captured: 1200, increments: rise),
+            [row(approved(captured: 1000)), part(approved(captured: 200, reversed: 300))], true
+        ),
+        (
+            payment(.captured, captured: 1200, increments: rise),
+            [row(approved(captured: 1000)), part(approved(captured: 200))], false
+        ),
+        // Beyond the hold, what is captured lies with the first part.
+        (
+            payment(.captured, captured: 1600, increments: rise),
+            [row(approved(captured: 1100)), part(approved(captured: 500))], true
+        ),
+        // Some was captured, and more may be.
+        (payment(.authorized, captured: 300), [row(approved(captured: 300))], true),
+        (
+            payment(.voided, increments: rise),
+            [row(approved(reversed: 1000)), part(approved())], false
+        ),
+    ]
+    for (index, (ours, theirs, isBalanced)) in cases.enumerated() {
+        let report = compare([ours], theirs)
+        #expect((report.verdict == .balanced) == isBalanced, "case \(index): \(report)")
+        if isBalanced { #expect(report.totals[0].ours == report.totals[0].theirs) }
+    }
+    let pending = compare(
+        [payment(.authorized, increments: [increment(.pending)])], [row(approved())])
+    #expect(pending.verdict == .inFlight)
+}

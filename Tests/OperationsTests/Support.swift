@@ -17,14 +17,14 @@ func contents(of path: String) -> String {
 func payment(
     _ state: PaymentRecord.Attempt.State, captured: Int64 = 0,
     refunds: [PaymentRecord.Refund] = [], effects: [PaymentRecord.Effect] = [],
-    number: UInt32 = 1, version: UInt64 = 3
+    increments: [PaymentRecord.Increment] = [], number: UInt32 = 1, version: UInt64 = 3
 ) -> PaymentRecord {
     PaymentRecord(
         id: "pi_\(number)", merchant: "acct_1", isLive: false, version: version, currency: "usd",
         attempts: [
             PaymentRecord.Attempt(
                 number: 0, trace: trace(number), amount: 1000, state: state,
-                capturedAmount: captured)
+                capturedAmount: captured, increments: increments)
         ], refunds: refunds, effects: effects)
 }
 
@@ -32,6 +32,13 @@ func trace(_ number: UInt32, reference: UInt32? = nil) -> PaymentRecord.Trace {
     PaymentRecord.Trace(
         link: "acquirer", terminal: "00000000", stan: number,
         reference: "R\(reference ?? number)")
+}
+
+func increment(
+    _ state: PaymentRecord.Attempt.State, amount: Int64 = 500, number: UInt32 = 5
+) -> PaymentRecord.Increment {
+    PaymentRecord.Increment(
+        trace: trace(number, reference: 1), amount: amount, state: state)
 }
 
 func refund(
