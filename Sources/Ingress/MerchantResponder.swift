@@ -45,14 +45,18 @@ struct MerchantResponder: HTTPResponder {
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let receivedAt = endpoint.now()
         let response: Response
-        do {
-            let body = try await body(of: request, since: receivedAt)
-            let answer = await endpoint.service.respond(
-                to: APIRequest(
-                    request.head, body: body, receivedAt: receivedAt, channel: context.channel))
-            response = Response(answer, to: request.method)
-        } catch let refusal as RequestRefusal {
-            response = refuse(refusal, on: context.channel)
+        if let refusal = refusal(ofHeadOf: request) {
+            response = refuse(refusal, unread: request.body, on: context.channel)
+        } else {
+            do {
+                let body = try await body(of: request, since: receivedAt)
+                let answer = await endpoint.service.respond(
+                    to: APIRequest(
+                        request.head, body: body, receivedAt: receivedAt, channel: context.channel))
+                response = Response(answer, to: request.method)
+            } catch let refusal as RequestRefusal {
+                response = refuse(refusal, unread: nil, on: context.channel)
+            }
         }
         let elapsed = endpoint.now() - receivedAt
         endpoint.duration.observe(
@@ -60,17 +64,24 @@ struct MerchantResponder: HTTPResponder {
         return response
     }
 
+    /// Why a request is refused before its body is read; nil when it is not.
+    private func refusal(ofHeadOf request: Request) -> RequestRefusal? {
+        guard (request.head.path ?? "").utf8.count <= options.targetByteCountMax else {
+            return .targetTooLong
+        }
+        return announcedByteCount(request) <= options.bodyByteCountMax ? nil : .bodyTooLarge
+    }
+
+    private func announcedByteCount(_ request: Request) -> Int {
+        max(0, request.headers[.contentLength].flatMap { Int($0) } ?? 0)
+    }
+
     /// All of the body, within its bounds of size and time. Each part is wiped where the server
-    /// library has it; of a body that is refused, the parts that nobody reads are not.
+    /// library has it; what comes after a refusal in the middle of a body is not.
     private func body(
         of request: Request, since start: MonotonicInstant
     ) async throws -> SensitiveBytes {
-        guard (request.head.path ?? "").utf8.count <= options.targetByteCountMax else {
-            throw RequestRefusal.targetTooLong
-        }
-        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        guard announced <= options.bodyByteCountMax else { throw RequestRefusal.bodyTooLarge }
-        let bytes = SensitiveBytes(capacity: announced)
+        let bytes = SensitiveBytes(capacity: announcedByteCount(request))
         for try await part in request.body {
             defer { part.wipe() }
             guard bytes.count + part.readableBytes <= options.bodyByteCountMax else {
@@ -85,13 +96,22 @@ struct MerchantResponder: HTTPResponder {
         return bytes
     }
 
-    /// Answers, and closes the connection a moment later.
-    private func refuse(_ refusal: RequestRefusal, on channel: any Channel) -> Response {
+    /// Answers, and closes the connection a moment later. A body that nobody has read is wiped as
+    /// it comes until then, for a card number may be in it.
+    private func refuse(
+        _ refusal: RequestRefusal, unread: RequestBody?, on channel: any Channel
+    ) -> Response {
         endpoint.refused(refusal)
         refusal.closeSoon(channel)
+        let answer = ByteBuffer(string: refusal.body)
+        let body = ResponseBody(contentLength: answer.readableBytes) { writer in
+            try await writer.write(answer)
+            try await writer.finish(nil)
+            guard let unread else { return }
+            for try await part in unread { part.wipe() }
+        }
         var response = Response(
-            status: refusal.status, headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: refusal.body)))
+            status: refusal.status, headers: [.contentType: "application/json"], body: body)
         response.headers[.connection] = "close"
         return response
     }

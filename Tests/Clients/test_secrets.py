@@ -1,5 +1,6 @@
 """Card numbers and keys are nowhere but where they have to be."""
 
+import http.client
 import stat
 import uuid
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.amounts import next_amount
 from support.demo import Demo
 from support.memory import find_in_memory
 from support.waiting import eventually
-from support.wire import encode
+from support.wire import FORM, encode
 
 
 def use_every_card(demo: Demo) -> None:
@@ -44,7 +45,19 @@ def refuse_every_card(demo: Demo) -> None:
             assert demo.post(target, parameters, key).status in (400, 404)
         assert demo.get(f"/v1/payment_intents?limit={number}").status == 400
         # A request that breaks off in the middle, and one that no parser takes.
+        break_off(demo, number)
         demo.send("GET", "/v1/payment_intents", headers={"X-Card": number, number: "x"})
+
+
+def break_off(demo: Demo, number: str) -> None:
+    """Sends the beginning of a request, with the number in it, and goes away."""
+    connection = http.client.HTTPConnection(*demo.base.split("://")[1].split(":"), timeout=10)
+    connection.putrequest("POST", "/v1/payment_methods")
+    connection.putheader("Authorization", f"Bearer {demo.key}")
+    connection.putheader("Content-Type", FORM)
+    connection.putheader("Content-Length", "100000")
+    connection.endheaders(encode({"type": "card", **cards.flat_card(number)}))
+    connection.close()
 
 
 def test_no_file_of_the_demo_has_a_card_number_in_it(demo: Demo) -> None:
@@ -79,6 +92,7 @@ def test_a_card_number_does_not_stay_in_the_memory_of_the_node(new_demo: Demo) -
             assert demo.post("/v1/payment_methods", {**flat, **change}).status in (400, 402)
         twice = encode(flat) + b"&" + encode(flat)
         assert demo.post("/v1/payment_methods", twice).status == 400
+        break_off(demo, number)
     pid = demo.node["pid"]
     # A look that finds nothing says something only if it would find.
     assert find_in_memory(pid, {"control": b"stays in memory 7"})
