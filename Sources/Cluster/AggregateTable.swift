@@ -127,10 +127,13 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
     private mutating func evict() {
         // Half as much again may gather first, so that the work of choosing is shared by many.
         guard slots.count > cleanCountMax + cleanCountMax / 2 else { return }
-        let candidates =
-            slots
-            .filter { !$1.isDirty && writingKeys[$0] == nil }
-            .sorted { $0.value.usedAt < $1.value.usedAt }
+        // Keys and ages are sorted, not the aggregates: moving those took seconds of the loop.
+        var candidates: [(key: AggregateKey, usedAt: UInt64)] = []
+        candidates.reserveCapacity(slots.count)
+        for (key, slot) in slots where !slot.isDirty && writingKeys[key] == nil {
+            candidates.append((key, slot.usedAt))
+        }
+        candidates.sort { $0.usedAt < $1.usedAt }
         for (key, _) in candidates.prefix(slots.count - cleanCountMax) { slots[key] = nil }
     }
 }

@@ -5,9 +5,10 @@ public import StateStore
 
 /// What a merchant shard stores, one row each.
 public enum GatewayAggregate: Hashable, Sendable {
-    case payment(Payment)
-    case method(PaymentMethod)
-    case idempotency(IdempotencyRecord, merchant: MerchantID)
+    // The large ones lie behind a pointer, for tables and queues move aggregates about.
+    indirect case payment(Payment)
+    indirect case method(PaymentMethod)
+    indirect case idempotency(IdempotencyRecord, merchant: MerchantID)
     /// Sums of a merchant's accounts, or of the shard's accounts with one link.
     case books(LedgerBalances, owner: String)
     case shard(ShardFacts)

@@ -7,6 +7,11 @@ import Testing
 
 /// What a shard's log means: entries applied to a table, whole or not at all.
 @Suite struct GatewayMachineTests {
+    @Test("an aggregate is small, because tables and queues move it about")
+    func size() {
+        #expect(MemoryLayout<GatewayAggregate>.size <= 64)
+    }
+
     private let group = GroupID(0)
     private var table = AggregateTable<GatewayAggregate>()
 
