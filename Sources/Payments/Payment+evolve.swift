@@ -57,6 +57,12 @@ extension Payment {
         version += 1
     }
 
+    /// The payment that a first event makes; nil for any other event.
+    public init?(first event: PaymentEvent) {
+        guard case .created(let facts) = event else { return nil }
+        self.init(facts)
+    }
+
     mutating func append(_ kind: Effect.Kind, _ trace: ProcessorTrace) {
         effects.append(Effect(number: effects.count, kind: kind, trace: trace))
     }
