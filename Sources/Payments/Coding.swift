@@ -1,4 +1,4 @@
-import Primitives
+package import Primitives
 
 // What the binary forms of this room share. Version 1: an enumeration is one byte and then its
 // payload, in the order of the source; a number of a part is a varint; a list is its count and then
@@ -15,12 +15,12 @@ extension ByteWriter {
         writeVarint(UInt64(number))
     }
 
-    mutating func writeOptionalSigned(_ value: Int64?) {
+    package mutating func writeOptionalSigned(_ value: Int64?) {
         write(value != nil)
         if let value { writeSigned(value) }
     }
 
-    mutating func writeOptionalEnum(_ value: (some RawRepresentable<UInt8>)?) {
+    package mutating func writeOptionalEnum(_ value: (some RawRepresentable<UInt8>)?) {
         write(value != nil)
         if let value { write(value.rawValue) }
     }
@@ -45,13 +45,13 @@ extension ByteReader {
         return value
     }
 
-    mutating func readOptionalEnum<Value: RawRepresentable<UInt8>>(
+    package mutating func readOptionalEnum<Value: RawRepresentable<UInt8>>(
         _ type: Value.Type = Value.self
     ) throws(DecodingError) -> Value? {
         try readBool() ? try readEnum() : nil
     }
 
-    mutating func readOptionalSigned() throws(DecodingError) -> Int64? {
+    package mutating func readOptionalSigned() throws(DecodingError) -> Int64? {
         try readBool() ? try readSigned() : nil
     }
 
