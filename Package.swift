@@ -165,7 +165,9 @@ let package = Package(
             swiftSettings: strict),
         tests(of: "PeerWire", ["Primitives", "ScriptKit"]),
         tests(of: "Transport", ["Primitives", "Environment"]),
-        tests(of: "SecureLink", ["Primitives", "Environment", "Transport"]),
+        tests(
+            of: "SecureLink",
+            ["Primitives", "Environment", "Transport", "PeerWire", "CAllocations"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment"]),
         tests(of: "Vault", ["Primitives", "Payments"]),

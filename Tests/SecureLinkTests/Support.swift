@@ -1,6 +1,7 @@
 import Environment
 import Primitives
 import SecureLink
+import Synchronization
 import Testing
 
 /// Noon on 1 June 2026, when everything in these tests is valid unless they say otherwise.
@@ -15,12 +16,31 @@ extension ClusterAuthority {
         try make(cluster: cluster, now: noon)
     }
 
-    /// The channels of a node that this authority has signed.
-    func channels(of name: String, at now: Timestamp = noon) throws -> TLSChannels {
-        let credentials = try issue(to: try node(name, cluster: cluster), now: now)
+    /// The channels of a node that this authority has signed, which trusts others besides.
+    func channels(
+        of name: String, trusting others: [ClusterAuthority] = [], at now: Timestamp = noon
+    ) throws -> TLSChannels {
+        let own = try issue(to: try node(name, cluster: cluster), now: now)
+        let credentials = LinkCredentials(
+            certificate: own.certificate, key: own.key,
+            authorities: others.reduce(own.authorities) { $0 + $1.certificate })
         return try TLSChannels(credentials) { now }
     }
 }
+
+/// A clock that a test sets.
+final class SetClock: Sendable {
+    private let milliseconds: Mutex<Int64>
+
+    init(_ now: Timestamp) { milliseconds = Mutex(now.milliseconds) }
+
+    var now: Timestamp {
+        get { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
+        set { milliseconds.withLock { $0 = newValue.milliseconds } }
+    }
+}
+
+let day: Int64 = 86_400_000
 
 /// Two ends and what each has told, with the bytes between them in the test's hands.
 struct Pair {
