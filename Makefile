@@ -20,10 +20,10 @@ BINARY := $(abspath $(SUNNY_SCRATCH))/release/sunny
 SOURCES := Package.swift Sources Tests
 
 # The libraries that the package links, as pkg-config and apt call them, and what else is run.
-LIBRARIES := libuv sqlite3
-PACKAGES := pkg-config libuv1-dev libsqlite3-dev python3 python3-venv nodejs \
+LIBRARIES := libuv openssl sqlite3
+PACKAGES := pkg-config libuv1-dev libssl-dev openssl libsqlite3-dev python3 python3-venv nodejs \
   spin gcc libc6-dev
-TOOLS := node spin cc
+TOOLS := node openssl spin cc
 REQUIREMENTS := Tests/Clients/requirements.txt
 
 help: ## List the targets.

@@ -74,6 +74,7 @@ let package = Package(
         room("Linearizability", ["Primitives"]),
         room("Resilience", ["Primitives"]),
         room("ISO8583", ["Primitives"]),
+        room("PeerWire", ["Primitives"]),
 
         // The roles that a node takes from outside: loop, network, disk, worker.
         room("Environment", ["Primitives"]),
@@ -83,6 +84,9 @@ let package = Package(
         room(
             "Transport", ["CLibUV", "Primitives", "Environment"] + collections,
             settings: strictMemory),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        room(
+            "SecureLink", ["COpenSSL", "Primitives", "Environment"], settings: strictMemory),
         room("Journal", ["Primitives", "Environment", crypto]),
         room("StateStore", ["Primitives", "Environment", grdb, sqlite]),
         room("Vault", ["Primitives", "Payments", crypto]),
@@ -137,7 +141,7 @@ let package = Package(
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -159,7 +163,11 @@ let package = Package(
         .executableTarget(
             name: "CodecPipe", dependencies: ["ISO8583"], path: "Tests/CodecPipe",
             swiftSettings: strict),
+        tests(of: "PeerWire", ["Primitives", "ScriptKit"]),
         tests(of: "Transport", ["Primitives", "Environment"]),
+        tests(
+            of: "SecureLink",
+            ["Primitives", "Environment", "Transport", "PeerWire", "CAllocations"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment"]),
         tests(of: "Vault", ["Primitives", "Payments"]),

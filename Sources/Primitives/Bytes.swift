@@ -33,6 +33,16 @@ public struct ByteWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// How many bytes have been written so far.
+    public var byteCount: Int { bytes.count }
+
+    /// Gives away what has been written, without a copy; the writer is empty afterwards.
+    public mutating func takeBytes() -> [UInt8] {
+        let taken = bytes
+        bytes = []
+        return taken
+    }
+
     public mutating func write(_ byte: UInt8) {
         bytes.append(byte)
     }

@@ -46,6 +46,7 @@ enum House {
         "Linearizability": Room(.pure, ["Primitives"]),
         "Resilience": Room(.pure, ["Primitives"]),
         "ISO8583": Room(.pure, ["Primitives"]),
+        "PeerWire": Room(.pure, ["Primitives"]),
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
@@ -56,12 +57,16 @@ enum House {
         "ScriptKit": Room(.edge, [], system: ["Foundation", "Testing"]),
 
         "CLibUV": Room(.foreign, []),
+        "COpenSSL": Room(.foreign, []),
         "CSwiftHooks": Room(.foreign, []),
         "CProcess": Room(.foreign, []),
 
         "Transport": Room(
             .io, ["CLibUV", "Primitives", "Environment", "DequeModule", "HeapModule"],
             system: ["Glibc", "Synchronization"], hasStrictMemory: true),
+        "SecureLink": Room(
+            .io, ["COpenSSL", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
+            hasStrictMemory: true),
         "Journal": Room(
             .io, ["Primitives", "Environment", "Crypto"], system: ["Glibc", "Synchronization"]),
         "StateStore": Room(
@@ -123,7 +128,7 @@ enum House {
                 "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
                 "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "Logging",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [
