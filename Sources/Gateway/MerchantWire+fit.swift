@@ -5,8 +5,9 @@ import Primitives
 // link carries.
 
 extension MerchantAnswer {
-    /// Whether this answers `ask`: a reply of the same kind, about what was asked for, and of nobody
-    /// but the merchant and mode that asked. Whatever else a peer says must not reach a merchant.
+    /// Whether this answers `ask`: a reply of the same kind, about what was asked for, and of
+    /// nobody but the merchant and mode that asked. Whatever else a peer says must not reach a
+    /// merchant.
     public func fits(_ ask: MerchantAsk) -> Bool {
         switch (self, ask) {
         case (.command(.failure), .command):
