@@ -16,8 +16,8 @@ public import Primitives
 
 /// What a node asks of the one that serves a merchant's shard.
 public enum MerchantAsk: Sendable {
-    /// The deadline is not among the bytes: it is an instant of one node's clock, and the frame says
-    /// how much time is left instead.
+    /// The deadline is not among the bytes: it is an instant of one node's clock, and the frame
+    /// says how much time is left instead.
     case command(MerchantRequest)
     case query(MerchantQuery, merchant: MerchantID, isLive: Bool)
 
