@@ -95,7 +95,10 @@ let package = Package(
         // Rooms where deciding and doing meet.
         room(
             "Cluster",
-            ["Primitives", "Environment", "Raft", "Journal", "StateStore"] + collections),
+            [
+                "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Resilience",
+                "Journal", "StateStore",
+            ] + collections),
         room(
             "Gateway",
             [

@@ -19,7 +19,7 @@ public protocol ShardMachine: Sendable {
     /// The aggregates that an entry reads or writes.
     static func keys(
         of payload: [UInt8], in group: GroupID
-    ) throws(Primitives.DecodingError) -> [AggregateKey]
+    ) throws(Primitives.DecodingError) -> EntryKeys
 
     /// Rows that mean the same as none by now, and are removed in time: those of a kind that were
     /// created before a moment, in milliseconds since the Unix epoch, by the shard's newest stamp.
@@ -32,6 +32,17 @@ public protocol ShardMachine: Sendable {
     static func apply(
         _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<Aggregate>
     ) throws(Primitives.DecodingError) -> ApplyVerdict
+}
+
+/// The aggregates that an entry reads or writes.
+public struct EntryKeys: Hashable, Sendable {
+    /// They may be there.
+    public var known: [AggregateKey] = []
+    /// The entry makes them, under ids that were drawn for it: nobody has to look whether they are
+    /// there.
+    public var created: [AggregateKey] = []
+
+    public init() {}
 }
 
 /// What became of a committed entry.

@@ -10,29 +10,33 @@ public enum GatewayMachine: ShardMachine {
 
     public static func keys(
         of payload: [UInt8], in group: GroupID
-    ) throws(Primitives.DecodingError) -> [AggregateKey] {
+    ) throws(Primitives.DecodingError) -> EntryKeys {
         keys(of: try ShardEntry(encoded: payload), in: group)
     }
 
-    static func keys(of entry: ShardEntry, in group: GroupID) -> [AggregateKey] {
-        var keys = [AggregateKey.shard(group)]
+    static func keys(of entry: ShardEntry, in group: GroupID) -> EntryKeys {
+        var keys = EntryKeys()
+        keys.known.append(.shard(group))
         for event in entry.events {
             switch event {
-            case .payment(let scope, _, let events):
-                keys.append(.payment(scope.payment, in: group))
+            case .payment(let scope, let base, let events):
+                let payment = AggregateKey.payment(scope.payment, in: group)
+                if base == 0 { keys.created.append(payment) } else { keys.known.append(payment) }
                 for case .attemptStarted(let start) in events {
-                    keys.append(.attempt(start.trace, in: group))
+                    keys.created.append(.attempt(start.trace, in: group))
                 }
-                keys.append(.merchantBooks(scope, in: group))
-                if let link = scope.link { keys.append(.linkBooks(link, scope, in: group)) }
+                keys.known.append(.merchantBooks(scope, in: group))
+                if let link = scope.link { keys.known.append(.linkBooks(link, scope, in: group)) }
             case .methodCreated(let method):
-                keys.append(.method(method.id, in: group))
+                keys.created.append(.method(method.id, in: group))
             case .keyClaimed(let facts, _):
-                keys.append(.idempotency(facts.claim, in: group))
+                keys.known.append(.idempotency(facts.claim, in: group))
             case .keyCompleted(let facts, let reference, let payment):
-                keys.append(.idempotency(facts.claim, in: group))
-                if let payment { keys.append(.payment(payment, in: group)) }
-                if case .paymentMethod(let id) = reference { keys.append(.method(id, in: group)) }
+                keys.known.append(.idempotency(facts.claim, in: group))
+                if let payment { keys.known.append(.payment(payment, in: group)) }
+                if case .paymentMethod(let id) = reference {
+                    keys.known.append(.method(id, in: group))
+                }
             }
         }
         return keys

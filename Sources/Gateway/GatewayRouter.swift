@@ -11,7 +11,7 @@ public actor GatewayRouter: MerchantGateway {
         loop.asUnownedSerialExecutor()
     }
 
-    private let shards: [ShardGateway]
+    private let shards: [MerchantShard]
     private let links: [ShardGateway.Link]
 
     /// How long past the caller's deadline an answer may still come from within: what is committed
@@ -21,7 +21,8 @@ public actor GatewayRouter: MerchantGateway {
     /// The gateway over `hosts`, the shards in the order of their numbers, and the links to
     /// acquirers in the order in which they are preferred.
     public init(
-        hosts: [ShardHost<GatewayMachine>], links: [LinkOptions], options: GatewayOptions,
+        hosts: [ShardHost<GatewayMachine>], node: ClusterNode, links: [LinkOptions],
+        options: GatewayOptions,
         cards: any CardOpener, loop: any NodeLoop, network: any Network,
         random: any RandomSource, metrics: GatewayMetrics
     ) {
@@ -37,9 +38,11 @@ public actor GatewayRouter: MerchantGateway {
         }
         self.links = links
         shards = hosts.map { host in
-            ShardGateway(
-                host: host, links: links, options: options, cards: cards, loop: loop,
-                random: random, metrics: metrics)
+            MerchantShard(host: host, node: node, loop: loop) { term in
+                ShardGateway(
+                    host: host, term: term, links: links, options: options, cards: cards,
+                    loop: loop, random: random, metrics: metrics)
+            }
         }
     }
 
@@ -65,9 +68,10 @@ public actor GatewayRouter: MerchantGateway {
         for link in links { await link.actor.stop() }
     }
 
-    /// True once every shard is served and a link is up: what `/readyz` says.
+    /// True once every shard is led, and served where it is led here, and a link is up: what
+    /// `/readyz` says.
     public func isReady() async -> Bool {
-        for shard in shards where !(await shard.servesCommands) { return false }
+        for shard in shards where !(await shard.isReady) { return false }
         for link in links where await link.actor.isUp { return true }
         return false
     }
@@ -75,29 +79,31 @@ public actor GatewayRouter: MerchantGateway {
     /// Every payment of this node's shards, in the order of their ids: for reconciliation.
     public func allPayments() async -> [Payment] {
         var payments: [Payment] = []
-        for shard in shards { payments += await shard.allPayments() }
+        for shard in shards {
+            _ = await shard.host.readBarrier()
+            payments += await shard.host.allPayments()
+        }
         return payments
     }
 
     /// Keys whose commands have no outcome yet.
     public func inFlightKeyCount() async -> Int {
         var count = 0
-        for shard in shards { count += await shard.inFlightKeyCount() }
+        for shard in shards { count += await shard.host.inFlightKeyCount() }
         return count
     }
 
     /// Debits minus credits over all books of each shard: each must be zero.
     public func booksTotals() async -> [Int64] {
         var totals: [Int64] = []
-        for shard in shards { totals += await shard.booksTotals() }
+        for shard in shards { totals += await shard.host.booksTotals() }
         return totals
     }
 
     public func perform(_ request: MerchantRequest) async -> CommandReply {
         let shard = shard(of: request.merchant)
         return await within(request.deadline + Self.grace, else: .failure(.unavailable)) {
-            await shard.untilServing()
-            return await shard.perform(request)
+            await shard.perform(request)
         }
     }
 
@@ -106,40 +112,11 @@ public actor GatewayRouter: MerchantGateway {
     ) async -> QueryReply {
         let shard = shard(of: merchant)
         return await within(deadline, else: .failure(.unavailable)) {
-            await shard.untilServing()
-            switch query {
-            case .payment(let id):
-                let payment = await shard.payment(id)
-                let isTheirs = payment?.merchant == merchant && payment?.isLive == isLive
-                return .payment(isTheirs ? payment : nil)
-            case .paymentMethod(let id):
-                let method = await shard.method(id)
-                let isTheirs = method?.merchant == merchant && method?.isLive == isLive
-                return .paymentMethod(isTheirs ? method : nil)
-            case .payments(let page):
-                return await Self.list(page, merchant, isLive, shard)
-            }
+            await shard.answer(query, merchant: merchant, isLive: isLive, deadline: deadline)
         }
     }
 
-    private static func list(
-        _ page: PaymentPage, _ merchant: MerchantID, _ isLive: Bool, _ shard: ShardGateway
-    ) async -> QueryReply {
-        guard let found = await shard.list(page, merchant: merchant, isLive: isLive) else {
-            switch page.cursor {
-            case .after(let id), .before(let id): return .noSuchCursor(id)
-            case nil: return .payments([], hasMore: false)
-            }
-        }
-        let hasMore = found.count > page.limit
-        // The extra row is at the far end: the oldest, or the newest when the page lies before.
-        if case .before = page.cursor {
-            return .payments(Array(found.suffix(page.limit)), hasMore: hasMore)
-        }
-        return .payments(Array(found.prefix(page.limit)), hasMore: hasMore)
-    }
-
-    private func shard(of merchant: MerchantID) -> ShardGateway {
+    private func shard(of merchant: MerchantID) -> MerchantShard {
         shards[Self.index(of: merchant.stem.slot, shards.count)]
     }
 

@@ -162,10 +162,12 @@ public actor ProcessorLinkActor {
     /// - Parameters:
     ///   - sendBy: past this instant, read right before the write, nothing is written.
     ///   - subject: who is told of an approval that comes after the time is up.
+    ///   - mayWrite: whether the sender still acts for its shard; asked right before the write.
     func request(
-        _ message: Message, subject: LinkSubject?, sendBy: MonotonicInstant
+        _ message: Message, subject: LinkSubject?, sendBy: MonotonicInstant,
+        mayWrite: @Sendable () -> Bool
     ) async -> LinkReply {
-        guard case .up(let stream) = state else { return .notSent }
+        guard case .up(let stream) = state, mayWrite() else { return .notSent }
         return await send(message, subject: subject, sendBy: sendBy, over: stream)
     }
 

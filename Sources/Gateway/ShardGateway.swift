@@ -1,4 +1,4 @@
-public import Cluster
+import Cluster
 import Environment
 public import Payments
 public import Primitives
@@ -30,9 +30,9 @@ public struct GatewayOptions: Sendable {
     public init() {}
 }
 
-/// One merchant shard on the node that serves it: hosts the merchants and the payments that are
-/// active, decides with them, and proposes.
-public actor ShardGateway: ShardObserver {
+/// One merchant shard for one term of the node that serves it: hosts the merchants and the payments
+/// that are active, decides with them, and proposes. It ends with the term, and they with it.
+actor ShardGateway {
     struct Link: Sendable {
         let actor: ProcessorLinkActor
         let breaker: BreakerActor
@@ -45,29 +45,36 @@ public actor ShardGateway: ShardObserver {
     private nonisolated let host: Host
     private nonisolated let links: [Link]
     private nonisolated let loop: any NodeLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
     private let random: any RandomSource
     private let metrics: GatewayMetrics
-    private var term: Term?
+    nonisolated let term: Term
     private var traces: TraceAllocator
     private var stamp = Timestamp(milliseconds: 0)
     /// The first stamp of the term, and when it was given.
     private var anchor: (stamp: Timestamp, instant: MonotonicInstant)
-    private var isServing = false
+    /// The term is over: nothing is proposed or sent any more.
+    private var isOver = false
+    /// The last proposal was not taken, as the leadership is given away or lost: what is refused
+    /// here may be done elsewhere.
+    private var isGivenAway = false
+    /// When the term was begun here.
+    private nonisolated let begunAt: MonotonicInstant
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
-    private var servingWaiters: [Resumption<Void>] = []
     private var lookUpCount = 0
 
     init(
-        host: Host, links: [Link], options: GatewayOptions, cards: any CardOpener,
+        host: Host, term: Term, links: [Link], options: GatewayOptions, cards: any CardOpener,
         loop: any NodeLoop, random: any RandomSource, metrics: GatewayMetrics
     ) {
         self.host = host
+        self.term = term
+        begunAt = loop.now
         self.links = links
         self.options = options
         self.cards = cards
@@ -81,19 +88,10 @@ public actor ShardGateway: ShardObserver {
 
     nonisolated var group: GroupID { host.group }
 
-    func start() async {
-        await host.start(observer: self)
-    }
-
     // MARK: The term
 
-    public nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
-        assumeIsolated { shard in
-            _ = Task { await shard.beginTerm(term) }
-        }
-    }
-
-    private func beginTerm(_ term: Term) async {
+    /// Takes up what the log said was open. Commands are taken once it returns.
+    func begin() async {
         let group = host.group
         if case .shard(let facts)? = await host.fetch(.shard(group)) {
             traces = TraceAllocator(shard: group.rawValue, next: facts.nextTraceSequence)
@@ -101,9 +99,7 @@ public actor ShardGateway: ShardObserver {
         }
         anchor = (max(stamp, loop.wallTime), loop.now)
         let open = await host.openAggregates(.payment)
-        let inFlight = await recordsInFlight()
-        self.term = term
-        for case .idempotency(let record, let merchant) in inFlight {
+        for case .idempotency(let record, let merchant) in await host.recordsInFlight() {
             guard case .inFlight(let awaited) = record.state else { continue }
             await adopt(awaited, record, merchant)
         }
@@ -112,11 +108,42 @@ public actor ShardGateway: ShardObserver {
             await actor.recover(payment)
             passivate(actor)
         }
-        isServing = true
         scheduleExpiry()
-        let waiters = servingWaiters
-        servingWaiters.removeAll()
-        for waiter in waiters { waiter.resume() }
+    }
+
+    /// The term is over. Who waits is told that the outcome is not known here; what was written to
+    /// a processor and not answered is the next leader's to resolve.
+    nonisolated func end() {
+        assumeIsolated { shard in
+            guard !shard.isOver else { return }
+            shard.isOver = true
+            shard.verificationCodes = EphemeralCardSecrets(random: shard.random)
+            let active = shard.payments.sorted { $0.key.stem.text < $1.key.stem.text }
+            shard.payments.removeAll()
+            shard.merchants.removeAll()
+            for (_, actor) in active { actor.end() }
+        }
+    }
+
+    nonisolated var hasEnded: Bool { assumeIsolated { $0.isOver } }
+
+    /// Whether somebody else may serve what could not be done here.
+    nonisolated var isElsewhere: Bool { assumeIsolated { $0.isOver || $0.isGivenAway } }
+
+    /// Whether this node still acts for the shard: read right before something is sent that cannot
+    /// be taken back.
+    nonisolated var mayAct: Bool {
+        assumeIsolated { !$0.isOver } && host.servingTerm == term
+    }
+
+    /// Returns once nothing that an earlier leader has begun can still be sent by it: each of its
+    /// messages is written within `sendWithin` of a decision that was made before this term.
+    func untilPredecessorIsSilent() async {
+        guard !host.isAlone else { return }
+        // A hundredth more than the slowest clock that is allowed needs.
+        let silence = options.sendWithin + options.sendWithin / 100
+        let rest = begunAt + silence - loop.now
+        if rest > .zero { await loop.sleep(for: rest) }
     }
 
     private func adopt(
@@ -126,12 +153,6 @@ public actor ShardGateway: ShardObserver {
             keyDigest: record.keyDigest, fingerprint: record.fingerprint)
         let key = KeyFacts(merchant: merchant, claim: claim, requestID: record.requestID)
         await transaction(awaited.payment).adopt(awaited, key: key)
-    }
-
-    /// Returns once commands are taken: what the log said was open is taken up before.
-    func untilServing() async {
-        guard !isServing else { return }
-        await loop.suspend { servingWaiters.append($0) }
     }
 
     // MARK: Deciding and proposing
@@ -148,43 +169,28 @@ public actor ShardGateway: ShardObserver {
 
     /// Commits and applies facts together; false when the outcome is that nothing was committed.
     func propose(_ events: [ShardEvent]) async -> Bool {
-        guard let term else { return false }
-        await admitNew(events)
+        guard !isOver else { return false }
         let entry = ShardEntry(stamp: nextStamp(), events: events)
         switch await host.propose(entry.encoded, expectedTerm: term) {
         case .applied:
+            isGivenAway = false
             metrics.committed(events)
             return true
         case .stale(let key):
             // Everything decided here was decided on the newest state: this must not happen.
             preconditionFailure("\(host.group) decided on a stale \(key.id)")
-        case .refused:
+        case .refused(.overloaded):
             return false
-        }
-    }
-
-    /// Says of what was just given a new id that the store has no such thing, so that applying
-    /// the entry does not wait for the store to say so.
-    private func admitNew(_ events: [ShardEvent]) async {
-        for event in events {
-            switch event {
-            case .methodCreated(let method):
-                await host.admitAbsent(.method(method.id, in: host.group))
-            case .payment(let scope, let base, let events):
-                if base == 0 { await host.admitAbsent(.payment(scope.payment, in: host.group)) }
-                for case .attemptStarted(let start) in events {
-                    await host.admitAbsent(.attempt(start.trace, in: host.group))
-                }
-            case .keyClaimed, .keyCompleted:
-                break
-            }
+        case .refused(.notServing), .refused(.staleTerm), .lost:
+            isGivenAway = true
+            return false
         }
     }
 
     /// The same for what must not be lost: an overloaded shard is waited for.
     func proposeCertainly(_ events: [ShardEvent]) async -> Bool {
         while true {
-            guard let term else { return false }
+            guard !isOver else { return false }
             let entry = ShardEntry(stamp: nextStamp(), events: events)
             switch await host.propose(entry.encoded, expectedTerm: term) {
             case .applied:
@@ -194,7 +200,7 @@ public actor ShardGateway: ShardObserver {
                 preconditionFailure("\(host.group) decided on a stale \(key.id)")
             case .refused(.overloaded):
                 await loop.sleep(for: .milliseconds(50))
-            case .refused(.notServing), .refused(.staleTerm):
+            case .refused(.notServing), .refused(.staleTerm), .lost:
                 return false
             }
         }
@@ -241,78 +247,12 @@ public actor ShardGateway: ShardObserver {
 
     // MARK: Reading
 
-    func payment(_ id: PaymentID) async -> Payment? {
-        guard case .payment(let payment)? = await host.fetch(.payment(id, in: host.group)) else {
-            return nil
-        }
-        return payment
-    }
+    func payment(_ id: PaymentID) async -> Payment? { await host.payment(id) }
 
-    func method(_ id: PaymentMethodID) async -> PaymentMethod? {
-        guard case .method(let method)? = await host.fetch(.method(id, in: host.group)) else {
-            return nil
-        }
-        return method
-    }
+    func method(_ id: PaymentMethodID) async -> PaymentMethod? { await host.method(id) }
 
     func record(_ claim: IdempotencyClaim) async -> IdempotencyRecord? {
-        let key = AggregateKey.idempotency(claim, in: host.group)
-        guard case .idempotency(let record, _)? = await host.fetch(key) else { return nil }
-        return record
-    }
-
-    /// A page of payments; nil when the cursor is not a payment of this merchant and mode.
-    func list(
-        _ page: PaymentPage, merchant: MerchantID, isLive: Bool
-    ) async -> [Payment]? {
-        var cursor: ListCursor?
-        switch page.cursor {
-        case .after(let id), .before(let id):
-            guard let payment = await payment(id), payment.merchant == merchant,
-                payment.isLive == isLive
-            else { return nil }
-            let place = ListPosition(
-                created: payment.created.milliseconds, id: payment.id.stem.text)
-            if case .after = page.cursor { cursor = .after(place) } else { cursor = .before(place) }
-        case nil: break
-        }
-        let query = AggregateQuery(
-            group: host.group, kind: .payment,
-            owner: paymentOwner(merchant, isLive: isLive), cursor: cursor,
-            createdFrom: page.createdFrom.map { $0.multipliedOrSaturated(by: 1000) },
-            createdThrough: page.createdThrough.map {
-                $0.multipliedOrSaturated(by: 1000, plus: 999)
-            },
-            limit: page.limit + 1)
-        return await host.list(query).compactMap { aggregate in
-            if case .payment(let payment) = aggregate { payment } else { nil }
-        }
-    }
-
-    func allPayments() async -> [Payment] {
-        await host.allAggregates(.payment).compactMap { aggregate in
-            if case .payment(let payment) = aggregate { payment } else { nil }
-        }
-    }
-
-    var servesCommands: Bool { isServing }
-
-    func inFlightKeyCount() async -> Int {
-        await recordsInFlight().count
-    }
-
-    private func recordsInFlight() async -> [GatewayAggregate] {
-        await host.openAggregates(.idempotency) + host.openAggregates(.mintedIdempotency)
-    }
-
-    /// Debits minus credits over all books: of the posted, and of the pending.
-    func booksTotals() async -> [Int64] {
-        var totals: [Int64] = [0, 0]
-        for case .books(let balances, _) in await host.allAggregates(.books) {
-            totals[0] += balances.total
-            totals[1] += balances.pendingTotal
-        }
-        return totals
+        await host.record(claim)
     }
 
     // MARK: Entities
@@ -378,7 +318,6 @@ public actor ShardGateway: ShardObserver {
     /// after a restart.
     private func takeUnmatchedApproval(_ approval: UnmatchedApproval) async {
         defer { lookUpCount -= 1 }
-        await untilServing()
         let key = AggregateKey.attempt(
             link: approval.link, reference: approval.reference, in: host.group)
         guard case .attempt(let place)? = await host.fetch(key),
@@ -395,6 +334,7 @@ public actor ShardGateway: ShardObserver {
     private func scheduleExpiry() {
         loop.schedule(after: .seconds(30)) { [self] in
             assumeIsolated { shard in
+                guard !shard.isOver else { return }
                 shard.verificationCodes.expire(shard.loop.now)
                 shard.scheduleExpiry()
             }
@@ -414,13 +354,5 @@ public actor ShardGateway: ShardObserver {
 
     func takeVerificationCode(_ method: PaymentMethodID) -> Secret<[UInt8]>? {
         verificationCodes.take(method.stem.text, now: loop.now)
-    }
-}
-
-extension Int64 {
-    fileprivate func multipliedOrSaturated(by factor: Int64, plus rest: Int64 = 0) -> Int64 {
-        let (product, overflow) = multipliedReportingOverflow(by: factor)
-        let (sum, carry) = product.addingReportingOverflow(rest)
-        return overflow || carry ? (self < 0 ? .min : .max) : sum
     }
 }

@@ -179,6 +179,15 @@ actor TransactionActor {
         }
     }
 
+    /// The term is over: another leader finds in the log what is open.
+    nonisolated func end() {
+        assumeIsolated { actor in
+            let open = actor.claims
+            actor.claims.removeAll()
+            for claim in open { actor.finish(claim, .failure(.unavailable)) }
+        }
+    }
+
     private func patience(
         for awaited: AwaitedOutcome, _ deadline: MonotonicInstant
     ) -> Duration {
@@ -337,7 +346,8 @@ actor TransactionActor {
         code?.wipe()
         guard var message = built else { return .notSent(request) }
         let reply = await link.actor.request(
-            message, subject: LinkSubject(payment: id, request: request), sendBy: sendBy)
+            message, subject: LinkSubject(payment: id, request: request), sendBy: sendBy,
+            mayWrite: { [shard] in shard.mayAct })
         message.wipe()
         await link.breaker.record(permit, reply)
         switch reply {
@@ -364,7 +374,9 @@ actor TransactionActor {
     private func runOutbox() async {
         // P3 promises a minute: the pauses stay far below it.
         var backoff = Backoff(base: .milliseconds(200), cap: shard.options.retryMax)!
-        while let payment = await shard.payment(id), let effect = payment.nextEffect {
+        while !shard.hasEnded, let payment = await shard.payment(id),
+            let effect = payment.nextEffect
+        {
             if let command = await result(of: effect, of: payment) {
                 backoff.reset()
                 await advance(command)
@@ -381,6 +393,7 @@ actor TransactionActor {
         guard let link = shard.link(effect.trace.link) else { return nil }
         await link.actor.untilUp()
         if let undone = effect.undoneRequest {
+            if sessions[undone] == nil { await shard.untilPredecessorIsSilent() }
             await link.actor.untilQuiet(since: sessions[undone] ?? 0)
         }
         guard var message = try? LinkMessages.effect(effect, of: payment) else { return nil }
@@ -388,7 +401,8 @@ actor TransactionActor {
             message = repeated
         }
         let reply = await link.actor.request(
-            message, subject: nil, sendBy: loop.now + shard.options.sendWithin)
+            message, subject: nil, sendBy: loop.now + shard.options.sendWithin,
+            mayWrite: { [shard] in shard.mayAct })
         switch reply {
         case .notSent:
             return nil

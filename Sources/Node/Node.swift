@@ -50,6 +50,7 @@ public actor Node {
     private let journal: Journal
     private let store: StateStore
     private let hosts: [ShardHost<GatewayMachine>]
+    private let cluster: ClusterNode
 
     /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
     public init(
@@ -66,6 +67,9 @@ public actor Node {
         writer = StateWriter(
             loop: environment.loop, store: environment.store, worker: environment.writeWorker,
             halt: environment.halt, options: configuration.writing)
+        cluster = ClusterNode(
+            members: configuration.members, loop: environment.loop, journal: journal,
+            log: log.groups[ClusterNode.livenessGroup], links: environment.links)
         var hosts: [ShardHost<GatewayMachine>] = []
         for number in 0..<configuration.shardCount {
             let group = GroupID(UInt32(number))
@@ -77,7 +81,7 @@ public actor Node {
             }
             hosts.append(
                 ShardHost(
-                    group: group, member: MemberID(1), loop: environment.loop, journal: journal,
+                    group: group, node: cluster, loop: environment.loop, journal: journal,
                     log: part, store: environment.store, stored: stored[group],
                     reader: environment.readWorker, halt: environment.halt,
                     seed: environment.random.next()))
@@ -86,9 +90,9 @@ public actor Node {
         storedIndexes = stored.mapValues(\.index)
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
-            hosts: hosts, links: configuration.links, options: configuration.gateway,
-            cards: cards, loop: environment.loop, network: environment.network,
-            random: environment.random, metrics: GatewayMetrics(metrics))
+            hosts: hosts, node: cluster, links: configuration.links,
+            options: configuration.gateway, cards: cards, loop: environment.loop,
+            network: environment.network, random: environment.random, metrics: GatewayMetrics(metrics))
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
             directory: MerchantDirectory(configuration.merchants), random: environment.random,
@@ -148,14 +152,33 @@ public actor Node {
         }
         await writer.start()
         await router.start()
+        await cluster.start()
     }
 
     /// Signs off, writes everything back and syncs. Not needed for safety, only for a quick start.
     public func stop() async {
+        await handOver()
         await router.stop()
         for host in hosts { await host.stop() }
+        await cluster.stop()
         await writer.stop()
     }
+
+    /// Gives the leadership of every shard to a peer, so that nobody has to find out that this node
+    /// is gone; waits for it, though not for long.
+    private func handOver() async {
+        let end = loop.now + Self.handOverMax
+        var isAsked = false
+        while loop.now < end {
+            for host in hosts where await host.handOver() != nil { isAsked = true }
+            let isLeading = hosts.contains { $0.knownLeader == cluster.members.own }
+            guard isAsked, isLeading else { return }
+            await loop.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// Two elections by request, which take a round trip and a sync each.
+    private static let handOverMax = Duration.seconds(3)
 
     /// True while the node can take payments.
     public func isReady() async -> Bool { await router.isReady() }

@@ -6,9 +6,8 @@ import Primitives
 
 /// What a node is told when it starts. Values only: where they come from is the caller's business.
 public struct NodeConfiguration: Sendable {
-    /// The node's name, unique in the cluster.
-    public var name: String
-    public var region: String
+    /// The nodes of the cluster, this one among them.
+    public var members: ClusterMembers
     /// Where the card data of the node's merchants has to stay.
     public var jurisdiction: String
     /// The folder of journal and state.
@@ -25,13 +24,12 @@ public struct NodeConfiguration: Sendable {
     public var segmentByteCount: Int
 
     public init(
-        name: String, region: String, jurisdiction: String, dataDirectory: String,
+        members: ClusterMembers, jurisdiction: String, dataDirectory: String,
         shardCount: Int, links: [LinkOptions], merchants: [MerchantDirectory.Entry],
         gateway: GatewayOptions = GatewayOptions(), api: MerchantAPILimits = MerchantAPILimits(),
         segmentByteCount: Int = 64 << 20
     ) {
-        self.name = name
-        self.region = region
+        self.members = members
         self.jurisdiction = jurisdiction
         self.dataDirectory = dataDirectory
         self.shardCount = shardCount
@@ -41,6 +39,11 @@ public struct NodeConfiguration: Sendable {
         self.api = api
         self.segmentByteCount = segmentByteCount
     }
+
+    private var own: ClusterMember { members[members.own]! }
+    /// The node's name, unique in the cluster.
+    public var name: String { own.name }
+    public var region: String { own.region }
 
     /// How many shards a node may have: each has a terminal prefix of three characters, and an
     /// actor, a table and a Raft instance.

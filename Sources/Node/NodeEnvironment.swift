@@ -1,3 +1,4 @@
+public import Cluster
 public import Environment
 public import Primitives
 public import StateStore
@@ -8,6 +9,8 @@ public import Vault
 public struct NodeEnvironment: Sendable {
     public let loop: any NodeLoop
     public let network: any Network
+    /// The links to the peers, which listen already; nil for a node that is alone.
+    public let links: PeerLinks?
     public let fileSystem: any FileSystem
     /// The thread of the journal's writes and syncs.
     public let journalWorker: any BlockingWorker
@@ -21,13 +24,14 @@ public struct NodeEnvironment: Sendable {
     public let halt: any NodeHalt
 
     public init(
-        loop: any NodeLoop, network: any Network, fileSystem: any FileSystem,
+        loop: any NodeLoop, network: any Network, links: PeerLinks?, fileSystem: any FileSystem,
         journalWorker: any BlockingWorker, writeWorker: any BlockingWorker,
         readWorker: any BlockingWorker, random: any RandomSource, vault: any KeyVault,
         store: StateStore, halt: any NodeHalt
     ) {
         self.loop = loop
         self.network = network
+        self.links = links
         self.fileSystem = fileSystem
         self.journalWorker = journalWorker
         self.writeWorker = writeWorker

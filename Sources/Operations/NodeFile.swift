@@ -87,7 +87,7 @@ public struct NodeFile: Sendable {
         let node = try root.section(
             "node", keys: ["name", "region", "jurisdiction", "data_directory", "shards"])
         var configuration = NodeConfiguration(
-            name: try node.name("name"), region: try node.name("region"),
+            members: .alone(name: try node.name("name"), region: try node.name("region")),
             jurisdiction: try node.name("jurisdiction"),
             dataDirectory: try node.path("data_directory", from: folder),
             shardCount: try node.integer(

@@ -22,7 +22,7 @@ struct SimulateCommand: ParsableCommand {
 
 struct SimulateGatewayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gateway", abstract: "One node, one acquirer, clients and faults.")
+        commandName: "gateway", abstract: "Nodes, one acquirer, clients and faults.")
 
     @OptionGroup
     var seeds: SeedRange
@@ -32,6 +32,9 @@ struct SimulateGatewayCommand: ParsableCommand {
 
     @Flag(help: "Run each seed twice and compare the traces.")
     var twice = false
+
+    @Option(help: "How many nodes the cluster has: 1, 3, 5 or 7.")
+    var nodes = 1
 
     @Option(help: "Payments of each of the four clients.")
     var payments = 20
@@ -45,6 +48,9 @@ struct SimulateGatewayCommand: ParsableCommand {
 
     func validate() throws {
         if trace, seeds.seed == nil { throw ValidationError("--trace goes with --seed S") }
+        guard [1, 3, 5, 7].contains(nodes) else {
+            throw ValidationError("--nodes takes 1, 3, 5 or 7")
+        }
         guard (1...1000).contains(payments) else {
             throw ValidationError("--payments takes 1 to 1000")
         }
@@ -53,6 +59,7 @@ struct SimulateGatewayCommand: ParsableCommand {
     func run() throws {
         var options = GatewayScenario.Options()
         options.paymentCount = payments
+        options.nodeCount = nodes
         if trace { options.onTraceLine = { print($0) } }
         var failedSeeds: [UInt64] = []
         var stepCount: UInt64 = 0
@@ -80,7 +87,8 @@ struct SimulateGatewayCommand: ParsableCommand {
             "\(range.count) seeds, \(paymentCount) payments, \(stepCount) steps: "
                 + (failedSeeds.isEmpty ? "every promise was kept" : "\(failedSeeds.count) FAILED"))
         if let first = failedSeeds.first {
-            print("look at one with: sunny simulate gateway --seed \(first) --trace")
+            print(
+                "look at one with: sunny simulate gateway --nodes \(nodes) --seed \(first) --trace")
             throw ExitCode(1)
         }
     }

@@ -20,7 +20,8 @@ import Testing
     ) throws -> ApplyVerdict {
         let payload = ShardEntry(stamp: stamp, events: events).encoded
         // As the shard does: what the entry names is brought into memory, and nothing else.
-        for key in try GatewayMachine.keys(of: payload, in: group) where !table.knows(key) {
+        let keys = try GatewayMachine.keys(of: payload, in: group)
+        for key in keys.known + keys.created where !table.knows(key) {
             table.admit(key, nil)
         }
         return try GatewayMachine.apply(payload, in: group, to: &table)

@@ -57,14 +57,15 @@ import Vault
             environment: .development,
             masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
         var configuration = NodeConfiguration(
-            name: "node", region: "eu", jurisdiction: "eu", dataDirectory: "/data", shardCount: 1,
+            members: .alone(name: "node", region: "eu"), jurisdiction: "eu",
+            dataDirectory: "/data", shardCount: 1,
             links: [], merchants: [], segmentByteCount: 64 << 10)
         configuration.writing.checkpointInterval = .seconds(3)
         return try Node(
             configuration,
             in: NodeEnvironment(
                 loop: incarnation.loop, network: incarnation.network,
-                fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
+                links: nil, fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
                 random: incarnation.random, vault: vault, store: store, halt: incarnation.halt))
     }

@@ -11,8 +11,8 @@ final class GatewayFaults {
     private(set) var counts: [String: Int] = [:]
     private var isStopped = false
     private let clients: [SimulatedClient]
-    /// The node that was told to stop.
-    private var stoppedNode: Node?
+    /// The nodes that were told to stop.
+    private var stoppedNodes: [Node] = []
 
     init(_ gateway: GatewayWorld, clients: [SimulatedClient], seed: UInt64) {
         self.gateway = gateway
@@ -28,8 +28,10 @@ final class GatewayFaults {
     func stop() {
         isStopped = true
         world.fabric.healAll()
-        if stoppedNode != nil, gateway.running === stoppedNode { gateway.crashNode(.kill) }
-        gateway.restartNode()
+        for node in gateway.nodes {
+            if stoppedNodes.contains(where: { $0 === node.running }) { node.crash(.kill) }
+            node.restart()
+        }
         gateway.restartAcquirer()
         tellAcquirer(.reset)
     }
@@ -51,16 +53,17 @@ final class GatewayFaults {
         case 5: partition()
         case 6:
             count("reset of the link")
-            world.fabric.resetStreams(gateway.node, gateway.acquirer)
+            let (first, second) = pair()
+            world.fabric.resetStreams(first, second)
         case 7:
             count("stall of the node's disk")
-            gateway.node.stallWorkers(for: span(100...4000))
+            anyNode().process.stallWorkers(for: span(100...4000))
         case 8:
             count("pause of the node")
-            gateway.pauseNode(for: span(50...12_000))
+            anyNode().pause(for: span(50...12_000))
         case 9:
             count("jump of the wall clock")
-            gateway.node.jumpWallClock(by: span(-10_800_000...10_800_000))
+            anyNode().process.jumpWallClock(by: span(-10_800_000...10_800_000))
         case 10: acquirerFault("silence", .silence)
         case 11: acquirerFault("late answer", .late(milliseconds: milliseconds(9000...20_000)))
         case 12: acquirerFault("duplicate answer", .duplicate)
@@ -79,20 +82,35 @@ final class GatewayFaults {
 
     private func crashNode(_ kind: CrashKind, _ label: String) {
         count(label)
-        gateway.crashNode(kind)
-        world.schedule(after: span(50...5000)) { [unowned self] in gateway.restartNode() }
+        let node = anyNode()
+        node.crash(kind)
+        world.schedule(after: span(50...5000)) { node.restart() }
+    }
+
+    private func anyNode() -> SimulatedNode {
+        gateway.nodes[Int.random(in: 0..<gateway.nodes.count, using: &random)]
+    }
+
+    /// Two processes that have a link: a node and the acquirer, or two nodes.
+    private func pair() -> (SimulatedProcess, SimulatedProcess) {
+        let first = anyNode().process
+        let others = gateway.nodes.map(\.process).filter { $0 !== first } + [gateway.acquirer]
+        return (first, others[Int.random(in: 0..<others.count, using: &random)])
     }
 
     /// An orderly end: the node signs off, writes back, and is then ended.
     private func stopNode() {
-        guard let node = gateway.running, let loop = gateway.node.incarnation?.loop else { return }
+        let simulated = anyNode()
+        guard let node = simulated.running, let loop = simulated.process.incarnation?.loop else {
+            return
+        }
         count("orderly stop of the node")
-        stoppedNode = node
+        stoppedNodes.append(node)
         loop.start(node) { node in await node.stop() }
         world.schedule(after: span(3000...6000)) { [unowned self] in
-            if !isStopped, gateway.running === node {
-                gateway.crashNode(.kill)
-                gateway.restartNode()
+            if !isStopped, simulated.running === node {
+                simulated.crash(.kill)
+                simulated.restart()
             }
         }
     }
@@ -113,10 +131,16 @@ final class GatewayFaults {
     }
 
     private func partition() {
-        count("partition")
-        world.fabric.partition(gateway.node, gateway.acquirer)
+        let (first, second) = pair()
+        if random.chance(1, in: 3) {
+            count("partition one way")
+            world.fabric.cut(from: first, to: second)
+        } else {
+            count("partition")
+            world.fabric.partition(first, second)
+        }
         world.schedule(after: span(100...15_000)) { [unowned self] in
-            world.fabric.heal(gateway.node, gateway.acquirer)
+            world.fabric.heal(first, second)
         }
     }
 

@@ -2,9 +2,10 @@ import Node
 import Payments
 import Primitives
 
-/// One seeded run of the whole gateway: clients, one node, one acquirer, and faults.
+/// One seeded run of the whole gateway: clients, nodes, one acquirer, and faults.
 public enum GatewayScenario {
     public struct Options: Sendable {
+        public var nodeCount = 1
         public var clientCount = 4
         public var paymentCount = 20
         /// How long things break.
@@ -42,7 +43,7 @@ public enum GatewayScenario {
     }
 
     private static func play(_ world: World, _ options: Options) throws -> Verdict {
-        let gateway = try GatewayWorld(world)
+        let gateway = try GatewayWorld(world, nodeCount: options.nodeCount)
         gateway.start()
         let clients = (0..<options.clientCount).map { number in
             SimulatedClient(

@@ -14,7 +14,8 @@ final class GatewaySnapshot: @unchecked Sendable {
     /// Asks the node and the acquirer, and lets the world go on until both have answered.
     static func read(_ gateway: GatewayWorld) throws -> GatewaySnapshot {
         let snapshot = GatewaySnapshot()
-        guard let node = gateway.running, let nodeLoop = gateway.node.incarnation?.loop,
+        guard let first = gateway.nodes.first, let node = first.running,
+            let nodeLoop = first.process.incarnation?.loop,
             let host = gateway.host, let hostLoop = gateway.acquirer.incarnation?.loop
         else {
             gateway.world.fail("a process that was mended is down")

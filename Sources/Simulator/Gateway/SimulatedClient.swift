@@ -189,29 +189,32 @@ final class SimulatedClient {
         }
         let number = attempt
         let key = currentKey
-        guard let node = gateway.running, let loop = gateway.node.incarnation?.loop else {
+        // Any node will do, and a retry may go to another.
+        let node = gateway.nodes[Int.random(in: 0..<gateway.nodes.count, using: &random)]
+        guard let running = node.running, let loop = node.process.incarnation?.loop else {
             return retry()
         }
-        let service = node.service
+        let service = running.service
         let begun = world.elapsed
-        let incarnation = gateway.nodeStartCount
+        let incarnation = node.startCount
         let request = apiRequest(receivedAt: loop.now)
-        let box = ClientBox(self)
+        let box = ClientBox(self, asking: node)
         loop.start(service) { service in
             let response = await service.respond(to: request)
-            box.client.answered(number, response, begun)
+            box.client.answered(number, response, begun, by: box.node)
         }
         requestCount += 1
-        watch(number, key, incarnation)
+        watch(number, key, node, incarnation)
     }
 
     /// Notices that the node that was asked is gone, as a broken connection tells.
-    private func watch(_ number: UInt64, _ key: String, _ incarnation: Int) {
+    private func watch(
+        _ number: UInt64, _ key: String, _ node: SimulatedNode, _ incarnation: Int
+    ) {
         schedule(.milliseconds(250)) { client in
             guard client.attempt == number, client.currentKey == key, !client.isDone else { return }
-            let isSame =
-                client.gateway.running != nil && client.gateway.nodeStartCount == incarnation
-            if isSame { client.watch(number, key, incarnation) } else { client.retry() }
+            let isSame = node.running != nil && node.startCount == incarnation
+            if isSame { client.watch(number, key, node, incarnation) } else { client.retry() }
         }
     }
 
@@ -245,8 +248,10 @@ final class SimulatedClient {
         schedule(.milliseconds(Int64.random(in: 300...2500, using: &random))) { $0.send() }
     }
 
-    fileprivate func answered(_ number: UInt64, _ response: APIResponse, _ begun: Duration) {
-        slowest = max(slowest, world.elapsed - begun - gateway.pausedTime(since: begun))
+    fileprivate func answered(
+        _ number: UInt64, _ response: APIResponse, _ begun: Duration, by node: SimulatedNode
+    ) {
+        slowest = max(slowest, world.elapsed - begun - node.pausedTime(since: begun))
         guard number == attempt else { return }
         attempt += 1
         switch response.status {
@@ -340,8 +345,10 @@ final class SimulatedClient {
 // Proof: a world and all its loops run on one thread, so the client is only touched there.
 private struct ClientBox: @unchecked Sendable {
     let client: SimulatedClient
+    let node: SimulatedNode
 
-    init(_ client: SimulatedClient) {
+    init(_ client: SimulatedClient, asking node: SimulatedNode) {
         self.client = client
+        self.node = node
     }
 }

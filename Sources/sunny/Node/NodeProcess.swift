@@ -46,7 +46,7 @@ struct NodeProcess: Sendable {
                 remedy: "look at the limits of this process (ulimit -a)")
         }
         let environment = NodeEnvironment(
-            loop: loop, network: UVNetwork(loop: loop), fileSystem: PosixFileSystem(),
+            loop: loop, network: UVNetwork(loop: loop), links: nil, fileSystem: PosixFileSystem(),
             journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
             random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt())
         do throws(NodeStartError) {

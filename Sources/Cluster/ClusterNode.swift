@@ -1,0 +1,349 @@
+public import Environment
+public import Journal
+import Liveness
+public import Primitives
+package import Raft
+
+// What the groups of a node share: who its peers are, how they are reached, and who supports whom.
+//
+//   ShardHost ── moment() ─────▶ the clock, and the support table, both as of now
+//             ── send(message) ▶ gathered by peer, one frame a turn ▶ PeerLinks
+//   PeerLinks ── frame ────────▶ Raft message ▶ its group; liveness ▶ here; ask ▶ its handler
+//
+// Liveness keeps its promises in the journal as the last entry of a group of its own, so that its
+// write shares the sync of the turn: a disk that stands still loses the node its leases.
+
+/// A group as its node sees it. Loop only.
+package protocol GroupShell: AnyObject, Sendable {
+    var group: GroupID { get }
+    func receive(_ message: Message)
+    /// The node's support has changed.
+    func wake()
+}
+
+/// Answers what other nodes ask of a group. Loop only.
+public protocol AskHandler: AnyObject, Sendable {
+    func answer(
+        _ payload: [UInt8], from asker: MemberID, deadline: MonotonicInstant
+    ) async -> AskAnswer
+}
+
+/// What the node that was asked says.
+public enum AskAnswer: Hashable, Sendable {
+    case answer([UInt8])
+    /// It does not serve the group; the one who does, as far as it knows.
+    case moved(to: MemberID?)
+    case overloaded
+}
+
+/// What became of an ask.
+public enum AskOutcome: Hashable, Sendable {
+    case answer([UInt8])
+    case moved(to: MemberID?)
+    /// Nothing was done.
+    case overloaded
+    /// No answer came: it may have been done.
+    case lost
+    /// It never left this node.
+    case unreachable
+}
+
+extension AskOutcome {
+    fileprivate init(_ answer: AskAnswer) {
+        switch answer {
+        case .answer(let bytes): self = .answer(bytes)
+        case .moved(let leader): self = .moved(to: leader)
+        case .overloaded: self = .overloaded
+        }
+    }
+}
+
+/// What the groups of one node share.
+public actor ClusterNode {
+    public nonisolated let members: ClusterMembers
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    private let journal: Journal
+    private let links: PeerLinks?
+    private var groups: [GroupID: any GroupShell] = [:]
+    private var handlers: [GroupID: any AskHandler] = [:]
+    private var asks = AskTable()
+    private var servedAskCounts: [MemberID: Int] = [:]
+
+    private var liveness: Liveness?
+    private var livenessIndex: LogIndex
+    private var livenessDirectives: [Liveness.Directive] = []
+    private var isPerformingLiveness = false
+    private var livenessTimer: (any LoopTimer)?
+
+    /// Raft messages by peer, gathered until the end of the turn.
+    private var outgoing: [MemberID: GroupBatch] = [:]
+    private var isFlushAwaited = false
+    /// What peers said that could not be read, or was refused: a peer's mistake, or a forger's.
+    public private(set) var refusedMessageCount = 0
+
+    /// The group in the journal that holds what liveness has promised: no shard has its number.
+    public static let livenessGroup = GroupID(.max)
+
+    /// How many asks of one peer are worked on at a time: its memory is ours then.
+    private static let servedAskCountMax = 8192
+
+    /// - Parameters:
+    ///   - log: what the journal held of `livenessGroup`.
+    ///   - links: nil for a node that is alone.
+    public init(
+        members: ClusterMembers, loop: any NodeLoop, journal: Journal, log: RecoveredLog.Group?,
+        links: PeerLinks?
+    ) {
+        self.members = members
+        self.loop = loop
+        self.journal = journal
+        self.links = links
+        livenessIndex = log?.entries.last?.index ?? log?.compactedUpTo ?? 0
+        guard !members.peers.isEmpty else { return }
+        liveness = Liveness(
+            cluster: members.cluster, member: members.own, durable: Self.promises(in: log),
+            options: Liveness.Options(), now: loop.now)
+    }
+
+    private static func promises(in log: RecoveredLog.Group?) -> DurableLiveness? {
+        guard let payload = log?.entries.last?.payload else { return nil }
+        do {
+            var reader = ByteReader(payload)
+            let durable = try DurableLiveness(from: &reader)
+            try reader.finish()
+            return durable
+        } catch {
+            // The journal has checked it: it is what this node wrote, or a later version did.
+            preconditionFailure("the promises in the journal cannot be read: \(error)")
+        }
+    }
+
+    /// Connects to the peers and asks for their support. Groups and handlers were added before.
+    public func start() async {
+        guard liveness != nil, let links else { return }
+        do {
+            try liveness?.setPeers(
+                members.peers.map(\.id), now: loop.now, &livenessDirectives)
+        } catch {
+            preconditionFailure("\(members.all.count) members are too many: \(error)")
+        }
+        await links.start(receiver: self)
+        liveness?.onStart(now: loop.now, &livenessDirectives)
+        performLiveness()
+    }
+
+    /// Closes the links.
+    public func stop() async {
+        livenessTimer?.cancel()
+        await links?.stop()
+    }
+
+    /// Peers whose link is up.
+    public var connectedPeers: [MemberID] {
+        get async { await links?.connected ?? [] }
+    }
+
+    /// A message to a group was refused.
+    nonisolated func noteRefusal() {
+        assumeIsolated { $0.refusedMessageCount += 1 }
+    }
+
+    package func add(_ group: any GroupShell) {
+        groups[group.group] = group
+    }
+
+    /// Sets who answers what is asked of a group.
+    public func answer(for group: GroupID, by handler: any AskHandler) {
+        handlers[group] = handler
+    }
+
+    // MARK: What groups ask of their node
+
+    /// Now, by a fresh look at the clock, and who supports whom.
+    package nonisolated func moment() -> Moment {
+        assumeIsolated { $0.currentMoment() }
+    }
+
+    private func currentMoment() -> Moment {
+        let now = loop.now
+        guard let lastSeen = liveness?.lastSeen else { return Moment(now: now) }
+        if now < lastSeen {
+            // The clock ran backwards: nothing that was received counts any more.
+            liveness?.onTick(now: now, &livenessDirectives)
+            loop.post { [self] in assumeIsolated { $0.performLiveness() } }
+        }
+        return Moment(now: now, support: liveness!.table)
+    }
+
+    package nonisolated func send(_ message: Message) {
+        assumeIsolated { $0.gather(message) }
+    }
+
+    private func gather(_ message: Message) {
+        outgoing[message.to, default: GroupBatch()].append(message)
+        if outgoing[message.to]!.isFull { flush(message.to) }
+        guard !isFlushAwaited else { return }
+        isFlushAwaited = true
+        loop.atEndOfTurn { [self] in assumeIsolated { $0.flushAll() } }
+    }
+
+    private func flushAll() {
+        isFlushAwaited = false
+        for member in outgoing.keys.sorted() { flush(member) }
+    }
+
+    private func flush(_ member: MemberID) {
+        guard let batch = outgoing.removeValue(forKey: member), let links else { return }
+        // What the link does not take is lost: the instances repeat what is not answered.
+        _ = links.post(.groups(batch.bytes), to: member)
+    }
+}
+
+// MARK: - Liveness
+
+extension ClusterNode {
+    private func performLiveness() {
+        guard !isPerformingLiveness else { return }
+        isPerformingLiveness = true
+        defer { isPerformingLiveness = false }
+        while !livenessDirectives.isEmpty {
+            let batch = livenessDirectives
+            livenessDirectives.removeAll(keepingCapacity: true)
+            for directive in batch {
+                switch directive {
+                case .persist(let token, let durable): persist(token, durable)
+                case .send(let message): _ = links?.post(.liveness(message.encoded), to: message.to)
+                case .supportWithdrawn, .supportLost, .supportGained: wakeGroups()
+                }
+            }
+        }
+        armLiveness()
+    }
+
+    private func persist(_ token: UInt64, _ durable: DurableLiveness) {
+        livenessIndex += 1
+        let entry = LogEntry(
+            index: livenessIndex, term: 1, kind: .command, payload: durable.encoded)
+        journal.append(Self.livenessGroup, entries: [entry], hardState: nil) { [self] in
+            assumeIsolated { $0.persisted(token) }
+        }
+    }
+
+    private func persisted(_ token: UInt64) {
+        // The newest promise is on disk: those before it have no meaning any more.
+        if livenessIndex > 1 {
+            journal.compact(Self.livenessGroup, upTo: livenessIndex - 1, term: 1)
+        }
+        liveness?.onPersisted(token: token, now: loop.now, &livenessDirectives)
+        performLiveness()
+    }
+
+    private func wakeGroups() {
+        for group in groups.keys.sorted() { groups[group]?.wake() }
+    }
+
+    private func armLiveness() {
+        livenessTimer?.cancel()
+        livenessTimer = nil
+        guard let deadline = liveness?.nextDeadline else { return }
+        livenessTimer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
+            assumeIsolated { node in
+                node.liveness?.onTick(now: node.loop.now, &node.livenessDirectives)
+                node.performLiveness()
+            }
+        }
+    }
+}
+
+// MARK: - What peers say
+
+extension ClusterNode: PeerReceiver {
+    nonisolated func received(_ message: PeerMessage, from member: MemberID) {
+        assumeIsolated { $0.take(message, from: member) }
+    }
+
+    nonisolated func linkEnded(_ member: MemberID) {
+        assumeIsolated { node in
+            for waiting in node.asks.takeAll(from: member) { waiting.resume(returning: .lost) }
+        }
+    }
+
+    private func take(_ message: PeerMessage, from member: MemberID) {
+        switch message {
+        case .groups(let bytes): takeGroups(bytes, from: member)
+        case .liveness(let bytes): takeLiveness(bytes, from: member)
+        case .ask(let ask): Task { await self.serve(ask, from: member) }
+        case .answer(let id, let answer):
+            asks.take(id, from: member)?.resume(returning: AskOutcome(answer))
+        }
+    }
+
+    private func takeGroups(_ bytes: [UInt8], from member: MemberID) {
+        do {
+            try GroupBatch.forEach(in: bytes) { message in
+                // The link says who speaks; nobody speaks for another.
+                guard message.from == member, let group = groups[message.group] else {
+                    refusedMessageCount += 1
+                    return
+                }
+                group.receive(message)
+            }
+        } catch {
+            refusedMessageCount += 1
+        }
+    }
+
+    private func takeLiveness(_ bytes: [UInt8], from member: MemberID) {
+        var reader = ByteReader(bytes)
+        guard let message = try? LivenessMessage(from: &reader), message.from == member else {
+            refusedMessageCount += 1
+            return
+        }
+        let reception = liveness?.onMessage(message, now: loop.now, &livenessDirectives)
+        if case .refused? = reception { refusedMessageCount += 1 }
+        performLiveness()
+    }
+}
+
+// MARK: - Asking
+
+extension ClusterNode {
+    /// Asks a peer something of a group, once. Ends by `deadline`, whatever happens.
+    ///
+    public func ask(
+        _ member: MemberID, of group: GroupID, _ payload: [UInt8], deadline: MonotonicInstant
+    ) async -> AskOutcome {
+        let budget = deadline - loop.now
+        guard let links, budget > .zero else { return .unreachable }
+        guard asks.count(askedOf: member) < Self.servedAskCountMax else { return .overloaded }
+        let id = asks.nextID()
+        let ask = PeerAsk(id: id, group: group, budget: budget, payload: payload)
+        guard links.post(.ask(ask), to: member) else { return .unreachable }
+        return await loop.suspend { resumption in
+            let timer = loop.schedule(after: budget) { [self] in
+                assumeIsolated { $0.asks.take(id)?.resume(returning: .lost) }
+            }
+            asks.wait(id, askedOf: member, timer, resumption)
+        }
+    }
+
+    private func serve(_ ask: PeerAsk, from member: MemberID) async {
+        let count = servedAskCounts[member, default: 0]
+        var answer = AskAnswer.overloaded
+        if count < Self.servedAskCountMax {
+            servedAskCounts[member] = count + 1
+            if let handler = handlers[ask.group] {
+                answer = await handler.answer(
+                    ask.payload, from: member, deadline: loop.now + ask.budget)
+            } else {
+                answer = .moved(to: nil)
+            }
+            servedAskCounts[member, default: 1] -= 1
+        }
+        _ = links?.post(.answer(ask.id, answer), to: member)
+    }
+}

@@ -1,0 +1,167 @@
+import Environment
+import PeerWire
+import Primitives
+
+/// One stream to a peer, its channel and its frames. Ends once, and says so to the links.
+actor PeerConnection: ByteStreamHandler {
+    private nonisolated let loop: any NodeLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let stream: any ByteStream
+    private let channel: any SecureChannel
+    private let links: PeerLinks
+    private let handshakeTimeout: Duration
+    private let silenceMax: Duration
+    private var decoder = PeerFrameDecoder()
+    private var verified: VerifiedPeer?
+    private var memberID: MemberID?
+    private var lastReceived: MonotonicInstant
+    private var hasEnded = false
+
+    /// What may wait to be written: a snapshot's chunks and appends in flight to one peer. Beyond it
+    /// messages are dropped, as a network drops them.
+    private static let unsentByteCountMax = 32 << 20
+
+    init(
+        loop: any NodeLoop, stream: any ByteStream, channel: sending any SecureChannel,
+        links: PeerLinks, handshakeTimeout: Duration, silenceMax: Duration
+    ) {
+        self.loop = loop
+        self.stream = stream
+        self.channel = channel
+        self.links = links
+        self.handshakeTimeout = handshakeTimeout
+        self.silenceMax = silenceMax
+        lastReceived = loop.now
+    }
+
+    /// The peer, once it is verified and known.
+    nonisolated var member: MemberID? {
+        get { assumeIsolated { $0.memberID } }
+        set { assumeIsolated { $0.memberID = newValue } }
+    }
+
+    nonisolated func start() {
+        assumeIsolated { connection in
+            connection.stream.start(self)
+            connection.writeOutgoing()
+            connection.loop.schedule(after: connection.handshakeTimeout) { [self] in
+                assumeIsolated { $0.checkHandshake() }
+            }
+        }
+    }
+
+    /// False when the frame was not taken.
+    nonisolated func write(_ frame: [UInt8]) -> Bool {
+        assumeIsolated { connection in
+            guard !connection.hasEnded, connection.verified != nil,
+                connection.stream.unsentByteCount + frame.count <= Self.unsentByteCountMax,
+                connection.channel.send(frame)
+            else { return false }
+            connection.writeOutgoing()
+            return true
+        }
+    }
+
+    /// Tells the peer that nothing follows, and closes.
+    nonisolated func close() {
+        assumeIsolated { connection in
+            guard !connection.hasEnded else { return }
+            connection.hasEnded = true
+            connection.channel.close()
+            connection.writeOutgoing()
+            connection.stream.close()
+        }
+    }
+
+    nonisolated func abort() {
+        assumeIsolated { connection in
+            connection.hasEnded = true
+            connection.stream.abort()
+        }
+    }
+
+    /// Ends the connection for a reason of this side.
+    nonisolated func end(_ trouble: PeerLinks.Trouble) {
+        assumeIsolated { connection in
+            guard !connection.hasEnded else { return }
+            connection.hasEnded = true
+            connection.writeOutgoing()
+            connection.stream.close()
+            connection.links.assumeIsolated { $0.ended(self, trouble) }
+        }
+    }
+
+    private func writeOutgoing() {
+        let bytes = channel.takeOutgoing()
+        if !bytes.isEmpty { stream.write(bytes) }
+    }
+
+    private func checkHandshake() {
+        guard !hasEnded else { return }
+        guard verified != nil else { return end(.handshakeTimedOut) }
+        checkSilence()
+    }
+
+    private func checkSilence() {
+        guard !hasEnded else { return }
+        let rest = lastReceived + silenceMax - loop.now
+        guard rest > .zero else { return end(.silent) }
+        loop.schedule(after: rest) { [self] in assumeIsolated { $0.checkSilence() } }
+    }
+
+    // MARK: The stream
+
+    nonisolated func streamReceived(_ bytes: [UInt8]) {
+        assumeIsolated { connection in
+            guard !connection.hasEnded else { return }
+            connection.lastReceived = connection.loop.now
+            connection.take(connection.channel.receive(bytes))
+        }
+    }
+
+    nonisolated func streamDrained() {}
+
+    nonisolated func streamEnded(_ end: StreamEnd) {
+        assumeIsolated { connection in
+            guard !connection.hasEnded else { return }
+            switch end {
+            case .failed(let error): connection.end(.network(error))
+            case .closedByPeer, .closedHere:
+                connection.take(connection.channel.receiveEnd())
+                connection.end(.network(.reset(reason: "closed by the peer")))
+            }
+        }
+    }
+
+    private func take(_ events: [SecureChannelEvent]) {
+        writeOutgoing()
+        for event in events {
+            guard !hasEnded else { return }
+            switch event {
+            case .established(let peer):
+                verified = peer
+                links.assumeIsolated { $0.established(peer, self) }
+            case .received(let bytes):
+                takeFrames(bytes)
+            case .closed:
+                end(.network(.reset(reason: "closed by the peer")))
+            case .failed(let error):
+                end(.channel(error))
+            }
+        }
+    }
+
+    private func takeFrames(_ bytes: [UInt8]) {
+        decoder.feed(bytes)
+        do {
+            while !hasEnded, let frame = try decoder.next() {
+                let message = try PeerMessage(frame)
+                guard let memberID else { return end(.frame) }
+                links.assumeIsolated { $0.received(message, from: memberID) }
+            }
+        } catch {
+            end(.frame)
+        }
+    }
+}

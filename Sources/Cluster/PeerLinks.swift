@@ -1,0 +1,267 @@
+public import Environment
+import PeerWire
+public import Primitives
+import Resilience
+
+// One link to each peer. Of two nodes the one with the lower id dials, so that there is one.
+//
+//   dialler    resting ── time ──▶ dialling ── stream ──▶ securing ── verified ──▶ up
+//                 ▲                   │ refused              │ refused, silent       │ ended,
+//                 └───────────────────┴──────────────────────┴───────────────────────┘ silent
+//   listener   absent ── stream, securing ── verified ──▶ up ── ended, silent, replaced ──▶ absent
+//
+// A link is up once the channel has verified the peer. A peer that dials again has forgotten the
+// link that we still see: the new one replaces it. Both sides speak at least every liveness round,
+// so that a link that is silent for long is half open, and is closed.
+
+/// Who takes what peers say. Loop only.
+protocol PeerReceiver: AnyObject, Sendable {
+    func received(_ message: PeerMessage, from member: MemberID)
+    /// What was asked over the link will not be answered.
+    func linkEnded(_ member: MemberID)
+}
+
+/// The node's links to its peers.
+public actor PeerLinks {
+    /// How links behave.
+    public struct Options: Sendable {
+        /// For a stream, and again for the channel's handshake.
+        public var connectTimeout: Duration = .seconds(5)
+        /// A link over which nothing came for so long is closed: several liveness rounds.
+        public var silenceMax: Duration = .seconds(6)
+        /// The bounds of the wait before the next try to dial.
+        public var retryBase: Duration = .milliseconds(50)
+        public var retryMax: Duration = .seconds(1)
+
+        public init() {}
+    }
+
+    /// Why a stream did not become a link, or a link ended; counted, and logged once in a while.
+    public enum Trouble: Hashable, Sendable, CustomStringConvertible {
+        case network(NetworkError)
+        case channel(SecureChannelError)
+        /// Its certificate is good, and the configuration knows no such node, or not there.
+        case stranger(NodeIdentity)
+        /// Its certificate is good, and it is this node who dials that one.
+        case wrongDirection(NodeIdentity)
+        case frame
+        case silent
+        case replaced
+        case handshakeTimedOut
+        case tooManyHandshakes
+
+        public var description: String {
+            switch self {
+            case .network(let error): "\(error)"
+            case .channel(let error): "\(error)"
+            case .stranger(let identity): "\(identity) is not in the configuration"
+            case .wrongDirection(let identity): "\(identity) does not dial this node"
+            case .frame: "what came was no frame of this protocol"
+            case .silent: "nothing came for too long"
+            case .replaced: "the peer has opened a new link"
+            case .handshakeTimedOut: "the handshake took too long"
+            case .tooManyHandshakes: "too many handshakes at a time"
+            }
+        }
+    }
+
+    private enum Dial {
+        case resting(any LoopTimer)
+        case dialling
+        case securing(PeerConnection)
+        case up(PeerConnection)
+    }
+
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    private let members: ClusterMembers
+    private let network: any Network
+    private let channels: any SecureChannels
+    private let random: any RandomSource
+    private let options: Options
+    private let onTrouble: @Sendable (MemberID?, Trouble) -> Void
+
+    private var dials: [MemberID: Dial] = [:]
+    private var backoffs: [MemberID: Backoff] = [:]
+    private var accepted: [MemberID: PeerConnection] = [:]
+    /// Streams of nobody yet.
+    private var securing: [ObjectIdentifier: PeerConnection] = [:]
+    private var listener: (any StreamListener)?
+    private weak var receiver: (any PeerReceiver)?
+    private var isStopped = false
+
+    /// Handshakes of strangers at a time: each holds a few kilobytes and, for a moment, a core.
+    private static let securingCountMax = 64
+
+    /// - Parameter onTrouble: told why a link is not there; the member where it is known.
+    public init(
+        members: ClusterMembers, loop: any NodeLoop, network: any Network,
+        channels: any SecureChannels, random: any RandomSource, options: Options = Options(),
+        onTrouble: @escaping @Sendable (MemberID?, Trouble) -> Void
+    ) {
+        self.members = members
+        self.loop = loop
+        self.network = network
+        self.channels = channels
+        self.random = random
+        self.options = options
+        self.onTrouble = onTrouble
+    }
+
+    /// Listens for peers, before `ClusterNode.start` dials them.
+    public func listen() throws(NetworkError) {
+        guard let own = members[members.own] else { return }
+        listener = try network.listen(on: own.address) { [self] stream in
+            assumeIsolated { $0.accept(stream) }
+        }
+    }
+
+    func start(receiver: any PeerReceiver) {
+        self.receiver = receiver
+        for peer in members.peers where peer.id > members.own {
+            backoffs[peer.id] = Backoff(base: options.retryBase, cap: options.retryMax)!
+            dial(peer.id)
+        }
+    }
+
+    func stop() {
+        isStopped = true
+        listener?.close()
+        for dial in dials.values {
+            switch dial {
+            case .resting(let timer): timer.cancel()
+            case .dialling: break
+            case .securing(let connection), .up(let connection): connection.close()
+            }
+        }
+        for connection in accepted.values { connection.close() }
+        for connection in securing.values { connection.abort() }
+        dials = [:]
+        accepted = [:]
+        securing = [:]
+    }
+
+    /// Peers whose link is up, by rising id.
+    var connected: [MemberID] {
+        members.peers.map(\.id).filter { connection(to: $0) != nil }
+    }
+
+    /// Sends a message, or says that it could not: the link is down, or too much waits on it.
+    nonisolated func post(_ message: PeerMessage, to member: MemberID) -> Bool {
+        assumeIsolated { links in
+            guard let connection = links.connection(to: member),
+                let frame = try? message.frame()
+            else { return false }
+            return connection.write(frame)
+        }
+    }
+
+    private func connection(to member: MemberID) -> PeerConnection? {
+        if let connection = accepted[member] { return connection }
+        guard case .up(let connection)? = dials[member] else { return nil }
+        return connection
+    }
+
+    // MARK: Dialling
+
+    private func dial(_ member: MemberID) {
+        guard !isStopped, let peer = members[member] else { return }
+        dials[member] = .dialling
+        network.connect(to: peer.address, timeout: options.connectTimeout) { [self] result in
+            assumeIsolated { $0.dialled(member, result) }
+        }
+    }
+
+    private func dialled(_ member: MemberID, _ result: Result<any ByteStream, NetworkError>) {
+        guard !isStopped, case .dialling? = dials[member], let peer = members[member] else {
+            if case .success(let stream) = result { stream.abort() }
+            return
+        }
+        switch result {
+        case .failure(let error):
+            onTrouble(member, .network(error))
+            rest(member)
+        case .success(let stream):
+            let connection = PeerConnection(
+                loop: loop, stream: stream, channel: channels.client(to: peer.name), links: self,
+                handshakeTimeout: options.connectTimeout, silenceMax: options.silenceMax)
+            dials[member] = .securing(connection)
+            connection.start()
+        }
+    }
+
+    private func rest(_ member: MemberID) {
+        guard !isStopped, var backoff = backoffs[member] else { return }
+        // At least the half, so that a peer that refuses at once is not asked without a pause.
+        let pause = options.retryBase / 2 + backoff.next(chance: random.next())
+        backoffs[member] = backoff
+        dials[member] = .resting(
+            loop.schedule(after: pause) { [self] in
+                assumeIsolated { links in
+                    if case .resting? = links.dials[member] { links.dial(member) }
+                }
+            })
+    }
+
+    // MARK: Accepting
+
+    private func accept(_ stream: any ByteStream) {
+        guard !isStopped, securing.count < Self.securingCountMax else {
+            onTrouble(nil, .tooManyHandshakes)
+            return stream.abort()
+        }
+        let connection = PeerConnection(
+            loop: loop, stream: stream, channel: channels.server(), links: self,
+            handshakeTimeout: options.connectTimeout, silenceMax: options.silenceMax)
+        securing[ObjectIdentifier(connection)] = connection
+        connection.start()
+    }
+
+    // MARK: What connections say
+
+    /// The peer is verified: the link is up, unless that peer has no business here.
+    func established(_ peer: VerifiedPeer, _ connection: PeerConnection) {
+        let identity = peer.identity
+        guard !isStopped,
+            let member = members.peers.first(where: {
+                $0.name == identity.name && $0.region == identity.region
+            })
+        else { return connection.end(.stranger(identity)) }
+        if securing.removeValue(forKey: ObjectIdentifier(connection)) != nil {
+            guard member.id < members.own else { return connection.end(.wrongDirection(identity)) }
+            let old = accepted.updateValue(connection, forKey: member.id)
+            connection.member = member.id
+            old?.end(.replaced)
+        } else {
+            guard case .securing(let current)? = dials[member.id], current === connection else {
+                return connection.end(.stranger(identity))
+            }
+            dials[member.id] = .up(connection)
+            connection.member = member.id
+            backoffs[member.id]?.reset()
+        }
+    }
+
+    func received(_ message: PeerMessage, from member: MemberID) {
+        receiver?.received(message, from: member)
+    }
+
+    /// A connection is over. Called once for each.
+    func ended(_ connection: PeerConnection, _ trouble: Trouble) {
+        securing[ObjectIdentifier(connection)] = nil
+        let dialled = dials.first { _, dial in
+            switch dial {
+            case .securing(let current), .up(let current): current === connection
+            case .resting, .dialling: false
+            }
+        }?.key
+        onTrouble(connection.member ?? dialled, trouble)
+        if let dialled { rest(dialled) }
+        guard let member = connection.member else { return }
+        if accepted[member] === connection { accepted[member] = nil }
+        receiver?.linkEnded(member)
+    }
+}

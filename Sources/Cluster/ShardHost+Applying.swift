@@ -1,0 +1,79 @@
+import Environment
+import Primitives
+import Raft
+import StateStore
+
+// Committed entries, in order, once what they read and write is in memory.
+
+extension ShardHost {
+    /// How many entries one pass applies before it lets other work run.
+    private static var batchCountMax: Int { 512 }
+
+    func applyCommitted() {
+        guard !isApplying else { return }
+        isApplying = true
+        defer { isApplying = false }
+        while appliedIndex < committedIndex {
+            let last = min(committedIndex, appliedIndex + LogIndex(Self.batchCountMax))
+            let batch = raft.entries(from: appliedIndex + 1, through: last)
+            let missing = missingKeys(of: batch)
+            guard missing.isEmpty else { return fetch(missing) }
+            for entry in batch { apply(entry) }
+            raft.onApplied(through: appliedIndex, node.moment(), &directives)
+            finishReads()
+        }
+    }
+
+    private func missingKeys(of batch: [LogEntry]) -> [AggregateKey] {
+        var missing: [AggregateKey] = []
+        for entry in batch where entry.kind == .command {
+            let keys = decoded(
+                { () throws(Primitives.DecodingError) in
+                    try Machine.keys(of: entry.payload, in: group)
+                }, of: entry)
+            for key in keys.created { table.admit(key, nil) }
+            for key in keys.known where !table.knows(key) { missing.append(key) }
+        }
+        return missing
+    }
+
+    private func fetch(_ keys: [AggregateKey]) {
+        let store = store
+        reader.submit({ StoreResult { () throws(StateStoreError) in try store.load(keys) } }) {
+            [self] rows in
+            assumeIsolated {
+                $0.admit(rows, for: keys)
+                $0.applyCommitted()
+                $0.perform()
+            }
+        }
+    }
+
+    private func apply(_ entry: LogEntry) {
+        precondition(
+            entry.index == appliedIndex + 1, "\(group) applies \(entry.index) after \(appliedIndex)"
+        )
+        appliedIndex = entry.index
+        appliedTerm = entry.term
+        var outcome = ProposalOutcome.applied(entry.index)
+        if entry.kind == .command {
+            let verdict = decoded(
+                { () throws(Primitives.DecodingError) in
+                    try Machine.apply(entry.payload, in: group, to: &table)
+                }, of: entry)
+            if case .stale(let key) = verdict { outcome = .stale(key) }
+        }
+        proposals.removeValue(forKey: entry.index)?.resume(returning: outcome)
+    }
+
+    /// A committed entry that cannot be read is a broken invariant: every replica has it.
+    private func decoded<Value>(
+        _ body: () throws(Primitives.DecodingError) -> Value, of entry: LogEntry
+    ) -> Value {
+        do {
+            return try body()
+        } catch {
+            preconditionFailure("\(group) cannot read committed entry \(entry.index): \(error)")
+        }
+    }
+}

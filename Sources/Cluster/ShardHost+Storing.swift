@@ -1,0 +1,40 @@
+import Journal
+public import Primitives
+import Raft
+import StateStore
+
+// From memory to the store, and from there on without the log.
+
+extension ShardHost {
+    /// What changed since the last call, with the index that it is the state of; nil when nothing
+    /// was applied since. `written` follows.
+    func takeBatch(after written: LogIndex) -> StateBatch? {
+        guard appliedIndex > written else {
+            table.trim()
+            return nil
+        }
+        return StateBatch(
+            group: group, appliedIndex: appliedIndex, appliedTerm: appliedTerm,
+            rows: table.takeDirty())
+    }
+
+    func written() {
+        table.written()
+    }
+
+    func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {
+        Machine.expired(in: group, table)
+    }
+
+    /// The state through `index` is in the store and synced: the log lets go of what nobody needs
+    /// of it, and the journal is told.
+    func letGo(through index: LogIndex) {
+        let base = raft.compact(through: index, node.moment())
+        guard base.index > compactedIndex else { return }
+        compactedIndex = base.index
+        journal.compact(group, upTo: base.index, term: base.term)
+    }
+
+    /// The state's place in the log.
+    public var applied: LogIndex { appliedIndex }
+}

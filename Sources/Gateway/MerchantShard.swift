@@ -1,0 +1,272 @@
+import Cluster
+import Environment
+import Payments
+import Primitives
+import StateStore
+
+// One merchant shard, on any node. What is asked of it is done here while this node leads the
+// shard, and is asked of the leader otherwise:
+//
+//   perform ─┬─ leads, serves ──▶ read barrier ──▶ ShardGateway of the term ──▶ reply
+//            ├─ another leads ──▶ ask, once ──┬─ answer ───────────────────────▶ reply
+//            │                                └─ moved, lost ──▶ pause ──▶ again, until the deadline
+//            └─ nobody leads ───▶ pause ──▶ again, until the deadline
+//
+// It may be asked again because the shard remembers the claim of the request: what was done is told
+// and not done twice. A claim that is found in flight is then this request's own, and is waited for.
+
+/// A shard's place on this node.
+actor MerchantShard: ShardObserver, AskHandler {
+    typealias Host = ShardHost<GatewayMachine>
+
+    nonisolated let host: Host
+    private nonisolated let node: ClusterNode
+    private nonisolated let loop: any NodeLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    /// Makes what serves a term.
+    private let makeTerm: @Sendable (Term) -> ShardGateway
+    /// The term that is served here or is about to be.
+    private var serving: (gateway: ShardGateway, hasBegun: Bool)?
+    private var changeWaiters: [Resumption<Void>] = []
+
+    /// Between two tries, where nothing says that it is time. Elections take a second, so that a
+    /// request in the middle of one looks a few dozen times.
+    private static let pause = Duration.milliseconds(25)
+
+    init(
+        host: Host, node: ClusterNode, loop: any NodeLoop,
+        makeTerm: @escaping @Sendable (Term) -> ShardGateway
+    ) {
+        self.host = host
+        self.node = node
+        self.loop = loop
+        self.makeTerm = makeTerm
+    }
+
+    nonisolated var group: GroupID { host.group }
+
+    func start() async {
+        await node.answer(for: group, by: self)
+        await host.start(observer: self)
+    }
+
+    /// True once it is known who leads; where it is this node, once it serves.
+    var isReady: Bool {
+        guard let leader = host.knownLeader else { return false }
+        return leader != node.members.own || serving?.hasBegun == true
+    }
+
+    // MARK: Terms
+
+    nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
+        assumeIsolated { shard in
+            let gateway = shard.makeTerm(term)
+            shard.serving = (gateway, hasBegun: false)
+            _ = Task { await shard.begin(gateway) }
+        }
+    }
+
+    private func begin(_ gateway: ShardGateway) async {
+        await gateway.begin()
+        guard serving?.gateway === gateway else { return }
+        serving = (gateway, hasBegun: true)
+        wakeWaiters()
+    }
+
+    nonisolated func shardEndedServing(_ group: GroupID, term: Term) {
+        assumeIsolated { shard in
+            guard let gateway = shard.serving?.gateway, gateway.term == term else { return }
+            shard.serving = nil
+            gateway.end()
+        }
+    }
+
+    nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
+        assumeIsolated { $0.wakeWaiters() }
+    }
+
+    private func wakeWaiters() {
+        let waiters = changeWaiters
+        changeWaiters.removeAll()
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// What serves here now, once it has taken up what was open; nil when nothing does.
+    private func current() async -> ShardGateway? {
+        while let (gateway, hasBegun) = serving {
+            if hasBegun { return gateway }
+            await loop.suspend { changeWaiters.append($0) }
+            guard serving?.gateway === gateway else { return nil }
+        }
+        return nil
+    }
+
+    // MARK: Asking
+
+    /// One try's end.
+    private enum Try<Reply: Sendable>: Sendable {
+        case reply(Reply)
+        /// Nothing that counts came of it here; it may have been done.
+        case again
+    }
+
+    func perform(_ request: MerchantRequest) async -> CommandReply {
+        var isRepeated = false
+        while loop.now < request.deadline {
+            if case .reply(let reply) = await tryPerform(request) {
+                guard isRepeated else { return reply }
+                if !reply.waitsForItself(request) { return reply.asFirst(of: request) }
+            }
+            isRepeated = true
+            await loop.sleep(for: Self.pause)
+        }
+        return .failure(.unavailable)
+    }
+
+    private func tryPerform(_ request: MerchantRequest) async -> Try<CommandReply> {
+        if let gateway = await current() {
+            return await perform(request, by: gateway)
+        }
+        let answer = await ask(.command(request), deadline: request.deadline)
+        guard case .command(let reply)? = answer else { return .again }
+        return .reply(reply)
+    }
+
+    private func perform(
+        _ request: MerchantRequest, by gateway: ShardGateway
+    ) async -> Try<CommandReply> {
+        // A refusal is told of the state as it is, so that it has to be known to be the newest.
+        guard await host.readBarrier() else { return .again }
+        let reply = await gateway.perform(request)
+        if case .failure(.unavailable) = reply, gateway.isElsewhere { return .again }
+        return .reply(reply)
+    }
+
+    func answer(
+        _ query: MerchantQuery, merchant: MerchantID, isLive: Bool, deadline: MonotonicInstant
+    ) async -> QueryReply {
+        while loop.now < deadline {
+            if host.servingTerm != nil {
+                if await host.readBarrier() {
+                    return await read(query, merchant: merchant, isLive: isLive)
+                }
+            } else {
+                let question = MerchantAsk.query(query, merchant: merchant, isLive: isLive)
+                if case .query(let reply)? = await ask(question, deadline: deadline) {
+                    return reply
+                }
+            }
+            await loop.sleep(for: Self.pause)
+        }
+        return .failure(.unavailable)
+    }
+
+    /// Asks the leader; nil when no answer came of it.
+    private func ask(_ question: MerchantAsk, deadline: MonotonicInstant) async -> MerchantAnswer? {
+        guard let leader = host.knownLeader, leader != node.members.own else { return nil }
+        let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
+        switch outcome {
+        case .answer(let bytes):
+            // What cannot be read, such as the answer of a later version, is no answer.
+            return try? MerchantAnswer(encoded: bytes[...])
+        case .overloaded:
+            switch question {
+            case .command: return .command(.failure(.overloaded))
+            case .query: return .query(.failure(.overloaded))
+            }
+        case .moved, .lost, .unreachable:
+            return nil
+        }
+    }
+
+    // MARK: Answering
+
+    nonisolated func answer(
+        _ payload: [UInt8], from asker: MemberID, deadline: MonotonicInstant
+    ) async -> AskAnswer {
+        await answerAsk(payload, deadline: deadline)
+    }
+
+    private func answerAsk(_ payload: [UInt8], deadline: MonotonicInstant) async -> AskAnswer {
+        guard let question = try? MerchantAsk(encoded: payload, deadline: deadline) else {
+            // The asker gets no answer that it would take for one; it asks until its deadline.
+            return .moved(to: nil)
+        }
+        guard let gateway = await current() else { return .moved(to: host.knownLeader) }
+        switch question {
+        case .command(let request):
+            guard case .reply(let reply) = await perform(request, by: gateway) else {
+                return .moved(to: nil)
+            }
+            return .answer(MerchantAnswer.command(reply).encoded())
+        case .query(let query, let merchant, let isLive):
+            guard await host.readBarrier() else { return .moved(to: nil) }
+            let reply = await read(query, merchant: merchant, isLive: isLive)
+            return .answer(MerchantAnswer.query(reply).encoded())
+        }
+    }
+
+    private func read(
+        _ query: MerchantQuery, merchant: MerchantID, isLive: Bool
+    ) async -> QueryReply {
+        switch query {
+        case .payment(let id):
+            let payment = await host.payment(id)
+            let isTheirs = payment?.merchant == merchant && payment?.isLive == isLive
+            return .payment(isTheirs ? payment : nil)
+        case .paymentMethod(let id):
+            let method = await host.method(id)
+            let isTheirs = method?.merchant == merchant && method?.isLive == isLive
+            return .paymentMethod(isTheirs ? method : nil)
+        case .payments(let page):
+            return await list(page, merchant, isLive)
+        }
+    }
+
+    private func list(
+        _ page: PaymentPage, _ merchant: MerchantID, _ isLive: Bool
+    ) async -> QueryReply {
+        guard let found = await host.list(page, merchant: merchant, isLive: isLive) else {
+            switch page.cursor {
+            case .after(let id), .before(let id): return .noSuchCursor(id)
+            case nil: return .payments([], hasMore: false)
+            }
+        }
+        let hasMore = found.count > page.limit
+        // The extra row is at the far end: the oldest, or the newest when the page lies before.
+        if case .before = page.cursor {
+            return .payments(Array(found.suffix(page.limit)), hasMore: hasMore)
+        }
+        return .payments(Array(found.prefix(page.limit)), hasMore: hasMore)
+    }
+
+    // MARK: What links say
+
+    nonisolated func approvedLate(_ subject: LinkSubject) {
+        assumeIsolated { $0.serving?.gateway.approvedLate(subject) }
+    }
+
+    nonisolated func approvedUnmatched(_ approval: UnmatchedApproval) {
+        assumeIsolated { $0.serving?.gateway.approvedUnmatched(approval) }
+    }
+}
+
+extension CommandReply {
+    /// True for what a repeated request hears while its first try is still under way.
+    fileprivate func waitsForItself(_ request: MerchantRequest) -> Bool {
+        switch self {
+        case .failure(.keyInUse): true
+        case .failure(.unavailable): request.claim.isMinted
+        case .failure, .outcome: false
+        }
+    }
+
+    /// An outcome that was stored by an earlier try of the same request is no replay.
+    fileprivate func asFirst(of request: MerchantRequest) -> CommandReply {
+        guard case .outcome(let outcome, let original?) = self, original == request.requestID else {
+            return self
+        }
+        return .outcome(outcome, replayOf: nil)
+    }
+}
