@@ -111,12 +111,20 @@ public actor PeerLinks {
         self.onTrouble = onTrouble
     }
 
-    /// Listens for peers, before `ClusterNode.start` dials them.
-    public func listen() throws(NetworkError) {
-        guard let own = members[members.own] else { return }
-        listener = try network.listen(on: own.address) { [self] stream in
-            assumeIsolated { $0.accept(stream) }
+    /// Listens for peers, before `ClusterNode.start` dials them. Loop only.
+    public nonisolated func listen() throws(NetworkError) {
+        let problem = assumeIsolated { links -> NetworkError? in
+            guard let own = links.members[links.members.own] else { return nil }
+            do throws(NetworkError) {
+                links.listener = try links.network.listen(on: own.address) { [self] stream in
+                    assumeIsolated { $0.accept(stream) }
+                }
+                return nil
+            } catch {
+                return error
+            }
         }
+        if let problem { throw problem }
     }
 
     func start(receiver: any PeerReceiver) {

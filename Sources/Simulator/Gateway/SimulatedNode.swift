@@ -73,7 +73,7 @@ final class SimulatedNode {
             members: members, loop: incarnation.loop, network: incarnation.network,
             channels: PlainChannels(identity: identity), random: incarnation.random,
             onTrouble: { _, _ in })
-        try links.assumeIsolated { (links) throws(NetworkError) in try links.listen() }
+        try links.listen()
         return links
     }
 
