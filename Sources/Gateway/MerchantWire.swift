@@ -107,9 +107,10 @@ public enum MerchantAnswer: Sendable {
     /// The version of the binary form.
     public static let formatVersion: UInt8 = 1
 
-    /// The most bytes of one answer. A payment with all its 62 refunds and disputes, each with as
-    /// much of its own as one form can bring, has about 8 MiB; a page of payments is cut to fit.
-    public static let byteCountMax = 16 << 20
+    /// The most bytes of one answer: as many as a frame carries. A page is `cut` to fit. A payment
+    /// comes near it only with some sixty refunds and disputes that each brought a full form of
+    /// 64 KiB; whoever answers sends a failure instead of one that is larger.
+    public static let byteCountMax = 4 << 20
 
     /// The binary form. It is never sensitive: a card is sealed, and codes are not kept.
     public func encoded() -> [UInt8] {
