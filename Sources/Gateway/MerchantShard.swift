@@ -168,8 +168,12 @@ actor MerchantShard: ShardObserver, AskHandler {
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
         switch outcome {
         case .answer(let bytes):
-            // What cannot be read, such as the answer of a later version, is no answer.
-            return try? MerchantAnswer(encoded: bytes[...])
+            // What cannot be read, such as the answer of a later version, is no answer; nor is one to
+            // something else.
+            guard let answer = try? MerchantAnswer(encoded: bytes), answer.fits(question) else {
+                return nil
+            }
+            return answer
         case .overloaded:
             switch question {
             case .command: return .command(.failure(.overloaded))
@@ -199,12 +203,21 @@ actor MerchantShard: ShardObserver, AskHandler {
             guard case .reply(let reply) = await perform(request, by: gateway) else {
                 return .moved(to: nil)
             }
-            return .answer(MerchantAnswer.command(reply).encoded())
+            return Self.answer(.command(reply), else: .command(.failure(.unavailable)))
         case .query(let query, let merchant, let isLive):
             guard await host.readBarrier() else { return .moved(to: nil) }
-            let reply = await read(query, merchant: merchant, isLive: isLive)
-            return .answer(MerchantAnswer.query(reply).encoded())
+            var reply = await read(query, merchant: merchant, isLive: isLive)
+            if case .payments(let page) = query {
+                reply = reply.cut(for: page, toByteCount: MerchantAnswer.byteCountMax - 16)
+            }
+            return Self.answer(.query(reply), else: .query(.failure(.unavailable)))
         }
+    }
+
+    /// One that no frame can carry is not given: what it tells can be had here, at the leader.
+    private static func answer(_ answer: MerchantAnswer, else other: MerchantAnswer) -> AskAnswer {
+        let bytes = answer.encoded()
+        return .answer(bytes.count <= MerchantAnswer.byteCountMax - 16 ? bytes : other.encoded())
     }
 
     private func read(

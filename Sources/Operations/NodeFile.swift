@@ -1,3 +1,4 @@
+import Cluster
 public import Environment
 import Gateway
 import MerchantAPI
