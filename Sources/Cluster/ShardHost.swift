@@ -73,8 +73,14 @@ public actor ShardHost<Machine: ShardMachine> {
 
     /// Reads that wait to be confirmed, and those that wait for their index to be applied.
     private var unconfirmedReads: [UInt64: Resumption<Bool>] = [:]
-    private var confirmedReads: [(index: LogIndex, resumption: Resumption<Bool>)] = []
+    private var confirmedReads: [ConfirmedRead] = []
     private var lastReadID: UInt64 = 0
+
+    private struct ConfirmedRead {
+        let id: UInt64
+        let index: LogIndex
+        let resumption: Resumption<Bool>
+    }
 
     /// The shard as its disk remembers it: the journal's part, and the rows up to `stored`.
     /// - Parameter seed: chance that differs between starts.
@@ -211,8 +217,10 @@ public actor ShardHost<Machine: ShardMachine> {
             unconfirmedReads[id] = resumption
             raft.read(id: id, node.moment(), &directives)
             perform()
-            // A message may be lost: whoever asks asks again.
-            guard unconfirmedReads[id] != nil else { return }
+            // A message may be lost, and a replica may be far behind: whoever asks asks again.
+            let isOpen =
+                unconfirmedReads[id] != nil || confirmedReads.contains { $0.id == id }
+            guard isOpen else { return }
             loop.schedule(after: raft.options.electionTimeout) { [self] in
                 assumeIsolated { $0.forgetRead(id) }
             }
@@ -221,13 +229,16 @@ public actor ShardHost<Machine: ShardMachine> {
 
     private func forgetRead(_ id: UInt64) {
         raft.forgetRead(id: id)
+        if let place = confirmedReads.firstIndex(where: { $0.id == id }) {
+            confirmedReads.remove(at: place).resumption.resume(returning: false)
+        }
         unconfirmedReads.removeValue(forKey: id)?.resume(returning: false)
     }
 
     private func confirmRead(_ id: UInt64, at index: LogIndex) {
         guard let resumption = unconfirmedReads.removeValue(forKey: id) else { return }
         if appliedIndex >= index { return resumption.resume(returning: true) }
-        confirmedReads.append((index, resumption))
+        confirmedReads.append(ConfirmedRead(id: id, index: index, resumption: resumption))
     }
 
     /// Reads whose index is applied by now.

@@ -76,13 +76,17 @@ public actor GatewayRouter: MerchantGateway {
         return false
     }
 
+    /// Returns true once this node's replicas hold everything that was committed before the call;
+    /// false when that could not be had.
+    public func catchUp() async -> Bool {
+        for shard in shards where !(await shard.host.readBarrier()) { return false }
+        return true
+    }
+
     /// Every payment of this node's shards, in the order of their ids: for reconciliation.
     public func allPayments() async -> [Payment] {
         var payments: [Payment] = []
-        for shard in shards {
-            _ = await shard.host.readBarrier()
-            payments += await shard.host.allPayments()
-        }
+        for shard in shards { payments += await shard.host.allPayments() }
         return payments
     }
 

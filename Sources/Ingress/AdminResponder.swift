@@ -8,9 +8,10 @@ public import Telemetry
 public struct AdminEndpoint: Sendable {
     /// Counters that live elsewhere, as text in the registry's format.
     public typealias Supplement = @Sendable () async -> String
-    /// All payments as they stand now, and how the one at an index reads as a line.
+    /// All payments as they stand now, and how the one at an index reads as a line; nil when this
+    /// node does not know them as they stand now.
     public typealias Dump =
-        @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])
+        @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])?
 
     let metrics: MetricRegistry
     let supplement: Supplement
@@ -62,21 +63,22 @@ struct AdminResponder: HTTPResponder {
                 .ok, endpoint.metrics.exposition() + supplement,
                 type: "text/plain; version=0.0.4; charset=utf-8")
         case "/admin/payments":
-            return payments()
+            return try await payments()
         default:
             return .text(
                 .notFound, "no such page: /livez, /readyz, /metrics, /admin/payments\n")
         }
     }
 
-    private func payments() -> Response {
-        let dump = endpoint.payments
+    private func payments() async throws -> Response {
+        guard let (count, line) = try await endpoint.payments() else {
+            return .text(.serviceUnavailable, "not up to date with its peers: ask again\n")
+        }
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
                 var buffer = ByteBuffer()
                 // A write for each line would cost a system call each.
-                let (count, line) = try await dump()
                 for index in 0..<count {
                     buffer.writeBytes(try line(index))
                     buffer.writeInteger(UInt8(ascii: "\n"))

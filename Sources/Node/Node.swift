@@ -201,8 +201,16 @@ public actor Node {
     }
 
     /// Every payment of the node, for reconciliation and for the checks of a simulation.
+    ///
+    /// It is as new as this node's replicas: `catchUp` makes them current.
     public func allPayments() async -> [Payment] {
         await router.allPayments()
+    }
+
+    /// Returns true once this node holds everything that was committed anywhere before the call;
+    /// false when no leader could be asked, or this node is far behind.
+    public func catchUp() async -> Bool {
+        await router.catchUp()
     }
 
     /// Keys whose commands have no outcome yet.

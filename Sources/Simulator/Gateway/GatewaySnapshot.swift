@@ -1,4 +1,5 @@
 import Acquirer
+import Environment
 import Node
 import Payments
 
@@ -22,6 +23,7 @@ final class GatewaySnapshot: @unchecked Sendable {
             return snapshot
         }
         nodeLoop.start(node) { node in
+            while !(await node.catchUp()) { await nodeLoop.sleep(for: .milliseconds(100)) }
             snapshot.payments = await node.allPayments()
             snapshot.booksTotals = await node.booksTotals()
             snapshot.inFlightKeyCount = await node.inFlightKeyCount()

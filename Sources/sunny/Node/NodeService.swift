@@ -96,6 +96,7 @@ final class NodeService: Sendable {
             lagNanoseconds: { [loop = process.loop] in loop.lagNanoseconds },
             isReady: { [node = process.node] in await node.isReady() },
             payments: { [node = process.node] in
+                guard await node.catchUp() else { return nil }
                 let payments = await node.allPayments()
                 return (payments.count, { JSON.line(PaymentRecord(payments[$0])) })
             })
