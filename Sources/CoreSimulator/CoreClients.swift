@@ -54,11 +54,17 @@ struct CoreClients {
     private func history(
         _ end: (Operation) -> (RegisterModel.Output?, MonotonicInstant?)?
     ) -> History<RegisterModel> {
-        History(
+        // Made once: there are few keys and many operations.
+        var names: [[String]] = []
+        return History(
             operations.compactMap { operation in
                 guard let (output, returned) = end(operation) else { return nil }
+                while names.count <= operation.group {
+                    let group = names.count
+                    names.append((0..<RegisterMachine.keyCount).map { "g\(group)/\($0)" })
+                }
                 return History.Operation(
-                    client: operation.client, key: "g\(operation.group)/\(operation.key)",
+                    client: operation.client, key: names[operation.group][operation.key],
                     input: operation.input, output: output, called: operation.called,
                     returned: returned)
             })

@@ -5,9 +5,9 @@ import Raft
 // What the shells of a node do: the disk, applying, snapshots.
 
 extension CoreWorld {
-    mutating func perform(_ directive: Directive, _ place: Int, _ group: Int) {
+    mutating func perform(_ directive: consuming Directive, _ place: Int, _ group: Int) {
         guard !nodes[place].replicas.isEmpty else { return }
-        switch directive {
+        switch consume directive {
         case .persist(let token, let hardState, let entries):
             nodes[place].writes.append(
                 .log(group: group, token: token, hardState: hardState, entries: entries))

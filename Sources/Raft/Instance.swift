@@ -360,10 +360,24 @@ package struct Leader: Hashable, Sendable {
 
     var nextDeadline: MonotonicInstant? {
         var next = heartbeatAt
-        for deadline in [quorumCheckAt, phase.deadline, preferenceAt] {
+        func note(_ deadline: MonotonicInstant?) {
             if let deadline { next = min(next ?? deadline, deadline) }
         }
+        note(quorumCheckAt)
+        note(phase.deadline)
+        note(preferenceAt)
         return next
+    }
+
+    /// Sets the timers that are not set.
+    mutating func arm(at now: MonotonicInstant, _ options: Options) {
+        heartbeatAt = heartbeatAt ?? now + options.heartbeatInterval
+        quorumCheckAt = quorumCheckAt ?? now + options.electionTimeout
+    }
+
+    mutating func disarm() {
+        heartbeatAt = nil
+        quorumCheckAt = nil
     }
 }
 
