@@ -137,3 +137,16 @@ extension Instance {
         return .taken
     }
 }
+
+extension Leader {
+    /// Sets the timers that are not set.
+    mutating func arm(at now: MonotonicInstant, _ options: Options) {
+        heartbeatAt = heartbeatAt ?? now + options.heartbeatInterval
+        quorumCheckAt = quorumCheckAt ?? now + options.electionTimeout
+    }
+
+    mutating func disarm() {
+        heartbeatAt = nil
+        quorumCheckAt = nil
+    }
+}

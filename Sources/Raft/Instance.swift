@@ -368,17 +368,6 @@ package struct Leader: Hashable, Sendable {
         note(preferenceAt)
         return next
     }
-
-    /// Sets the timers that are not set.
-    mutating func arm(at now: MonotonicInstant, _ options: Options) {
-        heartbeatAt = heartbeatAt ?? now + options.heartbeatInterval
-        quorumCheckAt = quorumCheckAt ?? now + options.electionTimeout
-    }
-
-    mutating func disarm() {
-        heartbeatAt = nil
-        quorumCheckAt = nil
-    }
 }
 
 extension Leader.Phase {
