@@ -82,8 +82,7 @@ struct CoreChecks {
 
     // MARK: Leaders
 
-    mutating func leads(_ world: CoreWorld, _ place: Int, _ group: Int, _ term: Term) {
-        let node = world.nodes[place]
+    mutating func leads(_ node: CoreNode, _ group: Int, _ term: Term) {
         let key = LedTerm(group: group, term: term)
         if let before = leaders[key], before != node.id {
             violate("election safety: \(before) and \(node.id) lead term \(term) of g\(group)")
@@ -103,29 +102,22 @@ struct CoreChecks {
         }
     }
 
+    /// Somebody begins to serve a term; `other`, another member, must not hold a lease.
     mutating func beganServing(
-        _ world: CoreWorld, _ place: Int, _ group: Int, _ term: Term
+        _ server: CoreNode, _ group: Int, _ term: Term, other: CoreNode, _ moment: Moment
     ) {
-        for other in world.nodes.indices where other != place {
-            let node = world.nodes[other]
-            guard !node.replicas.isEmpty else { continue }
-            let instance = node.replicas[group].instance
-            // A paused node's lease counts as well: it will look at its clock when it goes on.
-            if instance.hardState.term < term,
-                instance.leaseExpiry(world.moment(of: other)) != nil
-            {
-                violate(
-                    "lease safety: \(node.id) holds a lease of term \(instance.hardState.term) of "
-                        + "g\(group) while \(world.nodes[place].id) serves term \(term)")
-            }
-        }
+        guard !other.replicas.isEmpty else { return }
+        let instance = other.replicas[group].instance
+        // A paused node's lease counts as well: it will look at its clock when it goes on.
+        guard instance.hardState.term < term, instance.leaseExpiry(moment) != nil else { return }
+        violate(
+            "lease safety: \(other.id) holds a lease of term \(instance.hardState.term) of "
+                + "g\(group) while \(server.id) serves term \(term)")
     }
 
     // MARK: Commits
 
-    mutating func committed(
-        _ world: CoreWorld, _ place: Int, _ group: Int, _ entry: LogEntry
-    ) {
+    mutating func committed(_ nodes: [CoreNode], _ group: Int, _ entry: LogEntry) {
         var digest: UInt64 = UInt64(entry.kind.rawValue)
         for byte in entry.payload { digest = (digest ^ UInt64(byte)) &* 1_099_511_628_211 }
         let place = Int(entry.index) - 1
@@ -142,48 +134,45 @@ struct CoreChecks {
             return violate("entry \(entry.index) of g\(group) was committed before its predecessor")
         }
         logs[group].append(Committed(term: entry.term, payloadDigest: digest))
-        checkDurable(world, group, entry)
+        checkDurable(nodes, group, entry)
     }
 
     /// A quorum of the configuration that counted has the entry on disk: that of the member that
     /// leads the newest term, which may have gone on to the next one when a follower is first to
     /// say that the entry is committed.
-    private mutating func checkDurable(_ world: CoreWorld, _ group: Int, _ entry: LogEntry) {
-        let leader = world.nodes
-            .filter { !$0.replicas.isEmpty && $0.replicas[group].instance.isLeader }
-            .max {
-                $0.replicas[group].instance.hardState.term
-                    < $1.replicas[group].instance.hardState.term
-            }
+    private mutating func checkDurable(_ nodes: [CoreNode], _ group: Int, _ entry: LogEntry) {
+        var leader: Int?
+        var newest: Term = 0
+        for place in nodes.indices where !nodes[place].replicas.isEmpty {
+            guard nodes[place].replicas[group].instance.isLeader else { continue }
+            let term = nodes[place].replicas[group].instance.hardState.term
+            if leader == nil || term > newest { (leader, newest) = (place, term) }
+        }
         guard let leader else { return }
-        let instance = leader.replicas[group].instance
-        let configurations = [
-            instance.configuration, instance.configuration(at: entry.index),
-            instance.configuration(at: entry.index - 1),
-        ]
-        let isDurable = configurations.contains { configuration in
+        func isDurable(_ configuration: Configuration) -> Bool {
             configuration.hasQuorum { voter in
-                let disk = world.nodes[Int(voter.rawValue) - 1].disks[group]
-                return disk.base.index >= entry.index || disk.term(at: entry.index) == entry.term
+                nodes[Int(voter.rawValue) - 1].disks[group].holds(entry.index, of: entry.term)
             }
         }
-        if !isDurable {
+        if !isDurable(nodes[leader].replicas[group].instance.configuration),
+            !isDurable(nodes[leader].replicas[group].instance.configuration(at: entry.index)),
+            !isDurable(nodes[leader].replicas[group].instance.configuration(at: entry.index - 1))
+        {
             violate(
                 "committed is durable: entry \(entry.index) of g\(group) is not on the disks of a "
                     + "quorum")
         }
     }
 
-    mutating func applied(_ world: CoreWorld, _ place: Int, _ group: Int) {
+    mutating func applied(_ node: CoreNode, _ group: Int) {
         // Only what is looked at is taken: a whole replica costs a score of references.
-        let node = world.nodes[place]
         let index = Int(node.replicas[group].appliedIndex) - 1
         let digest = node.replicas[group].machine.digest
         guard index >= 0, index < logs[group].count else { return }
         if let known = logs[group][index].stateDigest {
             if known != digest {
                 violate(
-                    "equal states: \(world.nodes[place].id) differs at \(index + 1) of g\(group)")
+                    "equal states: \(node.id) differs at \(index + 1) of g\(group)")
             }
         } else {
             logs[group][index].stateDigest = digest

@@ -54,11 +54,17 @@ struct CoreClients {
     private func history(
         _ end: (Operation) -> (RegisterModel.Output?, MonotonicInstant?)?
     ) -> History<RegisterModel> {
-        History(
+        // Made once: there are few keys and many operations.
+        var names: [[String]] = []
+        return History(
             operations.compactMap { operation in
                 guard let (output, returned) = end(operation) else { return nil }
+                while names.count <= operation.group {
+                    let group = names.count
+                    names.append((0..<RegisterMachine.keyCount).map { "g\(group)/\($0)" })
+                }
                 return History.Operation(
-                    client: operation.client, key: "g\(operation.group)/\(operation.key)",
+                    client: operation.client, key: names[operation.group][operation.key],
                     input: operation.input, output: output, called: operation.called,
                     returned: returned)
             })
@@ -69,7 +75,7 @@ extension CoreWorld {
     /// A client that has no answer after this takes the outcome as unknown and goes on.
     private static let patienceNanoseconds: Int64 = 3_000_000_000
 
-    func runClient(_ client: Int) {
+    mutating func runClient(_ client: Int) {
         guard !areClientsResting else { return }
         let group = Int.random(in: 0..<parameters.groupCount, using: &random)
         let key = Int.random(in: 0..<RegisterMachine.keyCount, using: &random)
@@ -89,7 +95,7 @@ extension CoreWorld {
             CoreClients.Operation(
                 client: client, group: group, key: key, input: input,
                 called: MonotonicInstant(nanoseconds: time)))
-        heap.insert(.timeout(operation: operation), at: time + Self.patienceNanoseconds)
+        heap.append(.timeout(operation: operation), at: time + Self.patienceNanoseconds)
         switch input {
         case .read: read(operation, place, group)
         case .write(let value):
@@ -103,7 +109,7 @@ extension CoreWorld {
     }
 
     /// A client that nobody waits for reads at this node, now.
-    func readLate(_ place: Int) {
+    mutating func readLate(_ place: Int) {
         guard !nodes[place].replicas.isEmpty else { return }
         let group = Int.random(in: 0..<parameters.groupCount, using: &random)
         let key = Int.random(in: 0..<RegisterMachine.keyCount, using: &random)
@@ -116,28 +122,27 @@ extension CoreWorld {
     }
 
     /// Mostly a node that serves the group; reads may go to any.
-    private func chooseNode(_ group: Int) -> Int? {
+    private mutating func chooseNode(_ group: Int) -> Int? {
         let word = random.next()
         let wantsServing = word & 3 != 0
         let start = Int((word >> 8) % UInt64(nodes.count))
         var other: Int?
         for step in nodes.indices {
             let place = (start + step) % nodes.count
-            let node = nodes[place]
-            guard node.isUp, !node.replicas.isEmpty else { continue }
-            if !wantsServing || node.replicas[group].isServing { return place }
+            guard nodes[place].isUp, !nodes[place].replicas.isEmpty else { continue }
+            if !wantsServing || nodes[place].replicas[group].isServing { return place }
             if other == nil { other = place }
         }
         return other
     }
 
-    private func rest(_ client: Int) {
+    private mutating func rest(_ client: Int) {
         guard client < clients.count else { return }
         let pause = Int64(random.next() % UInt64(max(1, parameters.thinkNanoseconds)))
         heap.insert(.client(client), at: time + 1000 + pause)
     }
 
-    private func read(_ operation: Int, _ place: Int, _ group: Int) {
+    private mutating func read(_ operation: Int, _ place: Int, _ group: Int) {
         let id = nodes[place].replicas[group].nextReadID
         nodes[place].replicas[group].nextReadID += 1
         nodes[place].replicas[group].asked[id] = operation
@@ -146,7 +151,7 @@ extension CoreWorld {
         run(place, group) { $0.read(id: id, $1, &$2) }
     }
 
-    private func propose(
+    private mutating func propose(
         _ command: RegisterMachine.Command, _ operation: Int, _ place: Int, _ group: Int
     ) {
         var taken: LogIndex?
@@ -169,7 +174,7 @@ extension CoreWorld {
 
     // MARK: Answers
 
-    func answer(_ operation: Int, isMet: Bool) {
+    mutating func answer(_ operation: Int, isMet: Bool) {
         guard clients.operations[operation].isOpen else { return }
         switch clients.operations[operation].input {
         case .read: return
@@ -178,17 +183,17 @@ extension CoreWorld {
         }
     }
 
-    func answerReads(_ place: Int, _ group: Int) {
+    mutating func answerReads(_ place: Int, _ group: Int) {
         guard !nodes[place].replicas[group].reads.isEmpty else { return }
-        let replica = nodes[place].replicas[group]
-        for read in replica.reads where read.index <= replica.appliedIndex {
+        let applied = nodes[place].replicas[group].appliedIndex
+        for read in nodes[place].replicas[group].reads where read.index <= applied {
             let key = clients.operations[read.operation].key
-            end(read.operation, .value(replica.machine.values[key]))
+            end(read.operation, .value(nodes[place].replicas[group].machine.values[key]))
         }
-        nodes[place].replicas[group].reads.removeAll { $0.index <= replica.appliedIndex }
+        nodes[place].replicas[group].reads.removeAll { $0.index <= applied }
     }
 
-    private func end(_ operation: Int, _ output: RegisterModel.Output) {
+    private mutating func end(_ operation: Int, _ output: RegisterModel.Output) {
         guard clients.operations[operation].isOpen else { return }
         clients.operations[operation].isOpen = false
         clients.operations[operation].wasTaken = true
@@ -199,7 +204,7 @@ extension CoreWorld {
     }
 
     /// A command was applied somewhere for the first time.
-    func noteApplied(_ payload: [UInt8]) {
+    mutating func noteApplied(_ payload: [UInt8]) {
         guard let value = RegisterMachine.writtenValue(payload),
             let operation = clients.writers[value], clients.operations[operation].applied == nil
         else { return }
@@ -207,14 +212,14 @@ extension CoreWorld {
     }
 
     /// The client takes the outcome as unknown and goes on.
-    func giveUp(_ operation: Int) {
+    mutating func giveUp(_ operation: Int) {
         guard clients.operations[operation].isOpen else { return }
         clients.operations[operation].isOpen = false
         rest(clients.operations[operation].client)
     }
 
     /// The replica answers nobody any more.
-    func abandon(_ place: Int, _ group: Int) {
+    mutating func abandon(_ place: Int, _ group: Int) {
         nodes[place].replicas[group].isServing = false
         let waiting = nodes[place].replicas[group].proposals
         nodes[place].replicas[group].proposals = [:]

@@ -5,7 +5,7 @@ import Raft
 
 extension CoreWorld {
     /// One fault, and the plan for the next.
-    func injectFault() {
+    mutating func injectFault() {
         guard isChaotic, parameters.hasFaults else { return }
         let pause = Int64.random(in: 20_000_000...700_000_000, using: &random)
         heap.insert(.fault, at: time + pause)
@@ -32,12 +32,12 @@ extension CoreWorld {
             nodes[place].doom = .withinHardState
         case 15:
             note("crash at a commit")
-            for node in nodes { node.doom = .atCommit }
+            for node in nodes.indices { nodes[node].doom = .atCommit }
         default: crashOrStart(Int.random(in: nodes.indices, using: &random))
         }
     }
 
-    private func note(_ fault: String) {
+    private mutating func note(_ fault: String) {
         faultCounts[fault, default: 0] += 1
         trace.mix(time, fault)
     }
@@ -46,7 +46,7 @@ extension CoreWorld {
         if case .down = nodes[place].life { true } else { false }
     }
 
-    private func crashOrStart(_ place: Int) {
+    private mutating func crashOrStart(_ place: Int) {
         if isDown(place) {
             note("start")
             start(place)
@@ -56,7 +56,7 @@ extension CoreWorld {
         }
     }
 
-    private func partition() {
+    private mutating func partition() {
         note("partition")
         let side = nodes.map { _ in random.chance(1, in: 2) }
         for from in nodes.indices {
@@ -64,7 +64,7 @@ extension CoreWorld {
         }
     }
 
-    private func cutOneWay() {
+    private mutating func cutOneWay() {
         note("one-way cut")
         let from = Int.random(in: nodes.indices, using: &random)
         let to = Int.random(in: nodes.indices, using: &random)
@@ -72,7 +72,7 @@ extension CoreWorld {
     }
 
     /// Whoever leads a group is cut off, from all or in one direction, and goes on for a while.
-    private func isolateLeader() {
+    private mutating func isolateLeader() {
         let group = Int.random(in: 0..<parameters.groupCount, using: &random)
         let leaders = nodes.indices.filter {
             !nodes[$0].replicas.isEmpty && nodes[$0].replicas[group].instance.isLeader
@@ -86,20 +86,20 @@ extension CoreWorld {
         }
     }
 
-    private func healNetwork() {
+    private mutating func healNetwork() {
         note("heal")
         for from in nodes.indices {
             for to in nodes.indices { cuts[from][to] = false }
         }
     }
 
-    private func shakeNetwork() {
+    private mutating func shakeNetwork() {
         note("loss and duplicates")
         lossPerMille = [0, 20, 150].randomElement(using: &random) ?? 0
         duplicatesPerMille = [0, 30, 200].randomElement(using: &random) ?? 0
     }
 
-    private func pauseNode(_ place: Int) {
+    private mutating func pauseNode(_ place: Int) {
         guard nodes[place].isUp else { return }
         note("pause")
         let until = time + Int64.random(in: 100_000_000...3_000_000_000, using: &random)
@@ -107,14 +107,14 @@ extension CoreWorld {
         heap.insert(.resume(node: place), at: until)
     }
 
-    private func slowDisk(_ place: Int) {
+    private mutating func slowDisk(_ place: Int) {
         note("slow disk")
         nodes[place].diskSlowness = [1, 1, 30, 5000].randomElement(using: &random) ?? 1
     }
 
     /// Up to an hour ahead, or a little back: a clock that counts from the boot is not to run back
     /// at all, and what the node has planned by it stays planned for as long.
-    private func jumpClock(_ place: Int) {
+    private mutating func jumpClock(_ place: Int) {
         note("clock jump")
         let isAhead = random.chance(1, in: 2)
         let jump = Int64.random(
@@ -124,7 +124,7 @@ extension CoreWorld {
     }
 
     /// No fault any more, and everything that was broken works.
-    func mend() {
+    mutating func mend() {
         isChaotic = false
         healNetwork()
         lossPerMille = 0
@@ -142,7 +142,7 @@ extension CoreWorld {
 
     /// Takes away what is left of members that were removed and did not learn of it, as placement
     /// does: they would ask for votes for ever.
-    func removeStrangers() {
+    mutating func removeStrangers() {
         for group in 0..<parameters.groupCount {
             let leader = nodes.first { $0.replicas[group].instance.servingTerm != nil }
             guard let members = leader?.replicas[group].instance.configuration else { continue }
@@ -155,7 +155,7 @@ extension CoreWorld {
     // MARK: The operator
 
     /// One change of members, or a transfer, asked of whoever serves the group.
-    func operate() {
+    mutating func operate() {
         guard isChaotic else { return }
         heap.insert(
             .operatorStep, at: time + Int64.random(in: 100_000_000...700_000_000, using: &random))
@@ -168,16 +168,16 @@ extension CoreWorld {
         if random.chance(1, in: 3) { return transfer(place, group, configuration) }
         let changes = chooseChanges(configuration)
         guard !changes.isEmpty else { return }
-        run(place, group) { instance, moment, directives in
-            if let index = try? instance.change(changes, moment, &directives) {
-                faultCounts["change of members", default: 0] += 1
-                trace.mix(time, index)
-            }
+        let index = run(place, group) { instance, moment, directives in
+            try? instance.change(changes, moment, &directives)
         }
+        guard let index else { return }
+        faultCounts["change of members", default: 0] += 1
+        trace.mix(time, index)
     }
 
     /// Hands over to somebody, who is sometimes asleep when it is asked.
-    private func transfer(_ place: Int, _ group: Int, _ configuration: Configuration) {
+    private mutating func transfer(_ place: Int, _ group: Int, _ configuration: Configuration) {
         guard let target = configuration.voters.randomElement(using: &random) else { return }
         run(place, group) { instance, moment, directives in
             try? instance.transferLeadership(to: target, moment, &directives)
@@ -191,7 +191,7 @@ extension CoreWorld {
 
     /// Any number of members come, go and change their part at once, so that the halves of a joint
     /// configuration may share nobody.
-    private func chooseChanges(_ configuration: Configuration) -> [Configuration.Change] {
+    private mutating func chooseChanges(_ configuration: Configuration) -> [Configuration.Change] {
         var changes: [Configuration.Change] = []
         var voterCount = configuration.voters.count
         for learner in configuration.learners where random.chance(2, in: 3) {

@@ -13,7 +13,9 @@ struct GroupDisk {
     mutating func write(_ hardState: HardState?, _ new: [LogEntry]) {
         if let hardState { self.hardState = hardState }
         guard let first = new.first else { return }
-        while let last = entries.last, last.index >= first.index { entries.removeLast() }
+        while !entries.isEmpty, entries[entries.count - 1].index >= first.index {
+            entries.removeLast()
+        }
         entries.append(contentsOf: new)
     }
 
@@ -21,6 +23,11 @@ struct GroupDisk {
         if index == base.index { return base.term }
         guard index > base.index, index - base.index <= LogIndex(entries.count) else { return nil }
         return entries[Int(index - base.index) - 1].term
+    }
+
+    /// True when it has the entry of that term at the index, or a state that covers it.
+    func holds(_ index: LogIndex, of term: Term) -> Bool {
+        base.index >= index || self.term(at: index) == term
     }
 
     mutating func checkpoint(_ position: LogPosition, _ configuration: Configuration) {
@@ -59,17 +66,30 @@ struct Replica {
     var received: [UInt8] = []
     var isServing = false
 
-    mutating func run(
+    mutating func run<Result>(
         _ moment: Moment, _ directives: inout [Directive],
-        _ body: (inout Instance, Moment, inout [Directive]) -> Void
-    ) {
-        body(&instance, moment, &directives)
+        _ body: (inout Instance, Moment, inout [Directive]) -> Result
+    ) -> Result {
+        let result = body(&instance, moment, &directives)
         deadline = instance.nextDeadline
+        return result
+    }
+
+    /// Applies the next entry; true unless a condition in it was not met.
+    mutating func apply(_ entry: LogEntry) -> Bool {
+        appliedIndex = entry.index
+        appliedTerm = entry.term
+        return entry.kind == .command ? machine.apply(entry.payload) : true
+    }
+
+    /// Who waits for the entry at an index, if anybody does.
+    mutating func takeProposal(at index: LogIndex) -> (term: Term, operation: Int)? {
+        proposals.isEmpty ? nil : proposals.removeValue(forKey: index)
     }
 }
 
 /// A node of the core world.
-final class CoreNode {
+struct CoreNode {
     enum Life {
         case up
         /// Nothing runs until then, but the clock does.

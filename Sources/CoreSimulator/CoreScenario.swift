@@ -30,22 +30,22 @@ public enum CoreScenario {
     /// Plays a seed: faults, then calm, then the checks that need the whole run.
     public static func run(seed: UInt64, options: Options = Options()) -> Verdict {
         let parameters = options.parameters ?? CoreParameters(seed: seed)
-        let world = CoreWorld(seed: seed, parameters: parameters)
+        var world = CoreWorld(seed: seed, parameters: parameters)
         world.trace.onLine = options.onTraceLine
         world.run(until: parameters.chaosNanoseconds)
         world.mend()
         let before = (0..<parameters.groupCount).map { world.checks.committedCount($0) }
         world.run(until: world.time + parameters.recoveryNanoseconds)
-        if world.checks.violations.isEmpty { checkLive(world, committedBefore: before) }
+        if world.checks.violations.isEmpty { checkLive(&world, committedBefore: before) }
         world.areClientsResting = true
         world.run(until: world.time + 8_000_000_000)
-        if world.checks.violations.isEmpty { checkConverged(world) }
+        if world.checks.violations.isEmpty { checkConverged(&world) }
         world.removeStrangers()
         world.run(until: world.time + 1_000_000_000)
         let spoken = world.messageCounts
         world.run(until: world.time + 5_000_000_000)
-        if world.checks.violations.isEmpty { checkQuiet(world, spokenBefore: spoken) }
-        checkLinearizable(world)
+        if world.checks.violations.isEmpty { checkQuiet(&world, spokenBefore: spoken) }
+        checkLinearizable(&world)
         return Verdict(
             seed: seed, violations: world.checks.violations, traceHash: world.trace.hash,
             eventCount: world.eventCount, operationCount: world.clients.operations.count,
@@ -58,7 +58,7 @@ public enum CoreScenario {
             history: world.clients.history)
     }
 
-    private static func checkLive(_ world: CoreWorld, committedBefore: [Int]) {
+    private static func checkLive(_ world: inout CoreWorld, committedBefore: [Int]) {
         for group in committedBefore.indices {
             if world.checks.committedCount(group) <= committedBefore[group] {
                 world.checks.violate(
@@ -68,7 +68,7 @@ public enum CoreScenario {
     }
 
     /// The members of an idle group say nothing.
-    private static func checkQuiet(_ world: CoreWorld, spokenBefore: [[Int]]) {
+    private static func checkQuiet(_ world: inout CoreWorld, spokenBefore: [[Int]]) {
         for group in spokenBefore.indices {
             let leader = world.nodes.first { $0.replicas[group].instance.servingTerm != nil }
             let members = leader?.replicas[group].instance.configuration.members ?? []
@@ -84,7 +84,7 @@ public enum CoreScenario {
     }
 
     /// Everybody in a group has everything, and knows it.
-    private static func checkConverged(_ world: CoreWorld) {
+    private static func checkConverged(_ world: inout CoreWorld) {
         for group in 0..<world.parameters.groupCount {
             let serving = world.nodes.indices.filter {
                 world.nodes[$0].replicas[group].instance.servingTerm != nil
@@ -107,7 +107,7 @@ public enum CoreScenario {
         }
     }
 
-    private static func checkLinearizable(_ world: CoreWorld) {
+    private static func checkLinearizable(_ world: inout CoreWorld) {
         var checker = Checker(RegisterModel())
         switch checker.check(world.clients.observedHistory) {
         case .linearizable:

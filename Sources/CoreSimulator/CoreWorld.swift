@@ -12,14 +12,15 @@ import Raft
 //   checks: after each event, against what an all-knowing observer knows (`CoreChecks`)
 
 /// A seeded world of consensus instances.
-final class CoreWorld {
+struct CoreWorld {
     enum Packet {
         case raft(Message)
         case liveness(LivenessMessage)
     }
 
+    /// Small and without references, so that putting it in order costs nothing.
     enum Event {
-        case deliver(Packet)
+        case deliver(packet: PacketPool.Slot)
         case diskDone(node: Int, startCount: UInt64)
         case tick(node: Int, startCount: UInt64)
         case resume(node: Int)
@@ -33,6 +34,8 @@ final class CoreWorld {
     let parameters: CoreParameters
     var random: SeededRandom
     var heap = EventHeap<Event>()
+    /// Messages on their way.
+    var packets = PacketPool()
     /// Nanoseconds since the beginning.
     var time: Int64 = 0
     var nodes: [CoreNode] = []
@@ -55,8 +58,10 @@ final class CoreWorld {
     /// Messages by group and sender.
     var messageCounts: [[Int]]
     var faultCounts: [String: Int] = [:]
-    var directives: [Directive] = []
-    var livenessDirectives: [Liveness.Directive] = []
+    /// Lists that no run is using, kept for their room.
+    private var spareLists: [[Directive]] = []
+    private var spareLivenessLists: [[Liveness.Directive]] = []
+    var spareWrites: [[DiskWrite]] = []
 
     static let cluster = ClusterID(0x5EED)
 
@@ -110,18 +115,17 @@ final class CoreWorld {
     // MARK: Running
 
     /// Lets the world go on until `end`, or until a promise is broken.
-    func run(until end: Int64) {
+    mutating func run(until end: Int64) {
         while let next = heap.nextTime, next <= end, checks.violations.isEmpty {
-            guard let (due, event) = heap.removeNext() else { return }
-            time = due
-            step(event)
+            time = next
+            step(heap.removeNext())
         }
         time = max(time, end)
     }
 
-    private func step(_ event: Event) {
+    private mutating func step(_ event: Event) {
         switch event {
-        case .deliver(let packet): deliver(packet)
+        case .deliver(let slot): deliver(slot)
         case .diskDone(let node, let startCount):
             guard nodes[node].startCount == startCount else { return }
             if wait(for: node, event) { return }
@@ -148,7 +152,7 @@ final class CoreWorld {
     }
 
     /// Puts an event off while the node is paused.
-    private func wait(for node: Int, _ event: Event) -> Bool {
+    private mutating func wait(for node: Int, _ event: Event) -> Bool {
         guard case .paused(let until) = nodes[node].life else { return false }
         heap.insert(event, at: until + 1)
         return true
@@ -156,28 +160,20 @@ final class CoreWorld {
 
     // MARK: Lives
 
-    func start(_ place: Int) {
-        let node = nodes[place]
-        node.life = .up
-        node.startCount += 1
-        node.writes = []
-        node.isWriting = false
-        node.tickAt = .max
+    mutating func start(_ place: Int) {
+        nodes[place].life = .up
+        nodes[place].startCount += 1
+        nodes[place].writes = []
+        nodes[place].isWriting = false
+        nodes[place].tickAt = .max
         livenessWrites[place] = nil
         livenesses[place] = makeLiveness(place)
-        node.replicas = node.disks.enumerated().map { group, disk in
-            Replica(
-                instance: Instance(
-                    cluster: Self.cluster, group: GroupID(UInt32(group)), member: node.id,
-                    start: Instance.Start(
-                        hardState: disk.hardState, base: disk.base,
-                        configuration: disk.configuration, entries: disk.entries,
-                        appliedIndex: disk.base.index),
-                    options: parameters.raft, seed: random.next()),
-                machine: disk.machine, appliedIndex: disk.base.index, appliedTerm: disk.base.term)
+        nodes[place].replicas = nodes[place].disks.indices.map { group in
+            makeReplica(place, group, seed: random.next())
         }
+        let id = nodes[place].id
+        let peers = nodes.map(\.id).filter { $0 != id }
         runLiveness(place) { liveness, now, directives in
-            let peers = nodes.map(\.id).filter { $0 != node.id }
             do {
                 try liveness.setPeers(peers, now: now, &directives)
             } catch {
@@ -185,23 +181,35 @@ final class CoreWorld {
             }
             liveness.onStart(now: now, &directives)
         }
-        for group in node.replicas.indices {
-            run(place, group) { instance, moment, directives in
-                instance.onStart(moment, &directives)
-            }
+        for group in nodes[place].replicas.indices {
+            run(place, group) { $0.onStart($1, &$2) }
         }
     }
 
+    /// A replica as its disk has it.
+    private func makeReplica(_ place: Int, _ group: Int, seed: UInt64) -> Replica {
+        let disk = nodes[place].disks[group]
+        return Replica(
+            instance: Instance(
+                cluster: Self.cluster, group: GroupID(UInt32(group)), member: nodes[place].id,
+                start: Instance.Start(
+                    hardState: disk.hardState, base: disk.base,
+                    configuration: disk.configuration, entries: disk.entries,
+                    appliedIndex: disk.base.index),
+                options: parameters.raft, seed: seed),
+            machine: disk.machine, appliedIndex: disk.base.index, appliedTerm: disk.base.term)
+    }
+
     /// The process dies. Of what was on its way to the disk a beginning may be there.
-    func crash(_ place: Int) {
-        let node = nodes[place]
-        let kept = node.writes.isEmpty ? 0 : Int.random(in: 0...node.writes.count, using: &random)
-        for write in node.writes.prefix(kept) { store(write, place) }
-        node.life = .down
-        node.startCount += 1
-        node.writes = []
-        for group in node.replicas.indices { abandon(place, group) }
-        node.replicas = []
+    mutating func crash(_ place: Int) {
+        let writes = nodes[place].writes
+        let kept = writes.isEmpty ? 0 : Int.random(in: 0...writes.count, using: &random)
+        for write in writes.prefix(kept) { store(write, place) }
+        nodes[place].life = .down
+        nodes[place].startCount += 1
+        nodes[place].writes = []
+        for group in nodes[place].replicas.indices { abandon(place, group) }
+        nodes[place].replicas = []
     }
 
     // MARK: Instances
@@ -211,43 +219,41 @@ final class CoreWorld {
     }
 
     /// Runs one input of an instance, and does what it asks for.
-    func run(
+    @discardableResult
+    mutating func run<Result>(
         _ place: Int, _ group: Int,
-        _ body: (inout Instance, Moment, inout [Directive]) -> Void
-    ) {
+        _ body: (inout Instance, Moment, inout [Directive]) -> Result
+    ) -> Result {
         eventCount += 1
-        var asked = directives
-        directives = []
-        asked.removeAll(keepingCapacity: true)
-        let node = nodes[place]
-        node.replicas[group].run(moment(of: place), &asked, body)
-        plan(place, node.replicas[group].deadline)
+        var asked = spareLists.popLast() ?? []
+        let result = nodes[place].replicas[group].run(moment(of: place), &asked, body)
+        plan(place, nodes[place].replicas[group].deadline)
         // What a directive brings about may run the instance again: its directives come after.
-        for directive in asked { perform(directive, place, group) }
-        directives = asked
+        // Taken from the end, and so turned round before: each is moved and not copied.
+        asked.reverse()
+        while let directive = asked.popLast() { perform(directive, place, group) }
+        spareLists.append(asked)
+        return result
     }
 
-    private func plan(_ place: Int, _ deadline: MonotonicInstant?) {
-        let node = nodes[place]
-        guard let deadline, let wanted = node.worldTime(deadline) else { return }
+    private mutating func plan(_ place: Int, _ deadline: MonotonicInstant?) {
+        guard let deadline, let wanted = nodes[place].worldTime(deadline) else { return }
         let due = max(time + 1, wanted)
-        guard due < node.tickAt else { return }
+        guard due < nodes[place].tickAt else { return }
         planTick(place, at: due)
     }
 
-    func planTick(_ place: Int, at due: Int64) {
-        let node = nodes[place]
-        node.tickAt = due
-        heap.insert(.tick(node: place, startCount: node.startCount), at: due)
+    mutating func planTick(_ place: Int, at due: Int64) {
+        nodes[place].tickAt = due
+        heap.insert(.tick(node: place, startCount: nodes[place].startCount), at: due)
     }
 
-    private func tick(_ place: Int) {
-        let node = nodes[place]
-        guard node.isUp else { return }
+    private mutating func tick(_ place: Int) {
+        guard nodes[place].isUp else { return }
         runLiveness(place) { $0.onTick(now: $1, &$2) }
-        let now = node.localTime(time)
-        for group in node.replicas.indices {
-            let deadline = node.replicas[group].deadline
+        let now = nodes[place].localTime(time)
+        for group in nodes[place].replicas.indices {
+            let deadline = nodes[place].replicas[group].deadline
             if let deadline, deadline <= now {
                 run(place, group) { $0.onTick($1, &$2) }
             } else {
@@ -258,11 +264,11 @@ final class CoreWorld {
 
     // MARK: Liveness
 
-    func runLiveness(
+    mutating func runLiveness(
         _ place: Int, _ body: (inout Liveness, MonotonicInstant, inout [Liveness.Directive]) -> Void
     ) {
         eventCount += 1
-        var asked: [Liveness.Directive] = []
+        var asked = spareLivenessLists.popLast() ?? []
         body(&livenesses[place], nodes[place].localTime(time), &asked)
         for directive in asked {
             switch directive {
@@ -277,48 +283,51 @@ final class CoreWorld {
                 }
             }
         }
+        asked.removeAll(keepingCapacity: true)
+        spareLivenessLists.append(asked)
         plan(place, livenesses[place].nextDeadline)
     }
 
     // MARK: Network
 
-    private func deliver(_ packet: Packet) {
-        let receiver: MemberID
-        switch packet {
-        case .raft(let message): receiver = message.to
-        case .liveness(let message): receiver = message.to
-        }
-        let place = Int(receiver.rawValue) - 1
-        if wait(for: place, .deliver(packet)) { return }
+    private mutating func deliver(_ slot: PacketPool.Slot) {
+        let place = packets.receiver(of: slot)
+        if wait(for: place, .deliver(packet: slot)) { return }
+        let packet = packets.take(slot)
         guard nodes[place].isUp else { return }
-        switch packet {
+        switch consume packet {
         case .raft(let message):
             trace.mix(time, message)
-            run(place, Int(message.group.rawValue)) { instance, moment, directives in
-                let reception = instance.onMessage(message, moment, &directives)
-                if case .refused(let offence) = reception {
-                    checks.note("m\(receiver.rawValue) refused: \(offence.rawValue)")
-                }
+            let reception = run(place, Int(message.group.rawValue)) {
+                $0.onMessage(message, $1, &$2)
+            }
+            if case .refused(let offence) = reception {
+                checks.note("m\(message.to.rawValue) refused: \(offence.rawValue)")
             }
         case .liveness(let message):
             runLiveness(place) { _ = $0.onMessage(message, now: $1, &$2) }
         }
     }
 
-    func send(_ packet: Packet, from sender: MemberID, to receiver: MemberID) {
+    mutating func send(_ packet: consuming Packet, from sender: MemberID, to receiver: MemberID) {
         let from = Int(sender.rawValue) - 1
         let to = Int(receiver.rawValue) - 1
         guard nodes.indices.contains(to), !cuts[from][to] else { return }
         if lossPerMille > 0, random.next() % 1000 < lossPerMille { return }
-        heap.insert(.deliver(packet), at: time + latency())
+        let due = time + latency()
         if duplicatesPerMille > 0, random.next() % 1000 < duplicatesPerMille {
-            heap.insert(.deliver(packet), at: time + latency() * 4)
+            let first = packets.put(copy packet, to: to)
+            heap.insert(.deliver(packet: first), at: due)
+            let again = packets.put(consume packet, to: to)
+            heap.insert(.deliver(packet: again), at: time + latency() * 4)
+        } else {
+            heap.insert(.deliver(packet: packets.put(consume packet, to: to)), at: due)
         }
     }
 
     /// Mostly about the least; one message in sixteen is much later, and so out of order, and one
     /// in a thousand, as long as there are faults, later than an election takes.
-    private func latency() -> Int64 {
+    private mutating func latency() -> Int64 {
         let word = random.next()
         let least = parameters.latencyNanoseconds
         let share = Int64(word >> 16) & 0xFFFF

@@ -50,12 +50,13 @@ struct Circle: Sendable {
         if place < cursor { cursor += 1 }
     }
 
-    mutating func remove(_ member: MemberID) {
-        news.remove(member)
+    /// Takes out a member, which stands at `place` of the table if it is still there.
+    mutating func remove(_ member: MemberID, at place: Int?) {
+        if let place { news.remove(place) }
         if case .some(let target) = probe.target, target.member == member { probe = .idle }
-        guard let place = order.firstIndex(of: member) else { return }
-        order.remove(at: place)
-        if place < cursor { cursor -= 1 }
+        guard let turn = order.firstIndex(of: member) else { return }
+        order.remove(at: turn)
+        if turn < cursor { cursor -= 1 }
     }
 
     /// The member whose turn it is; nil at the end of the round.

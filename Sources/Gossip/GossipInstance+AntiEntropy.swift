@@ -108,7 +108,8 @@ extension GossipInstance {
             let isLast = start + countMax >= sortedIDs.count
             let upper = isLast ? MemberID(.max) : ids.last!
             let page = DigestPage(
-                lower: lower, upper: upper, entries: ids.compactMap { member($0)?.digestEntry })
+                lower: lower, upper: upper,
+                entries: ids.compactMap { id in place(of: id).map { members[$0].digestEntry } })
             lower = MemberID(upper.rawValue &+ 1)
             directives.append(
                 .send(
@@ -138,15 +139,17 @@ extension GossipInstance {
                 theirs.removeFirst()
                 if !isForgotten(entry.member, now: now) { wanted.append(entry.member) }
             }
-            guard let place = places[id] else { continue }
+            guard let place = place(of: id) else { continue }
             guard let entry = theirs.first, entry.member == id else {
                 lacking.append(members[place].update)
                 continue
             }
             theirs.removeFirst()
-            merge(
-                Update(claim: entry.claim(heardFrom: peer)), .exchange(with: peer), now: now,
-                &directives)
+            let claim = entry.claim(heardFrom: peer)
+            if place == 0 || members[place].isOutdated(by: claim) {
+                merge(
+                    Update(claim: claim), at: place, .exchange(with: peer), now: now, &directives)
+            }
             compare(members[place], entry, &wanted, &lacking)
         }
         wanted += theirs.map(\.member).filter { !isForgotten($0, now: now) }
@@ -165,7 +168,7 @@ extension GossipInstance {
             lacking.append(member.update)
             return
         }
-        let ours = (member.incarnation, UInt8(member.standing.rank))
+        let ours = (member.incarnation, UInt8(member.state.rank))
         if ours > (entry.incarnation, entry.rank) { lacking.append(Update(claim: member.claim)) }
     }
 
@@ -223,7 +226,7 @@ extension Member {
 
     var digestEntry: DigestEntry {
         DigestEntry(
-            member: id, incarnation: incarnation, rank: UInt8(standing.rank),
+            member: id, incarnation: incarnation, rank: UInt8(state.rank),
             profileVersion: profile.version)
     }
 }

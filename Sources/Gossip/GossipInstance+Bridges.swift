@@ -29,7 +29,7 @@ extension GossipInstance {
         }
         // Who stays keeps its place in the round.
         for member in circles[index].order where !others.contains(member) {
-            circles[index].remove(member)
+            circles[index].remove(member, at: place(of: member))
         }
         for member in others where !circles[index].order.contains(member) {
             circles[index].insert(member, using: &random)
@@ -45,7 +45,7 @@ extension GossipInstance {
     private func bridgesByRegion() -> [(region: String, members: [MemberID])] {
         var bridges: [(region: String, members: [MemberID])] = []
         for id in sortedIDs {
-            guard let place = places[id], members[place].isUp else { continue }
+            guard let place = place(of: id), members[place].isUp else { continue }
             let region = members[place].profile.metadata.region
             guard let index = bridges.firstIndex(where: { $0.region == region }) else {
                 bridges.append((region, [id]))
@@ -61,13 +61,16 @@ extension GossipInstance {
     mutating func rebuildCircles(now: MonotonicInstant) {
         let index = Scope.region.rawValue
         let order = circles[index].order
-        for member in order where !(places[member].map { isOfRegion(members[$0].profile) } ?? false)
-        {
-            circles[index].remove(member)
+        for member in order {
+            let place = place(of: member)
+            if place.map({ isOfRegion(members[$0].profile) }) ?? false { continue }
+            circles[index].remove(member, at: place)
         }
         let known = Set(circles[index].order)
         for member in sortedIDs where member != id && !known.contains(member) {
-            guard let place = places[member], isOfRegion(members[place].profile) else { continue }
+            guard let place = place(of: member), isOfRegion(members[place].profile) else {
+                continue
+            }
             circles[index].insert(member, using: &random)
         }
         regionUpCount = members.count { $0.isUp && isOfRegion($0.profile) }

@@ -30,22 +30,30 @@ extension GossipInstance {
         _ update: Update, _ source: NewsSource, now: MonotonicInstant,
         _ directives: inout [Directive]
     ) {
-        let claim = update.claim
-        guard claim.subject != id else {
-            hear(claim, profileVersion: update.profile?.version ?? 0, now: now)
+        guard let place = place(of: update.claim.subject) else {
+            admit(update, source, now: now, &directives)
             return
         }
-        guard let place = places[claim.subject] else {
-            admit(update, source, now: now, &directives)
+        merge(update, at: place, source, now: now, &directives)
+    }
+
+    /// The same for a member that stands at `place`.
+    mutating func merge(
+        _ update: Update, at place: Int, _ source: NewsSource, now: MonotonicInstant,
+        _ directives: inout [Directive]
+    ) {
+        let claim = update.claim
+        guard place > 0 else {
+            hear(claim, profileVersion: update.profile?.version ?? 0, now: now)
             return
         }
         if let profile = update.profile, profile.version > members[place].profile.version {
             replaceProfile(at: place, with: profile, source, now: now, &directives)
         }
-        guard isNews(claim, for: members[place]) else { return }
+        guard members[place].isOutdated(by: claim) else { return }
         switch claim.standing {
         case .alive:
-            if members[place].standing == .dead { hastenExchange(now: now) }
+            if case .dead = members[place].state { hastenExchange(now: now) }
             set(.alive, at: place, claim.incarnation, source, now: now)
             directives.append(
                 .event(.memberAlive(claim.subject, incarnation: claim.incarnation)))
@@ -62,15 +70,6 @@ extension GossipInstance {
             set(.left(since: now), at: place, claim.incarnation, source, now: now)
             directives.append(.event(.memberLeft(claim.subject)))
         }
-    }
-
-    /// Whether a claim says more than is known; further accusers of a suspect do.
-    private func isNews(_ claim: Claim, for member: Member) -> Bool {
-        if claim.incarnation != member.incarnation {
-            return claim.incarnation > member.incarnation
-        }
-        if case .suspect = claim.standing, case .suspect = member.state { return true }
-        return claim.standing.rank > member.standing.rank
     }
 
     /// Somebody speaks of a member that is not known here.
@@ -92,22 +91,23 @@ extension GossipInstance {
             }
         let member = Member(
             id: claim.subject, incarnation: claim.incarnation, state: state, profile: profile)
-        places[member.id] = members.count
+        let place = members.count
         members.append(member)
+        memberIndex.insert(place, in: members)
         sortedIDs.insert(member.id, at: sortedIDs.partitioningIndex { $0 > member.id })
         count(member, by: 1)
         if isOfRegion(profile) {
             circles[Scope.region.rawValue].insert(member.id, using: &random)
         }
         isBridgeChoiceStale = true
-        if source != .introduction { spread(member.id, hasProfile: true, now: now) }
+        if source != .introduction { spread(place, hasProfile: true, now: now) }
         switch claim.standing {
         case .alive:
             directives.append(.event(.memberAlive(member.id, incarnation: claim.incarnation)))
         case .suspect(let accuser):
             directives.append(.event(.memberAlive(member.id, incarnation: claim.incarnation)))
             suspect(
-                at: members.count - 1, claim.incarnation, by: accuser, source, now: now,
+                at: place, claim.incarnation, by: accuser, source, now: now,
                 &directives)
         case .dead: directives.append(.event(.memberDead(member.id)))
         case .left: directives.append(.event(.memberLeft(member.id)))
@@ -122,7 +122,7 @@ extension GossipInstance {
         let isMoved = member.profile.metadata.region != profile.metadata.region
         members[place].profile = profile
         if isMoved { rebuildCircles(now: now) }
-        if source != .introduction { spread(member.id, hasProfile: true, now: now) }
+        if source != .introduction { spread(place, hasProfile: true, now: now) }
         directives.append(.event(.memberUpdated(member.id)))
     }
 
@@ -132,14 +132,14 @@ extension GossipInstance {
         now: MonotonicInstant
     ) {
         let wasUp = members[place].isUp
-        members[place].state = state
+        members[place].become(state)
         members[place].incarnation = incarnation
         let member = members[place]
         if member.isUp != wasUp {
             count(member, by: wasUp ? -1 : 1)
             isBridgeChoiceStale = true
         }
-        if source != .introduction { spread(member.id, hasProfile: false, now: now) }
+        if source != .introduction { spread(place, hasProfile: false, now: now) }
     }
 
     func isOfRegion(_ profile: Profile) -> Bool {
@@ -160,15 +160,18 @@ extension GossipInstance {
         tombstones.removeAll { $0.member == member || $0.expires <= now }
         if tombstones.count == GossipLimits.tombstoneCountMax { tombstones.removeFirst() }
         tombstones.append(Tombstone(member: member, expires: now + options.tombstoneDuration))
-        guard let place = places.removeValue(forKey: member) else { return }
+        guard let place = place(of: member) else { return }
         if members[place].isUp { count(members[place], by: -1) }
+        for index in circles.indices { circles[index].remove(member, at: place) }
         let last = members.removeLast()
         if last.id != member {
             members[place] = last
-            places[last.id] = place
+            for index in circles.indices {
+                circles[index].news.move(from: members.count, to: place)
+            }
         }
+        memberIndex.rebuild(members)
         sortedIDs.removeAll { $0 == member }
-        for index in circles.indices { circles[index].remove(member) }
         relays.removeAll { $0.target == member || $0.requester == member }
         isBridgeChoiceStale = true
     }
@@ -184,7 +187,7 @@ extension GossipInstance {
         if profileVersion > profile.version, profileVersion < GossipLimits.incarnationMax {
             members[0].profile = profile.with(
                 version: profileVersion + 1, metadata: profile.metadata)
-            spread(id, hasProfile: true, now: now)
+            spread(0, hasProfile: true, now: now)
         }
         guard claim.incarnation >= incarnation else { return }
         switch (claim.standing, phase) {
@@ -204,7 +207,16 @@ extension GossipInstance {
         }
         members[0].incarnation = claim.incarnation + 1
         health.worsen(by: 1)
-        spread(id, hasProfile: false, now: now)
+        spread(0, hasProfile: false, now: now)
+    }
+}
+
+extension Member {
+    /// Whether a claim says more than is known; further accusers of a suspect do.
+    func isOutdated(by claim: Claim) -> Bool {
+        if claim.incarnation != incarnation { return claim.incarnation > incarnation }
+        if case .suspect = claim.standing, case .suspect = state { return true }
+        return claim.standing.rank > state.rank
     }
 }
 

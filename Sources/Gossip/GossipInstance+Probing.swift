@@ -36,7 +36,7 @@ extension GossipInstance {
             directUntil: now + health.stretch(timing.probeTimeout), until: until)
         circles[scope.rawValue].probe = .direct(target)
         // A ping introduces its sender, so that nobody is suspected for being unknown.
-        let isDoubted = places[member].map { members[$0].standing != .alive } ?? false
+        let isDoubted = !isAlive(member)
         let first = isDoubted && options.lifeguard.hasBuddyNotice ? [id, member] : [id]
         send(.ping(sequence: target.sequence), to: member, first: first, now: now, &directives)
     }
@@ -49,7 +49,7 @@ extension GossipInstance {
                 circles[index].beginRound(using: &random)
                 continue
             }
-            if member(candidate)?.isUp == true { return candidate }
+            if let place = place(of: candidate), members[place].isUp { return candidate }
         }
         return nil
     }
@@ -153,7 +153,7 @@ extension GossipInstance {
             send(.acknowledgement(sequence: sequence), to: peer, now: now, &directives)
             return .taken
         }
-        guard places[target] != nil else {
+        guard place(of: target) != nil else {
             // It is this member that knows too little, and the asker is well connected.
             if options.lifeguard.hasNegativeAnswers {
                 send(.negativeAcknowledgement(sequence: sequence), to: peer, now: now, &directives)

@@ -39,11 +39,15 @@ extension GossipInstance {
             return .ignored(.notForMe)
         }
         guard !isForgotten(peer, now: now) else { return .ignored(.forgottenSender) }
-        let wasDead = member(peer)?.standing == .dead
-        let isIntroduced = message.updates.contains {
-            $0.claim.subject == peer && $0.profile != nil
+        var wasDead = false
+        if let place = place(of: peer) {
+            if case .dead = members[place].state { wasDead = true }
+        } else {
+            let isIntroduced = message.updates.contains {
+                $0.claim.subject == peer && $0.profile != nil
+            }
+            guard isIntroduced else { return .ignored(.unknownSender) }
         }
-        guard places[peer] != nil || isIntroduced else { return .ignored(.unknownSender) }
 
         let source: NewsSource
         switch message.body {
@@ -51,15 +55,32 @@ extension GossipInstance {
         case .ping, .acknowledgement, .pingRequest, .negativeAcknowledgement, .gossip:
             source = .gossip
         }
-        var isAccused = false
-        for update in message.updates {
-            if update.claim.subject == id { isAccused = true }
-            merge(update, source, now: now, &directives)
-        }
+        let isAccused = merge(message.updates, source, now: now, &directives)
         // The table may have been full.
-        guard places[peer] != nil else { return .ignored(.unknownSender) }
+        guard place(of: peer) != nil else { return .ignored(.unknownSender) }
         if wasDead { exchangeWithRevived(peer, now: now, &directives) }
         return answer(message, isAccused: isAccused, now: now, &directives)
+    }
+
+    /// Merges the news of a message, which tells of nobody twice; true when it tells of this
+    /// member.
+    private mutating func merge(
+        _ updates: [Update], _ source: NewsSource, now: MonotonicInstant,
+        _ directives: inout [Directive]
+    ) -> Bool {
+        // All are looked up before the first is merged: the looks do not wait for each other, and
+        // so not for the memory either. Nobody's place changes meanwhile.
+        let found = updates.map { place(of: $0.claim.subject) ?? -1 }
+        var isAccused = false
+        for (update, place) in zip(updates, found) {
+            if place < 0 {
+                merge(update, source, now: now, &directives)
+            } else {
+                if place == 0 { isAccused = true }
+                merge(update, at: place, source, now: now, &directives)
+            }
+        }
+        return isAccused
     }
 
     private mutating func answer(

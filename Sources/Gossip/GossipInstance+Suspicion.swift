@@ -18,10 +18,8 @@ extension GossipInstance {
         at place: Int, _ incarnation: Incarnation, by accuser: MemberID, _ source: NewsSource,
         now: MonotonicInstant, _ directives: inout [Directive]
     ) {
-        if case .suspect(let suspicion) = members[place].state,
-            members[place].incarnation == incarnation
-        {
-            confirm(suspicion, at: place, by: accuser, source, now: now)
+        if case .suspect = members[place].state, members[place].incarnation == incarnation {
+            confirm(at: place, by: accuser, source, now: now)
             return
         }
         let isOfRegion = isOfRegion(members[place].profile)
@@ -38,16 +36,16 @@ extension GossipInstance {
 
     /// Another accuser, who is passed on too, so that all suspicions of a dead member shrink.
     private mutating func confirm(
-        _ suspicion: Suspicion, at place: Int, by accuser: MemberID, _ source: NewsSource,
-        now: MonotonicInstant
+        at place: Int, by accuser: MemberID, _ source: NewsSource, now: MonotonicInstant
     ) {
         // What stands in a table is no observation of its own.
         if case .exchange = source { return }
-        var suspicion = suspicion
-        guard suspicion.confirm(by: accuser) else { return }
-        members[place].state = .suspect(suspicion)
+        guard members[place].isConfirmable,
+            case .suspect(var suspicion) = members[place].state, suspicion.confirm(by: accuser)
+        else { return }
+        members[place].become(.suspect(suspicion))
         setTimer(suspicion, of: members[place].id, now: now)
-        spread(members[place].id, hasProfile: false, now: now)
+        spread(place, hasProfile: false, now: now)
     }
 
     private mutating func setTimer(
@@ -66,7 +64,7 @@ extension GossipInstance {
     mutating func onSuspicionsDue(now: MonotonicInstant, _ directives: inout [Directive]) {
         while let timer = suspicionTimers.min, timer.deadline <= now {
             suspicionTimers.removeMin()
-            guard let place = places[timer.member],
+            guard let place = place(of: timer.member),
                 case .suspect(let suspicion) = members[place].state,
                 suspicion.deadline <= timer.deadline
             else { continue }
@@ -80,7 +78,7 @@ extension GossipInstance {
         for place in members.indices {
             guard case .suspect(var suspicion) = members[place].state else { continue }
             suspicion.postpone(by: duration)
-            members[place].state = .suspect(suspicion)
+            members[place].become(.suspect(suspicion))
         }
         rebuildTimers(now: now)
     }

@@ -121,8 +121,8 @@ public struct GossipInstance: Sendable {
 
     /// Dense, in no order that means anything; this member is the first.
     var members: [Member]
-    /// Where in `members` each is. Never iterated.
-    var places: [MemberID: Int]
+    /// Where in `members` each is.
+    var memberIndex: MemberIndex
     /// The same ids in rising order, for digests and for choosing bridges.
     var sortedIDs: [MemberID]
     /// By `Scope.rawValue`.
@@ -165,7 +165,8 @@ public struct GossipInstance: Sendable {
         self.options = options
         health = LocalHealth(isEnabled: options.lifeguard.hasLocalHealth)
         members = [Member(id: id, incarnation: profile.version, state: .alive, profile: profile)]
-        places = [id: 0]
+        memberIndex = MemberIndex(seed: ~seed)
+        memberIndex.insert(0, in: members)
         sortedIDs = [id]
         var random = SeededRandom(seed: seed)
         // A late answer to the boot before must not match.
@@ -190,8 +191,11 @@ public struct GossipInstance: Sendable {
     public var memberCount: Int { members.count }
 
     public func member(_ id: MemberID) -> Member? {
-        places[id].map { members[$0] }
+        place(of: id).map { members[$0] }
     }
+
+    /// Where in `members` it is; nil when it is not known.
+    func place(of id: MemberID) -> Int? { memberIndex.place(of: id, in: members) }
 
     /// All known members by rising id, this one and the dead among them.
     public var membersByID: [Member] {
@@ -211,8 +215,8 @@ public struct GossipInstance: Sendable {
     public var nextDeadline: MonotonicInstant? {
         if case .gone = phase { return nil }
         var deadline = reconnectAt
-        for circle in circles {
-            if let due = circle.nextDeadline { deadline = min(deadline, due) }
+        for index in circles.indices {
+            if let due = circles[index].nextDeadline { deadline = min(deadline, due) }
         }
         if let timer = suspicionTimers.min { deadline = min(deadline, timer.deadline) }
         for relay in relays {
@@ -289,9 +293,9 @@ public struct GossipInstance: Sendable {
         case .started, .joining, .joined: break
         }
         phase = .leaving(until: now + options.leaveDuration)
-        members[0].state = .left(since: now)
+        members[0].become(.left(since: now))
         for index in circles.indices { circles[index].probe = .idle }
-        spread(id, hasProfile: false, now: now)
+        spread(0, hasProfile: false, now: now)
     }
 
     /// Load, breakers or versions of this node changed.
@@ -303,7 +307,7 @@ public struct GossipInstance: Sendable {
         }
         members[0].profile = profile.with(version: profile.version + 1, metadata: metadata)
         if metadata.region != profile.metadata.region { rebuildCircles(now: now) }
-        spread(id, hasProfile: true, now: now)
+        spread(0, hasProfile: true, now: now)
     }
 
     /// A random part of a duration, and never nothing: what is put off is not due now.

@@ -61,14 +61,34 @@ public struct Metadata: Hashable, Sendable {
 /// its standing under its incarnation and its profile under its version, which are merged apart.
 /// A boot begins both at the same number.
 public struct Profile: Hashable, Sendable {
-    public let version: UInt64
+    private struct Fields: Hashable {
+        let version: UInt64
+        let name: String
+        let address: String
+        let metadata: Metadata
+        let byteCount: Int
+    }
+
+    /// What is the same wherever the profile is kept, as every message and table would have its
+    /// six texts otherwise.
+    private final class Shared: Sendable {
+        let fields: Fields
+
+        init(_ fields: Fields) {
+            self.fields = fields
+        }
+    }
+
+    private let shared: Shared
+
+    public var version: UInt64 { shared.fields.version }
     /// The node's name in the configuration and in its certificate.
-    public let name: String
+    public var name: String { shared.fields.name }
     /// Where its links are opened to.
-    public let address: String
-    public let metadata: Metadata
+    public var address: String { shared.fields.address }
+    public var metadata: Metadata { shared.fields.metadata }
     /// Bytes on the wire, counted once.
-    let byteCount: Int
+    var byteCount: Int { shared.fields.byteCount }
 
     /// A name of the DNS has at most 63 bytes in a label.
     public static let nameByteCountMax = 64
@@ -76,14 +96,22 @@ public struct Profile: Hashable, Sendable {
     public static let addressByteCountMax = 128
 
     public init(version: UInt64, name: String, address: String, metadata: Metadata) {
-        self.version = version
-        self.name = name
-        self.address = address
-        self.metadata = metadata
         let texts = [name, address, metadata.region, metadata.zone, metadata.buildVersion]
-        byteCount =
+        let byteCount =
             WireSize.varint(version) + WireSize.varint(UInt64(metadata.protocolVersion))
             + texts.reduce(0) { $0 + WireSize.text($1) } + 9
+        shared = Shared(
+            Fields(
+                version: version, name: name, address: address, metadata: metadata,
+                byteCount: byteCount))
+    }
+
+    public static func == (left: Profile, right: Profile) -> Bool {
+        left.shared === right.shared || left.shared.fields == right.shared.fields
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(shared.fields)
     }
 
     /// True when every text and the version are within their bounds.
@@ -129,15 +157,51 @@ public enum Standing: Hashable, Sendable {
 public struct Member: Hashable, Sendable {
     public enum State: Hashable, Sendable {
         case alive
-        case suspect(Suspicion)
+        /// Few are suspected at a time: the others need no room for it.
+        indirect case suspect(Suspicion)
         case dead(since: MonotonicInstant)
         case left(since: MonotonicInstant)
+
+        /// `Standing.rank` of it.
+        var rank: Int {
+            switch self {
+            case .alive: 0
+            case .suspect: 1
+            case .dead: 2
+            case .left: 3
+            }
+        }
     }
 
     public let id: MemberID
     public internal(set) var incarnation: Incarnation
-    public internal(set) var state: State
+    public private(set) var state: State
+    /// True when another accuser would shorten the suspicion.
+    private(set) var isConfirmable = false
     public internal(set) var profile: Profile
+    /// Of a suspect the newest accuser, whom others may not know. This and the one above are kept
+    /// here so that reading a claim, and hearing one again, does not look at the suspicion.
+    private var newestAccuser: MemberID
+
+    init(id: MemberID, incarnation: Incarnation, state: State, profile: Profile) {
+        self.id = id
+        self.incarnation = incarnation
+        self.state = state
+        self.profile = profile
+        newestAccuser = id
+        become(state)
+    }
+
+    /// The one way to another state.
+    mutating func become(_ state: State) {
+        self.state = state
+        guard case .suspect(let suspicion) = state else {
+            isConfirmable = false
+            return
+        }
+        isConfirmable = suspicion.isConfirmable
+        newestAccuser = suspicion.accusers.last ?? id
+    }
 
     /// Alive or only suspected: it is probed, asked for help and gossiped to.
     public var isUp: Bool {
@@ -147,11 +211,11 @@ public struct Member: Hashable, Sendable {
         }
     }
 
-    /// What this node passes on about it; of the accusers the newest, whom others may not know.
+    /// What this node passes on about it.
     var standing: Standing {
         switch state {
         case .alive: .alive
-        case .suspect(let suspicion): .suspect(by: suspicion.accusers.last ?? id)
+        case .suspect: .suspect(by: newestAccuser)
         case .dead: .dead
         case .left: .left
         }

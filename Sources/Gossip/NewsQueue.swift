@@ -3,27 +3,40 @@ import Primitives
 /// Members of whom there is news, in the order in which it goes out: what was sent the fewest
 /// times first, and of that the newest (SWIM §4.1).
 ///
-/// Only the subjects wait here; what is said of them is read when a packet is written, so nothing
-/// outdated is sent. A subject waits at most once: the queue is no longer than the member table.
+/// Only the subjects wait here, by their places in the member table; what is said of them is read
+/// when a packet is written, so nothing outdated is sent. A subject waits at most once: the queue
+/// is no longer than the member table.
 struct NewsQueue: Sendable {
     struct Item: Sendable {
-        let subject: MemberID
-        /// The profile is news too, not only the standing.
-        let hasProfile: Bool
-        /// Tells this item from one of the same subject that has been replaced.
-        let stamp: UInt64
+        /// Where the subject stands in the member table.
+        let place: Int32
+        let mark: Mark
+
+        var hasProfile: Bool { mark.hasProfile }
     }
 
-    private struct Current {
-        let stamp: UInt64
-        let hasProfile: Bool
+    /// Tells an item from one of the same subject that has been replaced. In one word, as the
+    /// marks of all members are looked at for each packet.
+    struct Mark: Hashable, Sendable {
+        static let none = Mark(number: 0, hasProfile: false)
+
+        private let word: UInt64
+
+        init(number: UInt64, hasProfile: Bool) {
+            word = number << 1 | (hasProfile ? 1 : 0)
+        }
+
+        /// The profile is news too, not only the standing.
+        var hasProfile: Bool { word & 1 == 1 }
     }
 
     /// By the number of times sent; in each the newest last. Replaced items stay until they are
     /// met, or until they outnumber the others.
     private var buckets: [[Item]] = [[]]
-    private var current: [MemberID: Current] = [:]
-    private var nextStamp: UInt64 = 1
+    /// By place, as far as there was ever news.
+    private var current: [Mark] = []
+    private(set) var count = 0
+    private var nextNumber: UInt64 = 1
     private var storedCount = 0
 
     /// Small items are sought behind so many that do not fit a packet's rest, no more.
@@ -32,77 +45,92 @@ struct NewsQueue: Sendable {
     /// A claim has at least a flag, a subject and an incarnation.
     private static let itemByteCountMin = 3
 
-    var isEmpty: Bool { current.isEmpty }
-    var count: Int { current.count }
+    var isEmpty: Bool { count == 0 }
 
-    /// There is news of `subject`: it starts from the front again.
-    mutating func insert(_ subject: MemberID, hasProfile: Bool) {
-        let hasProfile = hasProfile || current[subject]?.hasProfile == true
-        current[subject] = Current(stamp: nextStamp, hasProfile: hasProfile)
-        buckets[0].append(Item(subject: subject, hasProfile: hasProfile, stamp: nextStamp))
-        nextStamp += 1
+    /// There is news of the member at `place`: it starts from the front again.
+    mutating func insert(_ place: Int, hasProfile: Bool) {
+        while current.count <= place { current.append(.none) }
+        if current[place] == .none { count += 1 }
+        let mark = Mark(
+            number: nextNumber, hasProfile: hasProfile || current[place].hasProfile)
+        current[place] = mark
+        buckets[0].append(Item(place: Int32(place), mark: mark))
+        nextNumber += 1
         storedCount += 1
-        if storedCount > 2 * current.count + 64 { dropReplaced() }
+        if storedCount > 2 * count + 64 { dropReplaced() }
     }
 
-    /// Nothing is to be said of `subject` any more.
-    mutating func remove(_ subject: MemberID) {
-        current[subject] = nil
+    /// Nothing is to be said of the member at `place` any more.
+    mutating func remove(_ place: Int) {
+        guard place < current.count, current[place] != .none else { return }
+        current[place] = .none
+        count -= 1
     }
 
-    /// How often the news of `subject` went out; nil when there is none.
-    func transmitCount(of subject: MemberID) -> Int? {
-        guard let stamp = current[subject]?.stamp else { return nil }
-        return buckets.firstIndex { bucket in bucket.contains { $0.stamp == stamp } }
+    /// The member at `last` stands at `place` from now on, of which there is no news.
+    mutating func move(from last: Int, to place: Int) {
+        guard last < current.count, current[last] != .none else { return }
+        let mark = current[last]
+        current[last] = .none
+        current[place] = mark
+        for level in buckets.indices {
+            for index in buckets[level].indices where buckets[level][index].mark == mark {
+                buckets[level][index] = Item(place: Int32(place), mark: mark)
+            }
+        }
     }
 
-    /// Takes what fits into `byteCount`, each subject once and none of `excluded`, and counts it as
-    /// sent; what was sent `transmitLimit` times is done. `size` is nil for a subject of which
-    /// nothing is known any more.
+    private func isCurrent(_ item: Item) -> Bool {
+        current[Int(item.place)] == item.mark
+    }
+
+    /// Takes what fits into `byteCount`, each subject once and none of those at the places
+    /// `excluded`, and counts it as sent; what was sent `transmitLimit` times is done.
     mutating func take(
-        byteCount: Int, transmitLimit: Int, excluding excluded: [MemberID],
-        size: (Item) -> Int?
+        byteCount: Int, transmitLimit: Int, excluding excluded: [Int], size: (Item) -> Int
     ) -> [Item] {
-        guard !current.isEmpty else { return [] }
+        guard count > 0 else { return [] }
         var left = byteCount
         var misfitCount = 0
-        var taken: [(level: Int, items: [Item])] = []
+        var taken: [Item] = []
+        // Where in `taken` the items of each level end.
+        var levels: [(level: Int, end: Int)] = []
         for level in buckets.indices where !buckets[level].isEmpty {
             var kept: [Item] = []
-            var items: [Item] = []
             while misfitCount < Self.misfitCountMax, left >= Self.itemByteCountMin,
                 let item = buckets[level].popLast()
             {
-                guard current[item.subject]?.stamp == item.stamp else {
+                guard isCurrent(item) else {
                     storedCount -= 1
                     continue
                 }
-                guard let size = size(item) else {
-                    current[item.subject] = nil
-                    storedCount -= 1
-                    continue
-                }
-                if excluded.contains(item.subject) {
+                let size = size(item)
+                if excluded.contains(Int(item.place)) {
                     kept.append(item)
                 } else if size > left {
                     kept.append(item)
                     misfitCount += 1
                 } else {
                     left -= size
-                    items.append(item)
+                    taken.append(item)
                 }
             }
-            buckets[level].append(contentsOf: kept.reversed())
-            if !items.isEmpty { taken.append((level, items)) }
+            if !kept.isEmpty { buckets[level].append(contentsOf: kept.reversed()) }
+            levels.append((level, taken.count))
             if misfitCount == Self.misfitCountMax || left < Self.itemByteCountMin { break }
         }
-        for (level, items) in taken { age(items, to: level + 1, limit: transmitLimit) }
-        return taken.flatMap(\.items)
+        var start = 0
+        for (level, end) in levels {
+            age(taken[start..<end], to: level + 1, limit: transmitLimit)
+            start = end
+        }
+        return taken
     }
 
-    private mutating func age(_ items: [Item], to level: Int, limit: Int) {
+    private mutating func age(_ items: ArraySlice<Item>, to level: Int, limit: Int) {
+        guard !items.isEmpty else { return }
         guard level < min(limit, GossipLimits.transmitCountMax) else {
-            for item in items { current[item.subject] = nil }
+            for item in items { remove(Int(item.place)) }
             storedCount -= items.count
             return
         }
@@ -113,7 +141,9 @@ struct NewsQueue: Sendable {
     private mutating func dropReplaced() {
         storedCount = 0
         for level in buckets.indices {
-            buckets[level].removeAll { current[$0.subject]?.stamp != $0.stamp }
+            buckets[level].removeAll { [current] in
+                current[Int($0.place)] != $0.mark
+            }
             storedCount += buckets[level].count
         }
     }

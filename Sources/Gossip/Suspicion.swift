@@ -44,10 +44,13 @@ public struct Suspicion: Hashable, Sendable {
     /// When the suspect is taken for dead.
     public var deadline: MonotonicInstant { start + timeout }
 
+    /// False when enough have suspected it.
+    var isConfirmable: Bool { accusers.count <= confirmationMax }
+
     /// Another member suspects it too. False when that adds nothing: it has said so before, or
     /// enough have.
     mutating func confirm(by accuser: MemberID) -> Bool {
-        guard accusers.count <= confirmationMax, !accusers.contains(accuser) else { return false }
+        guard isConfirmable, !accusers.contains(accuser) else { return false }
         accusers.append(accuser)
         return true
     }

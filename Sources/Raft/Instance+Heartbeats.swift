@@ -42,20 +42,15 @@ extension Instance {
     /// Sets the timers of a leader that has something to wait for, and takes them from one that
     /// has not.
     mutating func armTimers(_ moment: Moment) {
-        let current = leader
-        let isIdle =
-            current.reads.isEmpty && current.progress.allSatisfy { isQuiet($0, moment) }
-        guard !isIdle else {
-            leader.heartbeatAt = nil
-            leader.quorumCheckAt = nil
-            return
+        if isIdle(moment) {
+            leader.disarm()
+        } else if leader.heartbeatAt == nil || leader.quorumCheckAt == nil {
+            leader.arm(at: moment.now, options)
         }
-        if current.heartbeatAt == nil {
-            leader.heartbeatAt = moment.now + options.heartbeatInterval
-        }
-        if current.quorumCheckAt == nil {
-            leader.quorumCheckAt = moment.now + options.electionTimeout
-        }
+    }
+
+    private func isIdle(_ moment: Moment) -> Bool {
+        leader.reads.isEmpty && leader.progress.allSatisfy { isQuiet($0, moment) }
     }
 
     mutating func tickLeader(_ moment: Moment, _ directives: inout [Directive]) {
@@ -140,5 +135,18 @@ extension Instance {
         armTimers(moment)
         considerPreference(moment, &directives)
         return .taken
+    }
+}
+
+extension Leader {
+    /// Sets the timers that are not set.
+    mutating func arm(at now: MonotonicInstant, _ options: Options) {
+        heartbeatAt = heartbeatAt ?? now + options.heartbeatInterval
+        quorumCheckAt = quorumCheckAt ?? now + options.electionTimeout
+    }
+
+    mutating func disarm() {
+        heartbeatAt = nil
+        quorumCheckAt = nil
     }
 }

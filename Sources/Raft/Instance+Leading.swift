@@ -19,17 +19,18 @@ extension Instance {
 
     /// The leader's state, moved out while it is changed so that its lists are not copied.
     var leader: Leader {
-        get {
+        _read {
             guard case .leader(let leader) = role else {
                 preconditionFailure("\(group) \(member) does not lead")
             }
-            return leader
+            yield leader
         }
         _modify {
-            guard case .leader(var leader) = role else {
+            var taken = Role.stopped
+            swap(&taken, &role)
+            guard case .leader(var leader) = consume taken else {
                 preconditionFailure("\(group) \(member) does not lead")
             }
-            role = .stopped
             defer { role = .leader(leader) }
             yield &leader
         }
@@ -210,24 +211,9 @@ extension Instance {
                 previous: LogPosition(index: peer.next - 1, term: previousTerm),
                 entries: entries, commitIndex: commitIndex)
             directives.append(.send(message(to: peer.member, .append(append))))
-            noteSent(entries, toPlace: place)
+            leader.progress[place].noteSent(entries, toldCommit: commitIndex)
             mustSend = false
             if entries.isEmpty { return }
-        }
-    }
-
-    private mutating func noteSent(_ entries: [LogEntry], toPlace place: Int) {
-        leader.progress[place].toldCommit = commitIndex
-        switch leader.progress[place].state {
-        case .probe:
-            leader.progress[place].state = .probe(isWaiting: true)
-        case .replicate:
-            guard let last = entries.last else { return }
-            leader.progress[place].next = last.index + 1
-            leader.progress[place].inflight.add(
-                through: last.index, byteCount: entries.reduce(0) { $0 + $1.payload.count })
-        case .snapshot:
-            break
         }
     }
 
@@ -253,17 +239,7 @@ extension Instance {
         through index: LogIndex, _ place: Int, _ moment: Moment, _ directives: inout [Directive]
     ) {
         let peer = leader.progress[place].member
-        let isNews = leader.progress[place].advance(to: index)
-        switch leader.progress[place].state {
-        case .probe:
-            leader.progress[place].probe(from: index + 1)
-            leader.progress[place].state = .replicate
-        case .snapshot(let transfer):
-            let goal = transfer.descriptor?.position.index ?? log.base.index
-            if index >= goal { leader.progress[place].probe(from: index + 1) }
-        case .replicate:
-            break
-        }
+        let isNews = leader.progress[place].takeStored(through: index, logBase: log.base.index)
         if isNews { advanceCommit(moment, &directives) }
         // A commit may have changed the members, and taken the leadership.
         guard let place = self.place(of: peer) else { return }
@@ -301,9 +277,8 @@ extension Instance {
     }
 
     mutating func note(heardFrom place: Int, knownCommit: LogIndex, _ moment: Moment) {
-        leader.progress[place].heardAt = moment.now
         // A member that has started again knows less than it did.
-        leader.progress[place].knownCommit = min(knownCommit, commitIndex)
+        leader.progress[place].heard(at: moment.now, knownCommit: min(knownCommit, commitIndex))
     }
 
     // MARK: Committing

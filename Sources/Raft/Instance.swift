@@ -360,9 +360,12 @@ package struct Leader: Hashable, Sendable {
 
     var nextDeadline: MonotonicInstant? {
         var next = heartbeatAt
-        for deadline in [quorumCheckAt, phase.deadline, preferenceAt] {
+        func note(_ deadline: MonotonicInstant?) {
             if let deadline { next = min(next ?? deadline, deadline) }
         }
+        note(quorumCheckAt)
+        note(phase.deadline)
+        note(preferenceAt)
         return next
     }
 }

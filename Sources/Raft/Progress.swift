@@ -83,6 +83,44 @@ package struct Progress: Hashable, Sendable {
         return true
     }
 
+    /// The member's answer has come: its disk holds the log through `index`. True when that is
+    /// news.
+    mutating func takeStored(through index: LogIndex, logBase: LogIndex) -> Bool {
+        let isNews = advance(to: index)
+        switch state {
+        case .probe:
+            probe(from: index + 1)
+            state = .replicate
+        case .snapshot(let transfer):
+            let goal = transfer.descriptor?.position.index ?? logBase
+            if index >= goal { probe(from: index + 1) }
+        case .replicate:
+            break
+        }
+        return isNews
+    }
+
+    /// An append is on its way to it.
+    mutating func noteSent(_ entries: [LogEntry], toldCommit: LogIndex) {
+        self.toldCommit = toldCommit
+        switch state {
+        case .probe:
+            state = .probe(isWaiting: true)
+        case .replicate:
+            guard let last = entries.last else { return }
+            next = last.index + 1
+            inflight.add(
+                through: last.index, byteCount: entries.reduce(0) { $0 + $1.payload.count })
+        case .snapshot:
+            break
+        }
+    }
+
+    mutating func heard(at now: MonotonicInstant, knownCommit: LogIndex) {
+        heardAt = now
+        self.knownCommit = knownCommit
+    }
+
     mutating func probe(from index: LogIndex) {
         state = .probe(isWaiting: false)
         next = max(match + 1, index)

@@ -2,7 +2,8 @@ import CAllocations
 import CoreSimulator
 import Testing
 
-/// What a proposal costs in allocations, over all three members of its group.
+/// What a proposal costs in allocations, over all three members of its group, and what an event of
+/// the seeded world costs.
 @Suite struct AllocationTests {
     /// What is allocated in 32 proposals, once everything has its room.
     private func allocations(entriesOfProposal: Int) -> Int {
@@ -27,5 +28,15 @@ import Testing
         // Five lists: what each disk is given, and each follower. The rest is the logs' growth.
         #expect(single <= 32 * 6)
         #expect(many <= 32 * 6)
+    }
+
+    @Test("an event of the seeded world, with all its checks, costs less than one allocation")
+    func world() {
+        let before = CAllocationsOfThread()
+        let eventCount = CoreScenario.run(seed: 7).eventCount
+        let count = CAllocationsOfThread() - before
+        print("allocations in \(eventCount) events of the seeded world: \(count)")
+        #expect(count > 0, "the counter counts nothing")
+        #expect(UInt64(count) < eventCount)
     }
 }

@@ -299,4 +299,42 @@ import Testing
         #expect(count == 4)
         #expect(instance.newsCount(.region) == 0)
     }
+
+    @Test("whoever takes a forgotten member's place in the table keeps its news")
+    func movedNews() {
+        var instance = Sample.acquainted(9)
+        _ = instance.take(
+            from: 3,
+            [
+                Update(claim: Sample.claim(9, .suspect(by: MemberID(3)))),
+                Update(claim: Sample.claim(2, .suspect(by: MemberID(3)))),
+            ])
+        #expect(instance.newsCount(.region) == 2)
+        instance.forget(MemberID(2), now: Sample.start)
+        #expect(instance.newsCount(.region) == 1)
+        var subjects: Set<MemberID> = []
+        for case .send(let message, _) in instance.run(to: .at(.milliseconds(900))) {
+            for update in message.updates { subjects.insert(update.claim.subject) }
+        }
+        #expect(subjects.contains(MemberID(9)))
+        #expect(!subjects.contains(MemberID(2)))
+    }
+
+    @Test("members are found whatever their ids, and those that were forgotten are not")
+    func lookups() {
+        // In a row, far apart, and the same in all but the highest bits.
+        let ids =
+            (2..<400).map { UInt64($0) } + (1..<400).map { UInt64($0) << 32 | 7 }
+            + (1..<400).map { UInt64($0) << 54 }
+        var instance = Sample.instance()
+        var directives: [GossipInstance.Directive] = []
+        instance.introduce(ids.map { Sample.update($0) }, now: Sample.start, &directives)
+        #expect(instance.memberCount == ids.count + 1)
+        for id in ids where id % 3 == 0 { instance.forget(MemberID(id), now: Sample.start) }
+        for id in ids {
+            #expect(instance.member(MemberID(id))?.id == (id % 3 == 0 ? nil : MemberID(id)))
+        }
+        #expect(instance.member(MemberID(500_000)) == nil)
+        #expect(instance.myself.id == MemberID(1))
+    }
 }

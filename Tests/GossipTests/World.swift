@@ -11,11 +11,11 @@ struct World {
         case wake(Int)
     }
 
-    /// A verdict, as one member gave it.
+    /// That somebody is dead, as one member found.
     struct Verdict {
         let at: MonotonicInstant
         let observer: Int
-        let event: GossipInstance.Event
+        let subject: Int
     }
 
     /// How a member is starved of its processor: it is blocked for a while, runs for a while.
@@ -145,8 +145,6 @@ struct World {
             .wake(node), at: now + .milliseconds(Int64.random(in: 0...2_000, using: &random)))
     }
 
-    mutating func forgetVerdicts() { verdicts = [] }
-
     // Running it.
 
     mutating func run(for duration: Duration) {
@@ -187,7 +185,7 @@ struct World {
         scheduled[node] = nil
         note(1, UInt64(node))
         nodes[node].onTick(now: now, &directives)
-        if let due = nodes[node].nextDeadline { precondition(due > now, "\(node) stands still") }
+        if let due = Self.deadline(&nodes[node]) { precondition(due > now, "\(node) stands still") }
         perform(node)
     }
 
@@ -219,7 +217,7 @@ struct World {
             let unsent = outbox[node]
             outbox[node] = []
             for (message, destination) in unsent { send(message, from: node, to: destination) }
-            if let due = nodes[node].nextDeadline, due <= now { tick(node) }
+            if let due = Self.deadline(&nodes[node]), due <= now { tick(node) }
             let waiting = inbox[node]
             inbox[node] = []
             for happening in waiting { take(happening, node) }
@@ -249,8 +247,10 @@ struct World {
                     isRunning[target] && group[target] == group[node] && !isBlocked[target]
                 queue.push(
                     .probed(probe, isReachable: isReachable, at: node), at: now + latency(2))
-            case .event(let event):
-                verdicts.append(Verdict(at: now, observer: node, event: event))
+            case .event(.memberDead(let member)):
+                let subject = Int(member.rawValue) - 1
+                verdicts.append(Verdict(at: now, observer: node, subject: subject))
+            case .event: break
             }
         }
         pending.removeAll(keepingCapacity: true)
@@ -280,8 +280,13 @@ struct World {
         if (try? Message.decode(bytes, cluster: cluster)) != message { miscodedCount += 1 }
     }
 
+    /// Asked in place: to read it from an element would copy the instance.
+    private static func deadline(_ node: inout GossipInstance) -> MonotonicInstant? {
+        node.nextDeadline
+    }
+
     private mutating func schedule(_ node: Int) {
-        guard isRunning[node], canTick(node), let due = nodes[node].nextDeadline else { return }
+        guard isRunning[node], canTick(node), let due = Self.deadline(&nodes[node]) else { return }
         if let planned = scheduled[node], planned <= due { return }
         scheduled[node] = max(due, now)
         queue.push(.tick(node), at: max(due, now))
