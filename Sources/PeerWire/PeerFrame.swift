@@ -68,7 +68,9 @@ public struct PeerFrame: Hashable, Sendable {
     /// waits for 34 ms on a link of 1 Gbit/s. It also bounds what a peer makes us buffer.
     public static let payloadByteCountMax = 4 << 20
 
-    static let magic: [UInt8] = Array("SF".utf8)
+    static let magic = (UInt8(ascii: "S"), UInt8(ascii: "F"))
+    /// What the header's own checksum is of.
+    static let checkedByteCount = headerByteCount - 4
     static let noBudget = UInt32.max
 }
 

@@ -81,47 +81,38 @@ public struct PeerFrameDecoder: Sendable {
 
     private func readHeader() throws(PeerFrameError) -> (PeerFrameHeader, Int, UInt32)? {
         let offset = bufferOffset + consumedCount
-        let arrived = buffer[consumedCount...].prefix(PeerFrame.headerByteCount)
-        guard zip(arrived, PeerFrame.magic).allSatisfy({ $0 == $1 }) else {
-            throw .notAFrame(offset: offset)
+        let arrived = pendingByteCount
+        guard arrived < 1 || buffer[consumedCount] == PeerFrame.magic.0,
+            arrived < 2 || buffer[consumedCount + 1] == PeerFrame.magic.1
+        else { throw .notAFrame(offset: offset) }
+        if arrived > 2, buffer[consumedCount + 2] != PeerFrame.version {
+            throw .unsupportedVersion(found: buffer[consumedCount + 2], offset: offset)
         }
-        let versionPlace = consumedCount + PeerFrame.magic.count
-        if versionPlace < arrived.endIndex, arrived[versionPlace] != PeerFrame.version {
-            throw .unsupportedVersion(found: arrived[versionPlace], offset: offset)
-        }
-        guard arrived.count == PeerFrame.headerByteCount else { return nil }
-        var reader = ByteReader(arrived)
-        guard let fields = try? Fields(from: &reader),
-            fields.headerChecksum == CRC32C.checksum(arrived.dropLast(4))
+        guard arrived >= PeerFrame.headerByteCount else { return nil }
+        let end = consumedCount + PeerFrame.checkedByteCount
+        guard integer(at: 28, byteCount: 4) == UInt64(CRC32C.checksum(buffer[consumedCount..<end]))
         else { throw .damagedHeader(offset: offset) }
-        guard fields.byteCount <= PeerFrame.payloadByteCountMax else {
+        let byteCount = Int(truncatingIfNeeded: integer(at: 4, byteCount: 4))
+        guard byteCount <= PeerFrame.payloadByteCountMax else {
             throw .tooLong(
-                byteCount: Int(fields.byteCount), maximum: PeerFrame.payloadByteCountMax,
-                offset: offset)
+                byteCount: byteCount, maximum: PeerFrame.payloadByteCountMax, offset: offset)
         }
-        return (fields.header, Int(fields.byteCount), fields.payloadChecksum)
+        let budget = integer(at: 20, byteCount: 4)
+        let header = PeerFrameHeader(
+            kind: PeerFrameHeader.Kind(rawValue: buffer[consumedCount + 3]),
+            requestID: integer(at: 8, byteCount: 8),
+            group: GroupID(UInt32(truncatingIfNeeded: integer(at: 16, byteCount: 4))),
+            budget: budget == UInt64(PeerFrame.noBudget) ? nil : .microseconds(Int64(budget)))
+        let checksum = UInt32(truncatingIfNeeded: integer(at: 24, byteCount: 4))
+        return (header, byteCount, checksum)
     }
-}
 
-/// The fields of a header behind magic and version.
-private struct Fields {
-    let header: PeerFrameHeader
-    let byteCount: UInt32
-    let payloadChecksum: UInt32
-    let headerChecksum: UInt32
-
-    init(from reader: inout ByteReader) throws(DecodingError) {
-        _ = try reader.readRaw(PeerFrame.magic.count + 1)
-        let kind = try reader.readByte()
-        byteCount = try reader.readFixed(UInt32.self)
-        let requestID = try reader.readFixed(UInt64.self)
-        let group = try reader.readFixed(UInt32.self)
-        let budget = try reader.readFixed(UInt32.self)
-        header = PeerFrameHeader(
-            kind: PeerFrameHeader.Kind(rawValue: kind), requestID: requestID,
-            group: GroupID(group),
-            budget: budget == PeerFrame.noBudget ? nil : .microseconds(Int64(budget)))
-        payloadChecksum = try reader.readFixed(UInt32.self)
-        headerChecksum = try reader.readFixed(UInt32.self)
+    /// A little-endian integer of the header that is at the beginning of what was not handed out.
+    private func integer(at place: Int, byteCount: Int) -> UInt64 {
+        var value: UInt64 = 0
+        for index in (0..<byteCount).reversed() {
+            value = value << 8 | UInt64(buffer[consumedCount + place + index])
+        }
+        return value
     }
 }

@@ -12,10 +12,12 @@ public struct PeerFrameWriter: Sendable {
     /// What the payload is written to. It holds the header's space already: only append.
     public var payload: ByteWriter
 
+    private static let space = [UInt8](repeating: 0, count: PeerFrame.headerByteCount)
+
     /// A frame with room for a payload of `capacity` bytes; it grows beyond it.
     public init(capacity: Int = 256) {
         payload = ByteWriter(capacity: PeerFrame.headerByteCount + capacity)
-        payload.writeRaw(repeatElement(0, count: PeerFrame.headerByteCount))
+        payload.writeRaw(Self.space)
     }
 
     /// Bytes of payload written so far.
@@ -38,18 +40,28 @@ public struct PeerFrameWriter: Sendable {
                 byteCount: count, maximum: PeerFrame.payloadByteCountMax, offset: 0)
         }
         var bytes = payload.takeBytes()
-        var head = ByteWriter(capacity: PeerFrame.headerByteCount)
-        head.writeRaw(PeerFrame.magic)
-        head.write(PeerFrame.version)
-        head.write(header.kind.rawValue)
-        head.writeFixed(UInt32(count))
-        head.writeFixed(header.requestID)
-        head.writeFixed(header.group.rawValue)
-        head.writeFixed(Self.microseconds(header.budget))
-        head.writeFixed(CRC32C.checksum(bytes[PeerFrame.headerByteCount...]))
-        head.writeFixed(CRC32C.checksum(head.bytes))
-        for (index, byte) in head.bytes.enumerated() { bytes[index] = byte }
+        let checksum = CRC32C.checksum(bytes[PeerFrame.headerByteCount...])
+        bytes[0] = PeerFrame.magic.0
+        bytes[1] = PeerFrame.magic.1
+        bytes[2] = PeerFrame.version
+        bytes[3] = header.kind.rawValue
+        Self.put(UInt64(count), byteCount: 4, in: &bytes, at: 4)
+        Self.put(header.requestID, byteCount: 8, in: &bytes, at: 8)
+        Self.put(UInt64(header.group.rawValue), byteCount: 4, in: &bytes, at: 16)
+        Self.put(UInt64(Self.microseconds(header.budget)), byteCount: 4, in: &bytes, at: 20)
+        Self.put(UInt64(checksum), byteCount: 4, in: &bytes, at: 24)
+        let headerChecksum = CRC32C.checksum(bytes[..<PeerFrame.checkedByteCount])
+        Self.put(
+            UInt64(headerChecksum), byteCount: 4, in: &bytes, at: PeerFrame.checkedByteCount)
         return bytes
+    }
+
+    private static func put(
+        _ value: UInt64, byteCount: Int, in bytes: inout [UInt8], at place: Int
+    ) {
+        for index in 0..<byteCount {
+            bytes[place + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+        }
     }
 
     private static func microseconds(_ budget: Duration?) -> UInt32 {

@@ -8,7 +8,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract:
-            "Measure engine, codec, consensus, journal and payments over HTTP on this machine.",
+            "Measure engine, codec, consensus, links, journal and payments on this machine.",
         discussion: """
             EXAMPLE:
               sunny bench
@@ -24,7 +24,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Payments of each load.")
     var payments = 2000
 
-    @Flag(help: "Engine, codec and consensus only: nothing is written.")
+    @Flag(help: "Engine, codec, consensus and links only: nothing is written.")
     var memoryOnly = false
 
     @Flag(help: "The codec only, each row with the message that it encodes, for a comparison.")
@@ -62,6 +62,10 @@ struct BenchCommand: ParsableCommand {
         print("consensus (one thread, in memory)")
         for row in ConsensusBench().run() {
             print("  \(pad(row.name, 44)) \(format(row.perSecond, 0)) \(row.unit)/s")
+        }
+        print("links between nodes (one thread, in memory)")
+        for row in try LinkBench().run() {
+            print("  \(pad(row.name, 44)) \(format(row.value, 0))\(row.unit)")
         }
         if memoryOnly { return }
         print("journal (\(JournalBench.commitCount) commits each)")
