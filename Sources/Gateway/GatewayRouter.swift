@@ -53,11 +53,11 @@ public actor GatewayRouter: MerchantGateway {
             await link.actor.start(
                 onLateApproval: { subject in
                     shards[Self.index(of: subject.payment.stem.slot, shards.count)]
-                        .approvedLate(subject)
+                        .approvedLate(.remembered(subject))
                 },
                 onUnmatchedApproval: { approval in
                     let shard = shards.first { $0.group.rawValue == approval.shard }
-                    shard?.approvedUnmatched(approval)
+                    shard?.approvedLate(.unmatched(approval))
                 })
         }
         for shard in shards { await shard.start() }

@@ -29,6 +29,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     /// The term that is served here or is about to be.
     private var serving: (gateway: ShardGateway, hasBegun: Bool)?
     private var changeWaiters: [Resumption<Void>] = []
+    private var lateApprovalCount = 0
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -193,6 +194,10 @@ actor MerchantShard: ShardObserver, AskHandler {
     }
 
     private func answerAsk(_ payload: [UInt8], deadline: MonotonicInstant) async -> AskAnswer {
+        if let approval = LateApproval(encoded: payload) {
+            guard let gateway = await current() else { return .moved(to: host.knownLeader) }
+            return await gateway.take(approval) ? .answer(LateApproval.seenTo) : .moved(to: nil)
+        }
         guard let question = try? MerchantAsk(encoded: payload, deadline: deadline) else {
             // The asker gets no answer that it would take for one; it asks until its deadline.
             return .moved(to: nil)
@@ -256,12 +261,35 @@ actor MerchantShard: ShardObserver, AskHandler {
 
     // MARK: What links say
 
-    nonisolated func approvedLate(_ subject: LinkSubject) {
-        assumeIsolated { $0.serving?.gateway.approvedLate(subject) }
+    /// How many late approvals may be under way to the leader: a host that sends more is wrong, and
+    /// must not take our memory.
+    private static let lateApprovalCountMax = 1024
+    /// How long one is carried. An attempt that was given up is reversed by its leader in any case;
+    /// what this reversal did not reach is found by the settlement file.
+    private static let lateApprovalPatience = Duration.seconds(60)
+
+    /// Takes a late approval to the leader of the shard.
+    nonisolated func approvedLate(_ approval: LateApproval) {
+        assumeIsolated { shard in
+            guard shard.lateApprovalCount < Self.lateApprovalCountMax else { return }
+            shard.lateApprovalCount += 1
+            _ = Task { await shard.deliver(approval) }
+        }
     }
 
-    nonisolated func approvedUnmatched(_ approval: UnmatchedApproval) {
-        assumeIsolated { $0.serving?.gateway.approvedUnmatched(approval) }
+    private func deliver(_ approval: LateApproval) async {
+        defer { lateApprovalCount -= 1 }
+        let end = loop.now + Self.lateApprovalPatience
+        while loop.now < end {
+            if let gateway = await current() {
+                if await gateway.take(approval) { return }
+            } else if let leader = host.knownLeader, leader != node.members.own {
+                let outcome = await node.ask(
+                    leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
+                if case .answer(LateApproval.seenTo) = outcome { return }
+            }
+            await loop.sleep(for: .milliseconds(200))
+        }
     }
 }
 

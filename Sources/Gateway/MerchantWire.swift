@@ -159,7 +159,7 @@ private enum Tag {
 }
 
 extension ByteReader {
-    fileprivate mutating func readVersion(_ known: UInt8) throws(DecodingError) {
+    mutating func readVersion(_ known: UInt8) throws(DecodingError) {
         let start = offset
         let version = try readByte()
         guard version == known else {

@@ -66,7 +66,6 @@ actor ShardGateway {
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
-    private var lookUpCount = 0
 
     init(
         host: Host, term: Term, links: [Link], options: GatewayOptions, cards: any CardOpener,
@@ -290,42 +289,36 @@ actor ShardGateway {
         if actor.assumeIsolated({ $0.isIdle }) { merchants[actor.id] = nil }
     }
 
-    nonisolated func approvedLate(_ subject: LinkSubject) {
-        assumeIsolated { shard in
-            _ = Task { await shard.takeLateApproval(subject) }
-        }
-    }
+    // MARK: Late approvals
 
-    private func takeLateApproval(_ subject: LinkSubject) async {
+    /// Gives back what an approval holds that came too late, and returns once that is committed.
+    /// False when it is not: the term has ended.
+    func take(_ approval: LateApproval) async -> Bool {
+        let subject: LinkSubject
+        switch approval {
+        case .remembered(let remembered): subject = remembered
+        case .unmatched(let unmatched):
+            // One of nothing that the shard knows is nobody's here.
+            guard let found = await self.subject(of: unmatched) else { return !isOver }
+            subject = found
+        }
         let actor = transaction(subject.payment)
         await actor.approvedLate(subject.request)
         passivate(actor)
+        return !isOver
     }
 
-    /// How many approvals that match nothing may be looked up at a time: a host that sends more
-    /// than the store finds is wrong, and must not take our memory.
-    private static let lookUpCountMax = 1024
-
-    nonisolated func approvedUnmatched(_ approval: UnmatchedApproval) {
-        assumeIsolated { shard in
-            guard shard.lookUpCount < Self.lookUpCountMax else { return }
-            shard.lookUpCount += 1
-            _ = Task { await shard.takeUnmatchedApproval(approval) }
-        }
-    }
-
-    /// Gives back what an approval holds that came when its link had forgotten the attempt, as
-    /// after a restart.
-    private func takeUnmatchedApproval(_ approval: UnmatchedApproval) async {
-        defer { lookUpCount -= 1 }
+    /// What an approval is about that came when its link had forgotten the attempt, as after a
+    /// restart.
+    private func subject(of approval: UnmatchedApproval) async -> LinkSubject? {
         let key = AggregateKey.attempt(
             link: approval.link, reference: approval.reference, in: host.group)
         guard case .attempt(let place)? = await host.fetch(key),
             let payment = await payment(place.payment),
             payment.attempts.indices.contains(place.number),
             let request = approval.request(of: payment.attempts[place.number])
-        else { return }
-        await takeLateApproval(LinkSubject(payment: place.payment, request: request))
+        else { return nil }
+        return LinkSubject(payment: place.payment, request: request)
     }
 
     // MARK: Card verification codes

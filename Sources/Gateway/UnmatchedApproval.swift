@@ -1,5 +1,6 @@
 import ISO8583
 import Payments
+import Primitives
 
 /// An approval of something that its link does not remember: it came later than the link's memory
 /// reaches, or after a restart. The shard that its reference names may know it.
@@ -8,7 +9,8 @@ struct UnmatchedApproval: Hashable, Sendable {
     let shard: UInt32
     /// DE 37.
     let reference: String
-    private let type: MessageType
+    /// It answers a 0200, and otherwise a 0100.
+    private let isFinancial: Bool
     private let terminal: String
     private let stan: UInt32
 
@@ -22,7 +24,7 @@ struct UnmatchedApproval: Hashable, Sendable {
         self.link = link
         self.shard = shard
         self.reference = reference
-        type = message.type
+        isFinancial = message.type == .financialResponse
         self.terminal = terminal
         stan = trace.rawValue
     }
@@ -31,9 +33,7 @@ struct UnmatchedApproval: Hashable, Sendable {
     /// Increments carry the reference of their attempt.
     func request(of attempt: Attempt) -> ProcessorRequest? {
         guard attempt.trace.link == link, attempt.trace.reference == reference else { return nil }
-        let expected: MessageType =
-            attempt.capture == .manual ? .authorizationResponse : .financialResponse
-        guard type == expected else { return nil }
+        guard isFinancial == (attempt.capture != .manual) else { return nil }
         if isTrace(attempt.trace) { return .authorization(attempt: attempt.number) }
         return attempt.hold?.increments.first { isTrace($0.trace) }.map {
             .increment(attempt: attempt.number, number: $0.number)
@@ -42,5 +42,25 @@ struct UnmatchedApproval: Hashable, Sendable {
 
     private func isTrace(_ trace: ProcessorTrace) -> Bool {
         trace.terminal == terminal && trace.stan == stan
+    }
+}
+
+extension UnmatchedApproval: BinaryCodable {
+    func encode(to writer: inout ByteWriter) {
+        writer.write(link)
+        writer.writeVarint(UInt64(shard))
+        writer.write(reference)
+        writer.write(isFinancial)
+        writer.write(terminal)
+        writer.writeVarint(UInt64(stan))
+    }
+
+    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+        link = try reader.readString()
+        shard = try reader.readInteger(UInt32.self)
+        reference = try reader.readString()
+        isFinancial = try reader.readBool()
+        terminal = try reader.readString()
+        stan = try reader.readInteger(UInt32.self)
     }
 }
