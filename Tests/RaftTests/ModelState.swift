@@ -135,7 +135,8 @@ struct ModelFacts {
         commitIndex = instance.commitIndex
         log = member.log
         disk = member.disk
-        diskLast = disk.last.map { LogPosition(index: $0.index, term: $0.term) }
+        diskLast =
+            disk.last.map { LogPosition(index: $0.index, term: $0.term) }
             ?? LogPosition(index: 0, term: 0)
         diskConfiguration = Self.last(member.entries) ?? member.pastConfiguration
         configuration = instance.configuration

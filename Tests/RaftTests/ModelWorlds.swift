@@ -104,6 +104,18 @@ extension ModelBounds {
             $0.networkCountMax = 1
             $0.counts = [.proposals: 1, .compactions: 1, .heartbeats: 1]
         },
+        world("a snapshot of a change of members") {
+            $0.grow([[.promote(third)]])
+            $0.lost = [.releases]
+            $0.networkCountMax = 1
+            $0.termMax = 1
+            $0.counts = [.changes: 1, .compactions: 1, .heartbeats: 1]
+        },
+        world("a snapshot, two in flight") {
+            $0.lead()
+            $0.lost = [.releases]
+            $0.counts = [.compactions: 1, .heartbeats: 1]
+        },
     ]
 
     static let small = elections + changes + leases + reads + snapshots
@@ -177,18 +189,17 @@ extension ModelBounds {
             $0.followersRead = true
             $0.counts = [.reads: 1]
         },
-        world("two reads at followers without a lease, three in flight") {
+        world("two reads at followers without a lease") {
             $0.lead()
             $0.lost = [.releases]
-            $0.networkCountMax = 3
             $0.followersRead = true
             $0.counts = [.reads: 2]
         },
-        world("a read at a follower without a lease, a duplicate, an entry") {
+        world("a read at a follower without a lease, a duplicate") {
             $0.lead()
             $0.lost = [.releases]
             $0.followersRead = true
-            $0.counts = [.reads: 1, .duplicates: 1, .proposals: 1]
+            $0.counts = [.reads: 1, .duplicates: 1]
         },
         world("a read at a follower without a lease, a crash") {
             $0.lead()
@@ -199,10 +210,11 @@ extension ModelBounds {
     ]
 
     static let largerSnapshots = [
-        world("a snapshot, two in flight") {
+        world("a snapshot that appends overtake") {
             $0.lead()
             $0.lost = [.releases]
-            $0.counts = [.proposals: 1, .compactions: 1, .heartbeats: 1]
+            $0.termMax = 1
+            $0.counts = [.proposals: 2, .compactions: 1, .heartbeats: 1]
         },
         world("a snapshot in two parts, any member compacts, a crash") {
             $0.lead()
@@ -220,7 +232,8 @@ extension ModelBounds {
         },
     ]
 
-    static let large = largerElections + largerChanges + largerLeases + largerReads + largerSnapshots
+    static let large =
+        largerElections + largerChanges + largerLeases + largerReads + largerSnapshots
 }
 
 extension ModelBounds {

@@ -4,12 +4,12 @@ import Primitives
 
 // Looks for one planted bug, until a promise is broken.
 //
-//     mutants BUG FINDER SEED-MAX
+//     mutants BUG FINDER COUNT
 //
-// The finder is what a bug's text calls it, with dashes: a simulation of up to so many seeds, or an
-// explorer, which has worlds with names and no seeds. Prints each seed or world before it is
-// played, as a trap finds a bug as well; then what was found, and exits with 3. With 0 when nothing
-// was found.
+// The finder is what a bug's text calls it, with dashes: a simulation of so many seeds, or an
+// explorer of so many worlds, the small ones first, or of the one of this name. Prints each seed or
+// world before it is played, as a trap finds a bug as well; an explorer prints the way to what it
+// has found. Then what was found, and exits with 3; with 0 when nothing was found.
 
 @main
 enum Mutants {
@@ -21,27 +21,25 @@ enum Mutants {
 
     static func main() {
         let arguments = CommandLine.arguments.dropFirst()
-        guard arguments.count == 3, let number = Int(arguments[1]), let seedMax = UInt64(arguments[3])
-        else { fail() }
+        guard arguments.count == 3, let number = Int(arguments[1]) else { fail() }
+        let amount = arguments[3]
         // No thread has been started that could read it meanwhile.
         plantedBug = number
         switch arguments[2] {
-        case "simulate-raft": play(seedMax) { CoreScenario.run(seed: $0).violations.first }
-        case "liveness-worlds": play(seedMax, playLiveness)
+        case "simulate-raft": play(amount) { CoreScenario.run(seed: $0).violations.first }
+        case "liveness-worlds": play(amount, playLiveness)
         case "raft-model":
-            for bounds in ModelBounds.small + ModelBounds.large {
-                explore(bounds.name, explore, bounds)
-            }
+            explore(ModelBounds.small + ModelBounds.large, amount, \.name, explore)
         case "liveness-explorer":
-            for bounds in ExploredPair.Bounds.small + ExploredPair.Bounds.large {
-                explore(bounds.name, explore, bounds)
-            }
+            explore(
+                ExploredPair.Bounds.small + ExploredPair.Bounds.large, amount, \.name, explore)
         default: fail()
         }
     }
 
     private static func fail() -> Never {
-        print("usage: mutants BUG simulate-raft|liveness-worlds|raft-model|liveness-explorer SEEDS")
+        print("usage: mutants BUG simulate-raft|liveness-worlds COUNT")
+        print("       mutants BUG raft-model|liveness-explorer COUNT|WORLD")
         exit(64)
     }
 
@@ -50,20 +48,28 @@ enum Mutants {
         exit(3)
     }
 
-    private static func play(_ seedMax: UInt64, _ body: (UInt64) -> String?) {
-        for seed in 1...max(1, seedMax) {
+    private static func play(_ amount: String, _ body: (UInt64) -> String?) {
+        guard let seedCount = UInt64(amount), seedCount > 0 else { fail() }
+        for seed in 1...seedCount {
             print("seed \(seed)")
             if let violation = body(seed) { found(violation) }
         }
     }
 
     private static func explore<Bounds>(
-        _ name: String, _ body: (Bounds) -> Verdict, _ bounds: Bounds
+        _ worlds: [Bounds], _ amount: String, _ name: (Bounds) -> String,
+        _ body: (Bounds) -> Verdict
     ) {
-        print("world \(name)")
-        switch body(bounds) {
-        case .broken(let violation): found(violation)
-        case .kept(let summary): print(summary)
+        let wanted =
+            Int(amount).map { Array(worlds.prefix($0)) }
+            ?? worlds.filter { name($0) == amount }
+        guard !wanted.isEmpty else { fail() }
+        for bounds in wanted {
+            print("world \(name(bounds))")
+            switch body(bounds) {
+            case .broken(let violation): found(violation)
+            case .kept(let summary): print(summary)
+            }
         }
     }
 
