@@ -27,7 +27,7 @@ FINDERS = {
 }
 
 # More seeds and worlds than fit any budget.
-COUNT_MAX = 100_000
+AMOUNT = "100000"
 
 
 def build(scratch: Path) -> Path:
@@ -38,10 +38,16 @@ def build(scratch: Path) -> Path:
     return scratch / "build" / "release" / "mutants"
 
 
-def play(program: Path, number: int, finder: str, count: int, seconds: float):
+def finder_and_world(bug):
+    """Who has to find a bug, and in which world, or how many seeds or worlds."""
+    finder, _, world = bug.finds.partition(": ")
+    return finder, world or AMOUNT
+
+
+def play(program: Path, number: int, finder: str, amount: str, seconds: float):
     """What found the bug, or None; where it was looked for last; and the seconds."""
     begun = time.monotonic()
-    command = ["stdbuf", "-oL", str(program), str(number), finder.replace(" ", "-"), str(count)]
+    command = ["stdbuf", "-oL", str(program), str(number), finder.replace(" ", "-"), amount]
     environment = {"SWIFT_BACKTRACE": "enable=no"}
     try:
         done = subprocess.run(
@@ -69,7 +75,7 @@ def main() -> int:
         print("\n".join(errors))
         return 1
     wanted = [bug for bug in bugs if not options.bugs or bug.number in options.bugs]
-    strange = [bug for bug in wanted if bug.finds not in FINDERS]
+    strange = [bug for bug in wanted if finder_and_world(bug)[0] not in FINDERS]
     if strange:
         print("\n".join(f"{bug.path.name}: nothing is called {bug.finds}" for bug in strange))
         return 1
@@ -77,9 +83,9 @@ def main() -> int:
     missed = 0
     # One bug for each core; an explorer takes about a gibibyte.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        finders = sorted({bug.finds for bug in wanted})
+        finders = sorted({finder_and_world(bug)[0] for bug in wanted})
         clean = [
-            (finder, pool.submit(play, program, 0, finder, FINDERS[finder], 600))
+            (finder, pool.submit(play, program, 0, finder, str(FINDERS[finder]), 600))
             for finder in finders
         ]
         for finder, run in clean:
@@ -90,14 +96,14 @@ def main() -> int:
             print(f"without a bug, {finder}: {FINDERS[finder]} played in {took:.0f} s, "
                   "nothing found", flush=True)
         runs = [
-            (bug, pool.submit(play, program, bug.number, bug.finds, COUNT_MAX, options.seconds))
+            (bug, pool.submit(play, program, bug.number, *finder_and_world(bug), options.seconds))
             for bug in wanted
         ]
         for bug, run in runs:
             found, where, took = run.result()
             missed += found is None
-            print(f"{bug.number:3} {bug.name:36} {bug.finds:17} {took:6.1f} s  "
-                  f"{found or 'NOT FOUND'}, {where}", flush=True)
+            print(f"{bug.number:3} {bug.name:36} {finder_and_world(bug)[0]:17} {took:6.1f} s"
+                  f"  {found or 'NOT FOUND'}, {where}", flush=True)
     print(f"{len(wanted) - missed} of {len(wanted)} planted bugs were found")
     return 1 if missed else 0
 
