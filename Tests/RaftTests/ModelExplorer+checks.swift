@@ -72,7 +72,7 @@ extension ModelExplorer {
         var leaderCount = 0
         for place in 0..<ModelBounds.memberCount {
             let member = facts[Int(state.members[place])]
-            if let fault = member.fault { return "\(place + 1): \(fault)" }
+            if let fault = member.fault { return "a member by itself: \(place + 1) has \(fault)" }
             let known = Int(member.commitIndex)
             if known > history.committed.count
                 || member.log.prefix(known) != history.committed.prefix(known)

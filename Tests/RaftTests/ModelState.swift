@@ -162,7 +162,7 @@ struct ModelFacts {
             return "a disk at rest that differs from the log"
         }
         if member.disk.prefix(Int(durable)) != log.prefix(Int(durable)) {
-            return "what it takes for durable and committed is not on its disk"
+            return "a disk without what it takes for durable and committed"
         }
         if !log.starts(with: member.state)
             || instance.appliedIndex != LogIndex(member.state.count)
@@ -178,7 +178,7 @@ struct ModelFacts {
             before = next
         }
         if instance.configuration != before {
-            return "counts with \(instance.configuration), its log says \(before)"
+            return "\(instance.configuration) to count with, its log says \(before)"
         }
         return nil
     }
