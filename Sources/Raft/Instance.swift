@@ -102,7 +102,7 @@ public struct Instance: Sendable {
     /// one, binds nobody.
     package internal(set) var endedTerm: Term = 0
     /// A snapshot on its way in.
-    var intake: Intake = .none
+    package internal(set) var intake: Intake = .none
     /// Reads that were handed to the leader.
     package internal(set) var forwardedReads: [UInt64] = []
     var nextReadNumber: UInt64 = 1
@@ -404,7 +404,7 @@ package struct PendingRead: Hashable, Sendable {
 }
 
 /// A snapshot on its way in.
-enum Intake: Hashable, Sendable {
+package enum Intake: Hashable, Sendable {
     case none
     case receiving(SnapshotDescriptor, from: MemberID, storedByteCount: UInt64, isStoring: Bool)
     case installing(SnapshotDescriptor, from: MemberID)

@@ -8,7 +8,8 @@ import Primitives
 /// times: so delay, loss, duplication and reordering are all in it. A pause is a node that is not
 /// looked at while real time passes, a stalled disk a write that does not end.
 struct ExploredPair: Hashable {
-    struct Bounds {
+    struct Bounds: Sendable {
+        var name: String
         /// Steps of real time.
         var stepCount: UInt8
         var crashCounts: [UInt8] = [0, 0]
@@ -115,6 +116,13 @@ struct PairExplorer {
             }
         }
         stateCount = seen.count
+    }
+
+    /// What was explored, for a line of its own.
+    var summary: String {
+        "\(bounds.name), \(bounds.stepCount) steps: \(stateCount) states, "
+            + "\(transitionCount) transitions, \(leasedCount) with a lease, "
+            + "\(withdrawnCount) with a withdrawal; frontier exhausted"
     }
 
     private mutating func visit(_ pair: ExploredPair) {
@@ -285,7 +293,7 @@ struct PairExplorer {
         leasedCount += 1
         let disk = pair.nodes[supporter].disk?.supported(ExploredPair.members[asker])
         expect(received.epoch == liveness.epoch, "a lease under another epoch", pair)
-        expect(disk == received.epoch, "a lease without a promise, disk \(disk ?? 0)", pair)
+        expect(disk == received.epoch, "a lease without a promise: disk \(disk ?? 0)", pair)
     }
 
     private mutating func expectRising(from old: DurableLiveness?, to new: DurableLiveness) {
@@ -299,11 +307,11 @@ struct PairExplorer {
                     && (next.epoch > row.epoch || row.promise == .withdrawn
                         || next.promise != .withdrawn)
             }
-        if !isRising { violations.append("the disk went back from \(old) to \(new)") }
+        if !isRising { violations.append("the disk went back: from \(old) to \(new)") }
     }
 
     private mutating func expect(_ holds: Bool, _ claim: String, _ pair: ExploredPair) {
-        if !holds { violations.append("\(claim) in \(pair)") }
+        if !holds { violations.append("\(claim): \(pair)") }
     }
 }
 

@@ -18,6 +18,15 @@ from typing import Dict, List, Tuple
 # What the copy consists of; the dependencies of each are those of the main Package.swift.
 ROOMS = ["Primitives", "Raft", "Liveness", "Linearizability", "CoreSimulator"]
 
+# What else the runner is made of: the explorers of the tests, and what they explore. A file with
+# tests in it is left out.
+EXPLORERS = [
+    "Tests/RaftTests/Model*.swift",
+    "Tests/RaftTests/ScriptText.swift",
+    "Tests/LivenessTests/Explored*.swift",
+    "Tests/LivenessTests/World*.swift",
+]
+
 # Stands in every folder that this program has written, so that no other folder is cleared.
 MARKER = ".planted"
 
@@ -357,6 +366,10 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
     for path in paths:
         name = "Sources/Runner/" + path.relative_to(runner).as_posix()
         files[name] = path.read_text(encoding="utf-8")
+    for path in sorted(path for pattern in EXPLORERS for path in root.glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        if "import Testing" not in text.splitlines():
+            files[f"Sources/Runner/{path.parent.name}/{path.name}"] = text
     files["Sources/Primitives/PlantedBug.swift"] = number_source(bugs)
     try:
         manifest = (root / "Package.swift").read_text(encoding="utf-8")

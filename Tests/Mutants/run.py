@@ -1,9 +1,9 @@
-"""Builds the core with every bug planted and plays seeds until each is found.
+"""Builds the core with every bug planted and plays seeds and worlds until each is found.
 
     python3 run.py --scratch DIR [--seconds N] [--bugs 1 7 12]
 
-Prints a table: the bug, what found it, the seed and the seconds. Exit code 0 when every bug was
-found within its time and the unplanted core was not accused, 1 otherwise.
+Prints a table: the bug, who found it, the seconds, what was broken, and the seed or world. Exit
+code 0 when every bug was found within its time and the unplanted core was not accused, 1 otherwise.
 """
 
 import argparse
@@ -17,15 +17,17 @@ import plant
 
 HERE = Path(__file__).resolve().parent
 
-# Seeds that the core without a bug has to survive, so that a finding means something.
-CLEAN_SEED_COUNT = 100
+# What a bug's `finds` may say, and the seeds or worlds that the core without a bug has to survive,
+# so that a finding means something. Of the worlds these are the small ones.
+FINDERS = {
+    "simulate raft": 100,
+    "raft model": 17,
+    "liveness worlds": 300,
+    "liveness explorer": 7,
+}
 
-# What a bug's `finds` says when the world needs more luck than a run has. They are worked on: a
-# world that finds one says so in the bug's text.
-OPEN = "nothing yet"
-
-# More seeds than fit any budget.
-SEED_MAX = 100_000
+# More seeds and worlds than fit any budget.
+AMOUNT = "100000"
 
 
 def build(scratch: Path) -> Path:
@@ -36,24 +38,30 @@ def build(scratch: Path) -> Path:
     return scratch / "build" / "release" / "mutants"
 
 
-def play(program: Path, number: int, seed_max: int, seconds: float):
-    """What found the bug, the seed and the seconds; None where nothing did."""
+def finder_and_world(bug):
+    """Who has to find a bug, and in which world, or how many seeds or worlds."""
+    finder, _, world = bug.finds.partition(": ")
+    return finder, world or AMOUNT
+
+
+def play(program: Path, number: int, finder: str, amount: str, seconds: float):
+    """What found the bug, or None; where it was looked for last; and the seconds."""
     begun = time.monotonic()
-    command = ["stdbuf", "-oL", str(program), str(number), "1", str(seed_max)]
+    command = ["stdbuf", "-oL", str(program), str(number), finder.replace(" ", "-"), amount]
     environment = {"SWIFT_BACKTRACE": "enable=no"}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=seconds, env=environment)
     except subprocess.TimeoutExpired:
-        return None
+        return None, f"no end within {seconds:.0f} s", seconds
+    if done.returncode == 64:
+        raise SystemExit(done.stdout)
     lines = done.stdout.splitlines()
-    seed = [line.split()[1] for line in lines if line.startswith("seed ")][-1]
+    where = [line for line in lines if line.startswith(("seed ", "world "))][-1]
     took = time.monotonic() - begun
-    if done.returncode == 3:
-        return lines[-1].removeprefix("found "), seed, took
     if done.returncode == 0:
-        return None
-    return "a trap", seed, took
+        return None, "played", took
+    return lines[-1].removeprefix("found ") if done.returncode == 3 else "a trap", where, took
 
 
 def main() -> int:
@@ -66,35 +74,37 @@ def main() -> int:
     if errors:
         print("\n".join(errors))
         return 1
-    if options.bugs:
-        wanted = [bug for bug in bugs if bug.number in options.bugs]
-    else:
-        wanted = [bug for bug in bugs if bug.finds != OPEN]
-    program = build(options.scratch.resolve())
-    accused = play(program, 0, CLEAN_SEED_COUNT, 600)
-    if accused:
-        print(f"without a bug: {accused[0]}, seed {accused[1]}")
+    wanted = [bug for bug in bugs if not options.bugs or bug.number in options.bugs]
+    strange = [bug for bug in wanted if finder_and_world(bug)[0] not in FINDERS]
+    if strange:
+        print("\n".join(f"{bug.path.name}: nothing is called {bug.finds}" for bug in strange))
         return 1
-    print(f"without a bug: {CLEAN_SEED_COUNT} seeds, nothing found")
+    program = build(options.scratch.resolve())
     missed = 0
+    # One bug for each core; an explorer takes about a gibibyte.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        finders = sorted({finder_and_world(bug)[0] for bug in wanted})
+        clean = [
+            (finder, pool.submit(play, program, 0, finder, str(FINDERS[finder]), 600))
+            for finder in finders
+        ]
+        for finder, run in clean:
+            accused, where, took = run.result()
+            if accused or where != "played":
+                print(f"without a bug, {finder}: {accused or 'nothing'}, {where}")
+                return 1
+            print(f"without a bug, {finder}: {FINDERS[finder]} played in {took:.0f} s, "
+                  "nothing found", flush=True)
         runs = [
-            (bug, pool.submit(play, program, bug.number, SEED_MAX, options.seconds))
+            (bug, pool.submit(play, program, bug.number, *finder_and_world(bug), options.seconds))
             for bug in wanted
         ]
         for bug, run in runs:
-            found = run.result()
-            if found:
-                print(f"{bug.number:3} {bug.name:40} {found[0]:24} seed {found[1]:>5} "
-                      f"{found[2]:6.1f} s", flush=True)
-            else:
-                missed += 1
-                print(f"{bug.number:3} {bug.name:40} NOT FOUND in {options.seconds:.0f} s",
-                      flush=True)
+            found, where, took = run.result()
+            missed += found is None
+            print(f"{bug.number:3} {bug.name:36} {finder_and_world(bug)[0]:17} {took:6.1f} s"
+                  f"  {found or 'NOT FOUND'}, {where}", flush=True)
     print(f"{len(wanted) - missed} of {len(wanted)} planted bugs were found")
-    rest = [f"{bug.number} {bug.name}" for bug in bugs if bug.finds == OPEN]
-    if rest and not options.bugs:
-        print(f"not looked for, as seeds seldom find them: {', '.join(rest)}")
     return 1 if missed else 0
 
 

@@ -244,8 +244,13 @@ def test_the_package(repository):
     assert "nonisolated(unsafe) public var plantedBug = 0" in number
     assert '(1, "mute", "model",' in number
     repository.write("Tests/Mutants/Runner/main.swift", "run()\n")
+    repository.write("Tests/RaftTests/ModelState.swift", "struct ModelState {}\n")
+    repository.write("Tests/RaftTests/ModelTests.swift", "import Testing\n")
     assert '"mutants"' in repository.plant("Package.swift")
-    assert (repository.out / "Sources/Runner/main.swift").read_text() == "run()\n"
+    runner = repository.out / "Sources/Runner"
+    assert (runner / "main.swift").read_text() == "run()\n"
+    assert (runner / "RaftTests/ModelState.swift").read_text() == "struct ModelState {}\n"
+    assert not (runner / "RaftTests/ModelTests.swift").exists()
 
 
 def test_collections_are_left_out_when_nobody_uses_them(repository):

@@ -3,9 +3,9 @@ import Raft
 
 /// What one exploration may do, and how often. Every bound is a count that is used up, so that the
 /// number of states is finite and the frontier can be exhausted.
-struct ModelBounds {
+struct ModelBounds: Sendable {
     /// What is used up.
-    enum Budget: Int, CaseIterable {
+    enum Budget: Int, CaseIterable, Sendable {
         /// Deliveries of a message that stays on its way.
         case duplicates
         case crashes
@@ -19,16 +19,18 @@ struct ModelBounds {
         case heartbeats
         /// Election timeouts without answers that a leader lives through.
         case silences
+        /// Checkpoints, after each of which a log lets go of what it covers.
+        case compactions
     }
 
     /// What is never delivered, where it has no part in what is looked for.
-    enum Lost: Hashable {
+    enum Lost: Hashable, Sendable {
         case heartbeats
         case releases
     }
 
     /// Where the exploration begins.
-    enum Beginning {
+    enum Beginning: Sendable {
         /// Nobody has said anything.
         case blank
         /// Member 1 leads term 1, and everybody knows everything.
@@ -51,8 +53,14 @@ struct ModelBounds {
     var hasSupport = false
     /// Takes the giver's side away first: what `Liveness` never does.
     var breaksSupport = false
-    /// The state machine's disk is as far as it has applied; otherwise it remembers nothing.
-    var remembersApplied = false
+    /// Entries of one append.
+    var appendCountMax = 4096
+    /// Bytes of a snapshot in one message; an entry takes 11 and its payload.
+    var chunkByteCount = 4096
+    /// Followers compact as well as leaders.
+    var followersCompact = false
+    /// Followers are asked for reads, which they send on to their leader.
+    var followersRead = false
     var changes: [[Configuration.Change]] = []
     /// Renamings of the members under which nothing of this changes; the identity first.
     var symmetries: [[Int]] = [[0, 1, 2]]
@@ -62,6 +70,15 @@ struct ModelBounds {
     static let memberCount = 3
     static let all = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
     static let followers = [[0, 1, 2], [0, 2, 1]]
+
+    /// No timer runs out by itself, as all but a few things happen at 0; and what a log has to
+    /// keep for followers is nothing, so that any of them may need a snapshot.
+    var options: Options {
+        Options(
+            electionTimeout: .seconds(1000), heartbeatInterval: .milliseconds(1),
+            appendCountMax: appendCountMax, retainedByteCountMax: -1,
+            snapshotChunkByteCount: chunkByteCount)
+    }
 
     var configuration: Configuration {
         get throws {
@@ -110,127 +127,5 @@ struct ModelHash: Hashable {
 
     static func < (left: ModelHash, right: ModelHash) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low
-    }
-}
-
-/// Writes what matters of a state as words, with the members renamed.
-struct ModelWriter {
-    let renaming: [Int]
-    private(set) var words: [UInt64] = []
-
-    init(_ renaming: [Int]) {
-        self.renaming = renaming
-    }
-
-    func name(_ member: MemberID?) -> UInt64 {
-        member.map { UInt64(renaming[Int($0.rawValue) - 1]) + 1 } ?? 0
-    }
-
-    mutating func write(_ value: UInt64) { words.append(value) }
-    mutating func write(_ value: Bool) { words.append(value ? 1 : 0) }
-    mutating func write(_ member: MemberID?) { words.append(name(member)) }
-
-    mutating func write(optional value: UInt64?) { words.append(value.map { $0 + 1 } ?? 0) }
-
-    /// In an order that does not depend on the names.
-    mutating func write(set members: [MemberID]) {
-        words.append(members.reduce(0) { $0 | 1 << name($1) })
-    }
-
-    mutating func write(_ position: LogPosition) {
-        words.append(position.index)
-        words.append(position.term)
-    }
-
-    mutating func write(_ hardState: HardState?) {
-        guard let hardState else { return write(UInt64(0)) }
-        write(hardState.term + 1)
-        write(hardState.vote)
-        write(hardState.promise?.leader)
-        write(hardState.promise?.term ?? 0)
-        write(hardState.promise?.epoch ?? 0)
-    }
-
-    mutating func write(_ entries: [LogEntry]) {
-        write(UInt64(entries.count))
-        for entry in entries {
-            write(entry.index << 32 | entry.term << 8 | UInt64(entry.kind.rawValue))
-            switch entry.kind {
-            case .noOperation: break
-            case .command: write(UInt64(entry.payload[0]))
-            case .configuration:
-                // An instance has read it before.
-                guard let configuration = try? Configuration(encoded: entry.payload) else {
-                    preconditionFailure("an unreadable configuration")
-                }
-                write(set: configuration.voters)
-                write(set: configuration.outgoing)
-                write(set: configuration.learners)
-                write(set: configuration.demoting)
-            }
-        }
-    }
-
-    mutating func write(_ message: Message) {
-        write(message.from)
-        write(message.to)
-        write(message.term)
-        switch message.body {
-        case .preVote(let candidacy), .vote(let candidacy):
-            if case .vote = message.body { write(UInt64(1)) } else { write(UInt64(2)) }
-            write(candidacy.last)
-            write(candidacy.isTransfer)
-        case .preVoteReply(let isGranted): write(3 << 1 | (isGranted ? 1 : 0))
-        case .voteReply(let isGranted): write(4 << 1 | (isGranted ? 1 : 0))
-        case .append(let append):
-            write(UInt64(10))
-            write(append.previous)
-            write(append.entries)
-            write(append.commitIndex)
-        case .appendReply(let reply):
-            switch reply.outcome {
-            case .stored(let index):
-                write(UInt64(11))
-                write(index)
-            case .mismatch(let previous, let hint):
-                write(UInt64(12))
-                write(previous)
-                write(hint)
-            }
-            write(reply.commitIndex)
-        case .heartbeat(let commitIndex, let round):
-            write(UInt64(13))
-            write(commitIndex)
-            write(round)
-        case .heartbeatReply(let reply):
-            write(UInt64(14))
-            write(reply.round)
-            write(optional: reply.promise)
-            write(reply.commitIndex)
-        case .staleTerm: write(UInt64(15))
-        case .timeoutNow: write(UInt64(16))
-        case .release(let ledTerm):
-            write(UInt64(17))
-            write(ledTerm)
-        case .releaseReply(let ledTerm):
-            write(UInt64(18))
-            write(ledTerm)
-        case .readIndex(let context):
-            write(UInt64(19))
-            write(context.number)
-        case .readIndexReply(let context, let index):
-            write(UInt64(20))
-            write(context.number)
-            write(optional: index)
-        case .snapshotOffer, .snapshotChunk, .snapshotReply:
-            // No log is compacted here.
-            preconditionFailure("a snapshot in the model")
-        }
-    }
-
-    /// Parts in an order of their own, so that the order in which they came does not matter.
-    mutating func write(unordered parts: [[UInt64]]) {
-        write(UInt64(parts.count))
-        for part in parts.sorted(by: { $0.lexicographicallyPrecedes($1) }) { words += part }
     }
 }

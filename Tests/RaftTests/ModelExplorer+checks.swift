@@ -44,6 +44,8 @@ extension ModelExplorer {
             let floor = history.reads[Int(read.id)]
             history.reads[Int(read.id)] = 0
             guard let index = read.index else { continue }
+            readCount += 1
+            if !member.isLeader { forwardedCount += 1 }
             if floor > 0, index + 1 < LogIndex(floor) {
                 broken = "a read at \(index) misses what was committed: \(floor - 1)"
             }
@@ -70,7 +72,7 @@ extension ModelExplorer {
         var leaderCount = 0
         for place in 0..<ModelBounds.memberCount {
             let member = facts[Int(state.members[place])]
-            if let fault = member.fault { return "\(place + 1): \(fault)" }
+            if let fault = member.fault { return "a member by itself: \(place + 1) has \(fault)" }
             let known = Int(member.commitIndex)
             if known > history.committed.count
                 || member.log.prefix(known) != history.committed.prefix(known)
@@ -93,7 +95,13 @@ extension ModelExplorer {
             }
         }
         if leaderCount > 1 { rivalCount += 1 }
-        return undurable(state, history, newest) ?? lease(state, newest)
+        if facts[Int(state.members[0])].isInstalling || facts[Int(state.members[1])].isInstalling
+            || facts[Int(state.members[2])].isInstalling
+        {
+            installCount += 1
+        }
+        return undurable(state, history, newest) ?? electable(state, history)
+            ?? lease(state, newest)
     }
 
     /// Where two logs have the same term at an index, they are the same before it.
@@ -151,6 +159,28 @@ extension ModelExplorer {
         return nil
     }
 
+    /// Nobody who lacks what is committed could be elected, if all crashed now and it stood first.
+    private func electable(_ state: ModelState, _ history: ModelHistory) -> String? {
+        guard let last = history.committed.last else { return nil }
+        for place in 0..<ModelBounds.memberCount {
+            let member = facts[Int(state.members[place])]
+            let has = member.disk.count >= last.index && member.disk[Int(last.index) - 1] == last
+            guard !has, member.diskConfiguration.isVoter(MemberID(UInt64(place) + 1)) else {
+                continue
+            }
+            let isElectable = member.diskConfiguration.hasQuorum { voter in
+                let own = facts[Int(state.members[Int(voter.rawValue) - 1])].diskLast
+                return member.diskLast.term != own.term
+                    ? member.diskLast.term > own.term : member.diskLast.index >= own.index
+            }
+            if isElectable {
+                return "leader completeness: \(place + 1) could be elected without "
+                    + ScriptText.describe(last)
+            }
+        }
+        return nil
+    }
+
     /// While a lease counts, nobody leads a newer term: more than that nobody has committed in it.
     private mutating func lease(_ state: ModelState, _ newest: ModelFacts?) -> String? {
         guard let newest else { return nil }
@@ -192,12 +222,14 @@ extension ModelExplorer {
         case .loseGiven(let peer): line = "\(name) does not support node \(peer + 1) any more"
         case .heartbeat: line = "\(name) speaks again"
         case .silence: line = "\(name) has heard of nobody for an election timeout"
+        case .compact: line = "\(name) writes a checkpoint"
         }
         let member = members[Int(after.members[step.place])]
         line += "\n    → " + ScriptText.describe(member.instance)
         if member.hasLease { line += ", has a lease" }
         line += "; disk: \(ScriptText.describe(member.hardState)), "
-        line += ScriptText.describe(member.entries) + "; \(member.writes.count) writes"
+        line += ScriptText.describe(member.entries) + " behind \(member.past.count)"
+        line += "; \(member.writes.count) writes"
         return [line]
     }
 }

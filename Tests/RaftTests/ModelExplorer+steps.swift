@@ -52,6 +52,10 @@ extension ModelExplorer {
         for place in 0..<ModelBounds.memberCount {
             live(state, place, visit)
             lead(state, place, visit)
+            compact(state, place, visit)
+            if bounds.followersRead, facts[Int(state.members[place])].mayAsk {
+                read(state, place, visit)
+            }
             if bounds.hasSupport { support(state, place, visit) }
         }
     }
@@ -126,14 +130,25 @@ extension ModelExplorer {
                 follow(next, Step(place: place, event: event), visit)
             }
         }
-        next = state
-        if next.use(.reads) {
-            let id = next.left[ModelBounds.Budget.reads.rawValue]
-            var history = histories[Int(state.history)]
-            history.reads[Int(id)] = UInt8(history.committed.count) + 1
-            next.history = number(of: history)
-            follow(next, Step(place: place, event: .read(id)), visit)
-        }
+        read(state, place, visit)
+    }
+
+    private mutating func read(_ state: ModelState, _ place: Int, _ visit: Visit) {
+        var next = state
+        guard next.use(.reads) else { return }
+        let id = next.left[ModelBounds.Budget.reads.rawValue]
+        var history = histories[Int(state.history)]
+        history.reads[Int(id)] = UInt8(history.committed.count) + 1
+        next.history = number(of: history)
+        follow(next, Step(place: place, event: .read(id)), visit)
+    }
+
+    private mutating func compact(_ state: ModelState, _ place: Int, _ visit: Visit) {
+        let member = facts[Int(state.members[place])]
+        guard member.isLeader || bounds.followersCompact else { return }
+        var next = state
+        guard next.use(.compactions) else { return }
+        follow(next, Step(place: place, event: .compact), visit)
     }
 
     /// What `Liveness` guarantees, and no more: what a node has given it takes back only once the

@@ -56,11 +56,13 @@ struct ModelExplorer {
     var transitionCount = 0
     private(set) var depth = 0
     private(set) var isExhausted = false
-    /// States in which a lease counts, a second leader is about, a read was answered: proof that
-    /// these were visited.
+    /// States in which a lease counts, a second leader is about, a snapshot is being installed, and
+    /// steps that answer a read, of another member than the leader: proof that these were visited.
     var leaseCount = 0
     var rivalCount = 0
+    var installCount = 0
     var readCount = 0
+    var forwardedCount = 0
     var commitMax: LogIndex = 0
     /// The first violation, told from the beginning.
     private(set) var violation: [String]?
@@ -70,6 +72,19 @@ struct ModelExplorer {
         memberHashes = bounds.symmetries.map { _ in [] }
         messageHashes = memberHashes
         historyHashes = memberHashes
+    }
+
+    /// What was explored, for a line of its own.
+    var summary: String {
+        var counts = [
+            "\(visited.count) states", "\(transitionCount) transitions", "depth \(depth)",
+            "\(commitMax) entries committed", "\(leaseCount) states with a lease",
+            "\(rivalCount) with two leaders",
+        ]
+        if installCount > 0 { counts.append("\(installCount) with a snapshot being installed") }
+        if readCount > 0 { counts.append("\(readCount) reads, \(forwardedCount) of followers") }
+        return "\(bounds.name), \(bounds.description): " + counts.joined(separator: ", ")
+            + "; frontier exhausted"
     }
 
     // MARK: Walking

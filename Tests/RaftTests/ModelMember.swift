@@ -6,10 +6,19 @@ import Raft
 /// Two that are written the same are one: many states share each, and what an event makes of one is
 /// found out once.
 struct ModelMember {
-    struct Write {
-        let token: UInt64
-        let hardState: HardState?
-        let entries: [LogEntry]
+    /// What is handed to the disk and not yet there.
+    enum Write {
+        case log(token: UInt64, hardState: HardState?, entries: [LogEntry])
+        /// The applied state, and the configuration there: the log on disk begins behind it.
+        case checkpoint(state: [LogEntry], Configuration)
+        case install(SnapshotDescriptor, state: [LogEntry])
+
+        var token: UInt64? {
+            switch self {
+            case .log(let token, _, _): token
+            case .checkpoint, .install: nil
+            }
+        }
     }
 
     enum Event: Hashable {
@@ -30,6 +39,8 @@ struct ModelMember {
         case loseGiven(to: UInt8)
         case heartbeat
         case silence
+        /// What is applied is written as the start of the log.
+        case compact
     }
 
     /// What an event leads to outside of the member.
@@ -42,10 +53,19 @@ struct ModelMember {
     }
 
     var instance: Instance
+    /// The disk: the state that the log begins behind, as the entries that made it, and the
+    /// configuration there.
+    var past: [LogEntry] = []
+    var pastConfiguration: Configuration
+    /// The configuration that the group began with.
+    let founding: Configuration
     var hardState = HardState()
     var entries: [LogEntry] = []
-    var applied: LogIndex = 0
     var writes: [Write] = []
+    /// The state machine: what was applied.
+    var state: [LogEntry] = []
+    /// What has come of the snapshot that is on its way in.
+    var received: [UInt8] = []
     var support = SupportTable()
     /// Times at which it was woken; each is later than the one before.
     var ticks: Int64 = 0
@@ -53,15 +73,14 @@ struct ModelMember {
     static let cluster = ClusterID(7)
     static let group = GroupID(1)
     static let until = MonotonicInstant(nanoseconds: .max)
-    /// All else happens at 0, so that no timer runs out by itself.
-    static let options = Options(
-        electionTimeout: .seconds(1000), heartbeatInterval: .milliseconds(1))
 
     init(_ place: Int, _ bounds: ModelBounds) throws {
+        founding = try bounds.configuration
+        pastConfiguration = founding
         instance = Instance(
             cluster: Self.cluster, group: Self.group, member: MemberID(UInt64(place) + 1),
-            start: Instance.Start(configuration: try bounds.configuration),
-            options: Self.options, seed: 1)
+            start: Instance.Start(configuration: pastConfiguration),
+            options: bounds.options, seed: 1)
         for peer in 0..<ModelBounds.memberCount where bounds.hasSupport && peer != place {
             let peer = MemberID(UInt64(peer) + 1)
             support.setGiven(1, to: peer)
@@ -83,10 +102,11 @@ struct ModelMember {
         for directive in directives {
             switch directive {
             case .persist(let token, let hardState, let entries):
-                writes.append(Write(token: token, hardState: hardState, entries: entries))
+                writes.append(.log(token: token, hardState: hardState, entries: entries))
             case .send(let message): effects.sent.append(message)
             case .commit(let index):
-                applied = index
+                let first = LogIndex(state.count) + 1
+                state += instance.entries(from: first, through: index)
                 run(&effects) { $0.onApplied(through: index, $1, &$2) }
             case .readReady(let id, let index): effects.reads.append((id, index))
             case .readFailed(let id): effects.reads.append((id, nil))
@@ -95,16 +115,9 @@ struct ModelMember {
                 break
             case .prepareSnapshot, .readSnapshot, .storeSnapshot, .discardSnapshot,
                 .installSnapshot:
-                preconditionFailure("a snapshot in the model")
+                handleSnapshot(directive, &effects)
             }
         }
-    }
-
-    private mutating func store(_ write: Write) {
-        hardState = write.hardState ?? hardState
-        guard let first = write.entries.first else { return }
-        entries.removeAll { $0.index >= first.index }
-        entries += write.entries
     }
 
     mutating func act(
@@ -120,7 +133,7 @@ struct ModelMember {
         case .persisted:
             let write = writes.removeFirst()
             store(write)
-            run(&effects) { $0.onPersisted(token: write.token, $1, &$2) }
+            written(write, &effects)
         case .crash(let count): crash(keeping: Int(count), bounds, &effects)
         case .stand: stand(&effects)
         case .electionTimeout: run(&effects) { $0.onElectionTimeout($1, &$2) }
@@ -156,6 +169,7 @@ struct ModelMember {
         case .silence:
             ticks += 1
             run(at: ticks * 4_000_000_000_000, &effects) { $0.onTick($1, &$2) }
+        case .compact: checkpoint(&effects)
         }
         return effects
     }
@@ -188,135 +202,32 @@ struct ModelMember {
         for write in writes.prefix(count) { store(write) }
         writes = []
         ticks = 0
-        // A write may have taken away what was applied by nobody but a disk that is ahead.
-        applied = bounds.remembersApplied ? applied : 0
+        received = []
+        // The state on disk is that of the last checkpoint.
+        state = past
         for peer in (1...UInt64(ModelBounds.memberCount)).map(MemberID.init) {
             // Its node has a new epoch, for which nobody has promised support yet.
             support.setReceived(nil, from: peer)
         }
         let start = Instance.Start(
-            hardState: hardState, configuration: instance.configuration(at: 0), entries: entries,
-            appliedIndex: applied)
+            hardState: hardState, base: pastPosition, configuration: pastConfiguration,
+            entries: entries, appliedIndex: pastPosition.index)
         instance = Instance(
             cluster: Self.cluster, group: Self.group, member: instance.member, start: start,
-            options: Self.options, seed: 1)
+            options: bounds.options, seed: 1)
         run(&effects) { $0.onStart($1, &$2) }
     }
 
-    var log: [LogEntry] { instance.entries(from: 1, through: .max) }
+    /// The whole log: what it does not have any more is in the state.
+    var log: [LogEntry] {
+        state.prefix(Int(instance.firstIndex) - 1) + instance.entries(from: 1, through: .max)
+    }
+
+    /// The same of the disk.
+    var disk: [LogEntry] { past + entries }
 
     var hasLease: Bool {
         let moment = Moment(now: MonotonicInstant(nanoseconds: 0), support: support)
         return instance.leaseExpiry(moment) != nil
-    }
-}
-
-// MARK: - Written down
-
-extension ModelMember {
-    /// Everything that decides what the member may do later. Left out: chance and deadlines, as
-    /// time stands still; names of lives and writes; what follows from the rest.
-    func write(to writer: inout ModelWriter) {
-        writer.write(instance.member)
-        write(instance.role, to: &writer)
-        writer.write(instance.hardState)
-        writer.write(
-            instance.commitIndex << 48 | instance.appliedIndex << 32
-                | instance.stableIndex << 16 | instance.deliveredCommit)
-        writer.write(log)
-        writer.write(instance.endedTerm)
-        writer.write(optional: instance.release?.ledTerm)
-        writer.write(set: instance.release?.members ?? [])
-        let writing = instance.writing
-        precondition(writing.inFlight.map(\.token) == writes.map(\.token))
-        for write in writing.inFlight {
-            writer.write(optional: write.lastIndex)
-            writer.write(write.generation == writing.generation)
-        }
-        let first = writing.nextToken - UInt64(writes.count)
-        // They leave in order, so that one waits for those before it too.
-        var last: UInt64 = 0
-        writer.write(
-            unordered: writing.held.map { held in
-                var part = ModelWriter(writer.renaming)
-                last = max(last, held.token)
-                part.write(last - first)
-                part.write(held.message)
-                return part.words
-            })
-        writer.write(hardState)
-        writer.write(entries)
-        writer.write(UInt64(writes.count))
-        for write in writes {
-            writer.write(write.hardState)
-            writer.write(write.entries)
-        }
-        var given: UInt64 = 0
-        var received: UInt64 = 0
-        for peer in (1...UInt64(ModelBounds.memberCount)).map(MemberID.init) {
-            if support.given(to: peer) != nil { given |= 1 << writer.name(peer) }
-            if support.received(from: peer) != nil { received |= 1 << writer.name(peer) }
-        }
-        writer.write(given << 32 | received)
-        writer.write(UInt64(ticks))
-    }
-
-    private func write(_ role: Role, to writer: inout ModelWriter) {
-        switch role {
-        case .follower(let follower):
-            writer.write(UInt64(1))
-            writer.write(follower.leader)
-            writer.write(follower.heardAt != nil)
-        case .preCandidate(let poll), .candidate(let poll):
-            if case .candidate = role { writer.write(UInt64(2)) } else { writer.write(UInt64(3)) }
-            writer.write(set: poll.granted)
-            writer.write(set: poll.refused)
-            let first = instance.writing.nextToken - UInt64(writes.count)
-            writer.write(optional: poll.ownVoteToken.map { $0 >= first ? $0 - first : 99 })
-        case .leader(let leader): write(leader, to: &writer)
-        case .stopped: writer.write(UInt64(5))
-        }
-    }
-
-    private func write(_ leader: Leader, to writer: inout ModelWriter) {
-        writer.write(UInt64(4))
-        switch leader.phase {
-        case .opening: writer.write(UInt64(1))
-        case .serving: writer.write(UInt64(2))
-        case .draining: writer.write(UInt64(3))
-        case .transferring(let target, _, let isAsked):
-            writer.write(isAsked ? UInt64(4) : 5)
-            writer.write(target)
-        }
-        writer.write(leader.noOperationIndex)
-        writer.write(leader.round)
-        writer.write(leader.isLeaseForfeited)
-        writer.write(leader.heartbeatAt != nil)
-        writer.write(leader.quorumCheckAt != nil)
-        writer.write(
-            unordered: leader.progress.map { peer in
-                var part = ModelWriter(writer.renaming)
-                part.write(peer.member)
-                switch peer.state {
-                case .probe(let isWaiting): part.write(isWaiting ? UInt64(1) : 2)
-                case .replicate: part.write(UInt64(3))
-                case .snapshot: preconditionFailure("a snapshot in the model")
-                }
-                part.write(
-                    peer.match << 48 | peer.next << 32 | peer.toldCommit << 16
-                        | peer.knownCommit)
-                part.write(optional: peer.promise)
-                part.write(peer.round)
-                part.write(peer.heardAt != nil)
-                part.write(peer.isOverdue)
-                return part.words
-            })
-        writer.write(UInt64(leader.reads.count))
-        for read in leader.reads {
-            guard case .own(let id) = read.reader else {
-                preconditionFailure("a read of another member in the model")
-            }
-            writer.write(id << 32 | read.index << 16 | read.round)
-        }
     }
 }

@@ -91,6 +91,8 @@ struct ModelFacts {
     let isLeader: Bool
     let isServing: Bool
     let isFollower: Bool
+    /// A follower that can ask its leader for a read.
+    let mayAsk: Bool
     /// A follower's leader, whose alternatives it does not look at; nil when it has none.
     let heardLeader: MemberID?
     let hasLease: Bool
@@ -99,8 +101,13 @@ struct ModelFacts {
     /// The same for the same log.
     let logNumber: Int
     let disk: [LogEntry]
+    /// What the member would stand for election with if it crashed now.
+    let diskLast: LogPosition
+    let diskConfiguration: Configuration
     let configuration: Configuration
     let writeCount: Int
+    /// A snapshot is on its way to the disk.
+    let isInstalling: Bool
     /// By place: whether the node gives the other one support, or has it from there.
     let given: [Bool]
     let received: [Bool]
@@ -117,37 +124,61 @@ struct ModelFacts {
         isServing = instance.servingTerm != nil
         if case .follower(let follower) = instance.role {
             isFollower = true
+            mayAsk = follower.leader != nil
             heardLeader = follower.heardAt == nil ? nil : follower.leader
         } else {
             isFollower = false
+            mayAsk = false
             heardLeader = nil
         }
         hasLease = member.hasLease
         commitIndex = instance.commitIndex
         log = member.log
-        disk = member.entries
+        disk = member.disk
+        diskLast =
+            disk.last.map { LogPosition(index: $0.index, term: $0.term) }
+            ?? LogPosition(index: 0, term: 0)
+        diskConfiguration = Self.last(member.entries) ?? member.pastConfiguration
         configuration = instance.configuration
         writeCount = member.writes.count
+        isInstalling = member.writes.contains { write in
+            if case .install = write { true } else { false }
+        }
         let peers = (1...UInt64(ModelBounds.memberCount)).map(MemberID.init)
         given = peers.map { member.support.given(to: $0) != nil }
         received = peers.map { member.support.received(from: $0) != nil }
         fault = Self.fault(of: member, log)
     }
 
+    private static func last(_ entries: [LogEntry]) -> Configuration? {
+        guard let entry = entries.last(where: { $0.kind == .configuration }) else { return nil }
+        return try? Configuration(encoded: entry.payload)
+    }
+
     private static func fault(of member: ModelMember, _ log: [LogEntry]) -> String? {
         let instance = member.instance
         let durable = min(instance.commitIndex, instance.stableIndex)
-        if member.writes.isEmpty, member.entries != log {
+        if member.writes.isEmpty, member.disk != log {
             return "a disk at rest that differs from the log"
         }
-        if member.entries.prefix(Int(durable)) != log.prefix(Int(durable)) {
-            return "what it takes for durable and committed is not on its disk"
+        if member.disk.prefix(Int(durable)) != log.prefix(Int(durable)) {
+            return "a disk without what it takes for durable and committed"
         }
-        var before = instance.configuration(at: 0)
+        if !log.starts(with: member.state)
+            || instance.appliedIndex != LogIndex(member.state.count)
+        {
+            return "a state that is not what the log makes"
+        }
+        var before = member.founding
         for entry in log where entry.kind == .configuration {
-            let next = instance.configuration(at: entry.index)
+            guard let next = try? Configuration(encoded: entry.payload) else {
+                return "an unreadable configuration at \(entry.index)"
+            }
             if !before.intersects(next) { return "\(next) follows \(before)" }
             before = next
+        }
+        if instance.configuration != before {
+            return "\(instance.configuration) to count with, its log says \(before)"
         }
         return nil
     }
