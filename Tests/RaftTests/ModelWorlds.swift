@@ -49,6 +49,12 @@ extension ModelBounds {
             $0.networkCountMax = 3
             $0.counts = [.changes: 1]
         },
+        // The two that are to leave are still a majority of the old half.
+        world("three voters become one") {
+            $0.lead()
+            $0.changes = [[.remove(MemberID(2)), .remove(third)]]
+            $0.counts = [.changes: 1]
+        },
     ]
 
     static let leases = [
