@@ -8,99 +8,88 @@ public import Primitives
 ///
 ///                append, end of turn              written
 ///     idle ───────────────────────────▶ writing ─────────────▶ idle   (completions, in order)
-///                                          │  ▲                  │
-///                                   failed │  └── gathered more ─┘
-///                                          ▼
-///                                        halted   (nothing is written or completed again)
+///       │                               │  ▲ │                    │
+///       │ close                  failed │  │ │ └── gathered more ─┘
+///       ▼                               ▼  │ └ no room ─▶ waiting
+///     ended   (nothing is written    ended └─────────────────┘ from time to time
+///              or completed again)
 ///
 /// It is an actor of the loop. Its methods are for callers on the loop and do not suspend.
+///
+/// The journal has no entry in memory, so it cannot move an idle group's old entries forward by
+/// itself; it names the groups that keep old segments (`Event.pinned`), and they can.
 public actor Journal {
-    /// What can be set.
-    public struct Options: Hashable, Sendable {
-        /// A segment takes batches up to this size. 64 MiB are some seconds of writing at full
-        /// speed and are recovered in a quarter of one.
-        public var segmentByteCount: Int
-
-        public init(segmentByteCount: Int = 64 << 20) {
-            precondition(
-                segmentByteCount > 0
-                    && segmentByteCount <= JournalFormat.segmentByteCountMax
-                        - JournalFormat.batchByteCountMax,
-                "a segment of \(segmentByteCount) bytes")
-            self.segmentByteCount = segmentByteCount
-        }
-    }
-
-    /// What has been written since the journal was opened.
-    public struct Counters: Hashable, Sendable {
-        /// Batches that are durable.
-        public internal(set) var batches = 0
-        /// Files synchronized: one for a batch and one for a new segment.
-        public internal(set) var syncs = 0
-        /// Bytes written, headers and padding included.
-        public internal(set) var bytes = 0
-        /// Entries that are durable.
-        public internal(set) var entries = 0
-        public internal(set) var segmentsBegun = 0
-        public internal(set) var segmentsRemoved = 0
-    }
-
     /// What becomes one write.
-    private struct Gathering {
+    struct Gathering {
         var records: [JournalRecord] = []
         var recordsByteCount = 0
         var completions: [@Sendable () -> Void] = []
     }
 
-    private enum Phase {
+    enum Phase {
         case idle
-        case writing(Gathering)
-        case halted
+        /// Since when.
+        case writing(Gathering, MonotonicInstant)
+        /// For room on the disk.
+        case waitingForRoom(Gathering)
+        /// Halted or closed.
+        case ended
     }
 
     /// A gathering that has reached this size takes no further append; a batch has room for one
     /// more append of almost seven times as much, the one that was taken last. Beyond a few
     /// megabytes a larger write is no faster.
-    private static let gatheringByteCountMax = JournalFormat.batchByteCountMax / 8
+    static let gatheringByteCountMax = JournalFormat.gatheringByteCountMax / 8
 
-    private nonisolated let loop: any NodeLoop
-    private let worker: any BlockingWorker
-    private let halt: any NodeHalt
-    private let store: SegmentStore
+    nonisolated let loop: any NodeLoop
+    let worker: any BlockingWorker
+    let halt: any NodeHalt
+    let store: SegmentStore
+    let options: Options
 
-    private var phase = Phase.idle
+    var phase = Phase.idle
     /// What waits, oldest first. Bounded by those who append: a group has a limit of entries that
     /// are not yet durable, and reads `pendingByteCount`.
-    private var waiting: [Gathering] = []
-    private var isEndOfTurnAwaited = false
-    private var written = Counters()
-    private var pinning: [GroupID] = []
+    var waiting: [Gathering] = []
+    var isEndOfTurnAwaited = false
+    var written = Counters()
+    var pinning: [GroupID] = []
+    var observer: (@Sendable (Event) -> Void)?
+    var watch = JournalWatch()
+    /// Called once everything is written; nothing is appended any more.
+    var closing: [@Sendable () -> Void] = []
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
     private init(
-        loop: any NodeLoop, worker: any BlockingWorker, halt: any NodeHalt, store: SegmentStore
+        loop: any NodeLoop, worker: any BlockingWorker, halt: any NodeHalt, store: SegmentStore,
+        options: Options
     ) {
         self.loop = loop
         self.worker = worker
         self.halt = halt
         self.store = store
+        self.options = options
     }
 
     /// Recovers the journal in `directory`, or begins one. Blocks: before the node starts.
     ///
-    /// A torn last batch is cut. What was read is durable when this returns.
-    /// - Throws: when the journal is damaged where it was acknowledged, and is then left as it was
-    ///   found; or when the disk fails.
+    /// A torn last batch is cut. What was read is durable when this returns. Entries that were
+    /// acknowledged and cannot be read are named in what is recovered: a caller without peers to
+    /// repair them from must not go on.
+    /// - Throws: when the journal is damaged so that nothing says what is missing, and is then left
+    ///   as it was found; when it is another node's; or when the disk fails.
     public static func open(
         loop: any NodeLoop, worker: any BlockingWorker, fileSystem: any FileSystem,
         directory: String, halt: any NodeHalt, options: Options = Options()
     ) throws(JournalError) -> (journal: Journal, recovered: RecoveredLog) {
         let (store, log) = try SegmentStore.open(
-            fileSystem, directory: directory, segmentByteCount: options.segmentByteCount)
-        return (Journal(loop: loop, worker: worker, halt: halt, store: store), log)
+            fileSystem, directory: directory, options: options)
+        let journal = Journal(
+            loop: loop, worker: worker, halt: halt, store: store, options: options)
+        return (journal, log)
     }
 
     /// Makes entries and hard state of a group durable, both in one batch.
@@ -108,6 +97,9 @@ public actor Journal {
     /// An entry whose index the group has already replaces that one and everything behind it. The
     /// entries must follow each other, begin at most one behind the group's last index and be
     /// newer than its compacted ones; a payload is at most 1 MiB and one call at most 28 MiB.
+    ///
+    /// It is never refused, as what peers and elections need has to be written; what is new goes
+    /// by `offer`. While the disk is full it may wait.
     /// - Parameter completion: is called on the loop once everything is durable, in the order of
     ///   the calls; never, when the disk fails, as the node is then halted. A call without entries
     ///   and hard state completes behind those before it.
@@ -126,12 +118,57 @@ public actor Journal {
         }
     }
 
+    /// As `append`, for something that nobody has been promised yet.
+    ///
+    /// - Throws: when the disk is full; nothing is appended then. It ends by itself once there is
+    ///   room again.
+    public nonisolated func offer(
+        _ group: GroupID, entries: [LogEntry], hardState: HardState?,
+        then completion: @escaping @Sendable () -> Void
+    ) throws(JournalRefusal) {
+        if let refusal { throw refusal }
+        append(group, entries: entries, hardState: hardState, then: completion)
+    }
+
+    /// Why nothing new should be proposed; nil as a rule.
+    public nonisolated var refusal: JournalRefusal? { assumeIsolated { $0.watch.refusal } }
+
+    /// Puts entries in the place of damaged ones and makes them durable. Nothing behind them is
+    /// replaced. They are those that a majority has committed, and need not follow each other.
+    ///
+    /// - Parameters:
+    ///   - entries: with indices behind what is compacted and up to the group's last; at most
+    ///     28 MiB.
+    ///   - completion: is called on the loop once everything is durable.
+    public nonisolated func repair(
+        _ group: GroupID, entries: [LogEntry], then completion: @escaping @Sendable () -> Void
+    ) {
+        assumeIsolated { journal in
+            journal.gather(entries.map { .restored(group, $0) }, completion)
+            journal.awaitEndOfTurn()
+        }
+    }
+
+    /// Forgets a group that has left this node: its hard state, marks and entries, which no longer
+    /// keep any segment. A group of the same id that comes later begins anew.
+    ///
+    /// - Parameter completion: is called on the loop once that is durable.
+    public nonisolated func remove(
+        _ group: GroupID, then completion: @escaping @Sendable () -> Void
+    ) {
+        assumeIsolated { journal in
+            journal.gather([.removed(group)], completion)
+            journal.awaitEndOfTurn()
+        }
+    }
+
     /// Says that a group's entries up to and including `upTo` are no longer needed, as its applied
     /// state, with everything up to there, is durable elsewhere.
     ///
     /// It rides with the next batch. Segments that no group needs any more are then removed.
     /// - Parameters:
-    ///   - upTo: an index that rises from call to call.
+    ///   - upTo: an index that rises from call to call. It may lie behind the end of the log,
+    ///     when a snapshot was installed: the log then goes on behind it.
     ///   - term: the term of the entry at `upTo`, kept for the group's start.
     ///   - discardingSuffix: whether entries behind `upTo` go as well, because an installed
     ///     snapshot replaces a log that contradicts it.
@@ -148,6 +185,24 @@ public actor Journal {
         }
     }
 
+    /// Writes what was appended, and behind it that it is durable, so that a last batch that rots
+    /// while the node is down is known to have been there. Nothing is appended afterwards.
+    ///
+    /// - Parameter completion: is called on the loop when the journal is done; at once when it has
+    ///   been halted.
+    public nonisolated func close(then completion: @escaping @Sendable () -> Void) {
+        assumeIsolated { journal in
+            if case .ended = journal.phase { return completion() }
+            journal.closing.append(completion)
+            journal.awaitEndOfTurn()
+        }
+    }
+
+    /// Has stalls, a full disk and pinned segments told to `observer`, on the loop. There is one.
+    public nonisolated func observe(_ observer: @escaping @Sendable (Event) -> Void) {
+        assumeIsolated { $0.observer = observer }
+    }
+
     /// What has been written since the journal was opened.
     public nonisolated var counters: Counters { assumeIsolated { $0.written } }
 
@@ -155,104 +210,15 @@ public actor Journal {
     public nonisolated var pendingByteCount: Int {
         assumeIsolated { journal in
             let waiting = journal.waiting.reduce(0) { $0 + $1.recordsByteCount }
-            guard case .writing(let gathering) = journal.phase else { return waiting }
-            return waiting + gathering.recordsByteCount
+            switch journal.phase {
+            case .idle, .ended: return waiting
+            case .writing(let gathering, _), .waitingForRoom(let gathering):
+                return waiting + gathering.recordsByteCount
+            }
         }
     }
 
     /// The groups that keep the oldest full segment from being removed, as of the last batch, by
     /// rising id: those to compact next when the disk fills.
     public nonisolated var pinningGroups: [GroupID] { assumeIsolated { $0.pinning } }
-}
-
-// MARK: - On the loop
-
-extension Journal {
-    private func gather(_ records: [JournalRecord], _ completion: (@Sendable () -> Void)?) {
-        if case .halted = phase { return }
-        let byteCount = records.reduce(0) { $0 + $1.byteCount }
-        precondition(
-            byteCount <= JournalFormat.batchByteCountMax - Self.gatheringByteCountMax,
-            "\(byteCount) bytes in one append")
-        if waiting.last.map({ $0.recordsByteCount >= Self.gatheringByteCountMax }) ?? true {
-            waiting.append(Gathering())
-        }
-        let last = waiting.count - 1
-        waiting[last].records.append(contentsOf: records)
-        waiting[last].recordsByteCount += byteCount
-        if let completion { waiting[last].completions.append(completion) }
-    }
-
-    private func awaitEndOfTurn() {
-        guard case .idle = phase, !isEndOfTurnAwaited else { return }
-        isEndOfTurnAwaited = true
-        loop.atEndOfTurn {
-            self.assumeIsolated { $0.writeNext() }
-        }
-    }
-
-    private func writeNext() {
-        isEndOfTurnAwaited = false
-        guard case .idle = phase, !waiting.isEmpty else { return }
-        let gathering = waiting.removeFirst()
-        guard !gathering.records.isEmpty else { return complete(gathering) }
-        phase = .writing(gathering)
-        worker.submit { [store] () -> Result<SegmentStore.Report, FileError> in
-            do throws(FileError) {
-                return .success(try store.write(gathering.records))
-            } catch {
-                return .failure(error)
-            }
-        } then: { result in
-            self.assumeIsolated { $0.wrote(result) }
-        }
-    }
-
-    private func wrote(_ result: Result<SegmentStore.Report, FileError>) {
-        guard case .writing(let gathering) = phase else { return }
-        switch result {
-        case .failure(let error):
-            fail(error)
-        case .success(let report):
-            written.batches += 1
-            written.syncs += report.synchronizations
-            written.bytes += report.byteCount
-            written.segmentsBegun += report.segmentsBegun
-            for case .entry in gathering.records { written.entries += 1 }
-            pinning = report.pinningGroups
-            phase = .idle
-            if !report.removable.isEmpty { remove(report.removable) }
-            complete(gathering)
-        }
-    }
-
-    /// What the completions append joins what was gathered meanwhile.
-    private func complete(_ gathering: Gathering) {
-        for completion in gathering.completions { completion() }
-        if waiting.contains(where: { !$0.completions.isEmpty }) { awaitEndOfTurn() }
-    }
-
-    private func remove(_ segments: [UInt64]) {
-        worker.submit { [store] () -> Result<Void, FileError> in
-            do throws(FileError) {
-                return .success(try store.remove(segments))
-            } catch {
-                return .failure(error)
-            }
-        } then: { result in
-            self.assumeIsolated { journal in
-                switch result {
-                case .failure(let error): journal.fail(error)
-                case .success: journal.written.segmentsRemoved += segments.count
-                }
-            }
-        }
-    }
-
-    private func fail(_ error: FileError) {
-        if case .halted = phase { return }
-        phase = .halted
-        waiting = []
-        halt.halt("journal: \(error)")
-    }
 }

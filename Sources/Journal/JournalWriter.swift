@@ -10,9 +10,12 @@ package struct JournalWriter: Sendable {
     /// A segment to make before a batch can be written to it.
     package struct SegmentStart: Hashable, Sendable {
         package let sequence: UInt64
+        /// The header and its copy.
         package let header: [UInt8]
         /// The space to reserve.
         package let byteCount: Int
+        /// Whether it is to be written over a spare.
+        package let isRecycled: Bool
     }
 
     /// A batch to write.
@@ -31,11 +34,12 @@ package struct JournalWriter: Sendable {
     private var nextBatchSequence: UInt64
     private var chain: ChainValue
     private var seed: UInt32
+    private let owner: JournalOwner?
 
     /// A writer that goes on where a reader arrived.
     package init(
         state: JournalState, offset: Int, nextBatchSequence: UInt64, chain: ChainValue,
-        seed: UInt32, segmentByteCount: Int
+        seed: UInt32, segmentByteCount: Int, owner: JournalOwner?
     ) {
         self.state = state
         self.offset = offset
@@ -43,36 +47,45 @@ package struct JournalWriter: Sendable {
         self.chain = chain
         self.seed = seed
         self.segmentByteCount = segmentByteCount
+        self.owner = owner
     }
 
     /// The first writer of a new journal, and the segment to make for it.
     package static func new(
-        segmentByteCount: Int
+        segmentByteCount: Int, owner: JournalOwner?
     ) -> (writer: JournalWriter, segment: SegmentStart) {
         var writer = JournalWriter(
             state: JournalState(segment: 1, groups: [:]), offset: 0, nextBatchSequence: 1,
-            chain: .genesis, seed: ChainValue.genesis.seed, segmentByteCount: segmentByteCount)
-        let segment = writer.beginSegment()
+            chain: .genesis, seed: ChainValue.genesis.seed, segmentByteCount: segmentByteCount,
+            owner: owner)
+        let segment = writer.beginSegment(isRecycled: false)
         return (writer, segment)
     }
 
     /// The bytes of the next batch. Every record has to fit the group's log; one that does not
     /// would make the journal unreadable, so it ends the process instead of being written.
-    package mutating func encodeBatch(_ records: [JournalRecord]) -> Batch {
-        let recordsByteCount = records.reduce(0) { $0 + $1.byteCount }
+    ///
+    /// - Parameters:
+    ///   - records: none for a batch that says no more than that the one before is durable.
+    ///   - hasSpare: whether a segment may begin in the space of an older one.
+    package mutating func encodeBatch(_ records: [JournalRecord], hasSpare: Bool) -> Batch {
+        let recaps = state.recaps
+        let recordsByteCount =
+            recaps.reduce(0) { $0 + $1.byteCount } + records.reduce(0) { $0 + $1.byteCount }
         let batchByteCount = JournalFormat.padded(
             JournalFormat.batchHeaderByteCount + recordsByteCount)
         var newSegment: SegmentStart?
         if offset + batchByteCount > segmentByteCount, holdsBatches {
             state.roll()
-            newSegment = beginSegment()
+            newSegment = beginSegment(isRecycled: hasSpare)
         }
+        state.beginBatch()
         for record in records {
             precondition(state.accepts(record), Self.complaint(record, state))
             state.apply(record)
         }
         let (bytes, next) = BatchHeader.encodeBatch(
-            records, sequence: nextBatchSequence, after: chain, seed: seed)
+            records, recaps: recaps, sequence: nextBatchSequence, after: chain, seed: seed)
         let batch = Batch(newSegment: newSegment, bytes: bytes, offset: offset)
         chain = next
         nextBatchSequence += 1
@@ -89,28 +102,31 @@ package struct JournalWriter: Sendable {
     /// A segment takes one batch at least, however small the segment and large the batch.
     private var holdsBatches = true
 
-    private mutating func beginSegment() -> SegmentStart {
+    private mutating func beginSegment(isRecycled: Bool) -> SegmentStart {
         seed = chain.seed
         let header = SegmentHeader(
             sequence: state.current.sequence, nextBatchSequence: nextBatchSequence, chain: chain,
-            groups: state.groups
-        ).encode()
+            groups: state.groups, owner: owner, isRecycled: isRecycled
+        ).encodeTwice()
         offset = header.count
         holdsBatches = false
         return SegmentStart(
             sequence: state.current.sequence, header: header,
-            byteCount: max(segmentByteCount, header.count))
+            byteCount: max(segmentByteCount, header.count),
+            isRecycled: isRecycled)
     }
 
     private static func complaint(_ record: JournalRecord, _ state: JournalState) -> String {
         let marks = state.groups[record.group] ?? GroupMarks()
         let log = "last index \(marks.lastIndex), compacted up to \(marks.compactedUpTo)"
         return switch record {
-        case .entry(let group, let entry):
+        case .entry(let group, let entry), .restored(let group, let entry):
             "\(group): entry \(entry.index) of \(entry.payload.count) bytes does not fit the log "
                 + "with \(log)"
         case .hardState(let group, _):
             "\(group): hard state does not fit the log with \(log)"
+        case .removed(let group):
+            "\(group): cannot be removed from the log with \(log)"
         case .compacted(let group, let mark):
             "\(group): compaction up to \(mark.upTo) does not fit the log with \(log)"
         }

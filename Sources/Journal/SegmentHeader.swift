@@ -10,6 +10,10 @@ package struct GroupMarks: Hashable, Sendable {
     package var lastIndex: LogIndex = 0
 
     package init() {}
+
+    var isConsistent: Bool {
+        compactedUpTo <= lastIndex && lastIndex <= JournalFormat.sequenceMax
+    }
 }
 
 /// Why a segment header could not be read.
@@ -27,15 +31,27 @@ package struct SegmentHeader: Hashable, Sendable {
     /// The chain before the segment's first batch.
     package let chain: ChainValue
     package let groups: [GroupID: GroupMarks]
+    /// Nil in a journal that was made without one.
+    package let owner: JournalOwner?
+    /// Whether the segment was written over an older one, which shows behind its last batch.
+    package let isRecycled: Bool
 
     package init(
         sequence: UInt64, nextBatchSequence: UInt64, chain: ChainValue,
-        groups: [GroupID: GroupMarks]
+        groups: [GroupID: GroupMarks], owner: JournalOwner?, isRecycled: Bool
     ) {
         self.sequence = sequence
         self.nextBatchSequence = nextBatchSequence
         self.chain = chain
         self.groups = groups
+        self.owner = owner
+        self.isRecycled = isRecycled
+    }
+
+    /// The header's bytes and their copy: what a segment begins with.
+    package func encodeTwice() -> [UInt8] {
+        let bytes = encode()
+        return bytes + bytes
     }
 
     /// The header's bytes, padded.
@@ -47,27 +63,30 @@ package struct SegmentHeader: Hashable, Sendable {
             JournalFormat.segmentHeaderFixedByteCount
             + groups.count * JournalFormat.groupByteCount
             + groups.values.count { $0.hardState.promise != nil } * JournalFormat.promiseByteCount
-            + JournalFormat.checksumByteCount
+            + (owner?.byteCount ?? 0) + JournalFormat.checksumByteCount
         var writer = ByteWriter(capacity: JournalFormat.padded(byteCount))
         writer.writeRaw(JournalFormat.segmentMagic)
         writer.writeFixed(JournalFormat.version)
-        writer.writeFixed(UInt16(0))
+        writer.writeFixed(isRecycled ? Self.recycledFlag : 0)
         writer.writeFixed(UInt32(byteCount))
         writer.writeFixed(sequence)
         writer.writeFixed(nextBatchSequence)
         chain.encode(into: &writer)
         writer.writeFixed(UInt32(groups.count))
-        writer.writeFixed(UInt32(0))
+        writer.writeFixed(UInt32(owner?.byteCount ?? 0))
         for (group, marks) in groups.sorted(by: { $0.key < $1.key }) {
             Self.encode(group, marks, into: &writer)
         }
         for (_, marks) in groups.sorted(by: { $0.key < $1.key }) {
             if let promise = marks.hardState.promise { writer.writeRaw(promise.journalBytes) }
         }
+        owner?.encode(into: &writer)
         writer.writeFixed(CRC32C.checksum(writer.bytes))
         writer.writeRaw(repeatElement(0, count: JournalFormat.padded(byteCount) - byteCount))
         return writer.bytes
     }
+
+    private static let recycledFlag: UInt16 = 1
 
     private static func encode(
         _ group: GroupID, _ marks: GroupMarks, into writer: inout ByteWriter
@@ -84,6 +103,42 @@ package struct SegmentHeader: Hashable, Sendable {
         writer.writeFixed(marks.lastIndex)
         writer.writeFixed(UInt64(0))
     }
+
+    /// Reads the header at the start of `bytes`, a segment, or else its copy behind it.
+    ///
+    /// - Returns: the header, where the first batch begins, and whether header or copy is damaged.
+    package static func decodeEither(
+        _ bytes: [UInt8]
+    ) throws(SegmentHeaderFlaw) -> (header: SegmentHeader, end: Int, damagedAt: Int?) {
+        do throws(SegmentHeaderFlaw) {
+            let (header, byteCount) = try decode(bytes)
+            let isCopied =
+                2 * byteCount <= bytes.count
+                && bytes[..<byteCount] == bytes[byteCount..<(2 * byteCount)]
+            return (header, 2 * byteCount, isCopied ? nil : byteCount)
+        } catch {
+            guard case .malformed = error else { throw error }
+            // The copy begins where the header ends, and so says itself whether it is one.
+            let last = min(bytes.count / 2, byteCountMax)
+            let places = stride(
+                from: JournalFormat.blockByteCount, through: last, by: JournalFormat.blockByteCount)
+            for place in places
+            where bytes[place...].starts(with: JournalFormat.segmentMagic) {
+                let copy = Array(bytes[place..<min(2 * place, bytes.count)])
+                if let (header, byteCount) = try? decode(copy), byteCount == place {
+                    return (header, 2 * place, 0)
+                }
+            }
+            throw error
+        }
+    }
+
+    /// A header of every group there can be.
+    private static let byteCountMax = JournalFormat.padded(
+        JournalFormat.segmentHeaderFixedByteCount
+            + JournalFormat.groupCountMax
+            * (JournalFormat.groupByteCount + JournalFormat.promiseByteCount)
+            + 2 * JournalOwner.nameByteCountMax + 10 + JournalFormat.checksumByteCount)
 
     /// Reads the header at the start of `bytes`.
     ///
@@ -108,7 +163,7 @@ package struct SegmentHeader: Hashable, Sendable {
             throw SegmentHeaderFlaw.malformed
         }
         let version = try reader.readFixed(UInt16.self)
-        _ = try reader.readFixed(UInt16.self)
+        let flags = try reader.readFixed(UInt16.self)
         let byteCount = Int(try reader.readFixed(UInt32.self))
         guard byteCount >= reader.offset + JournalFormat.checksumByteCount,
             byteCount <= bytes.count
@@ -122,20 +177,20 @@ package struct SegmentHeader: Hashable, Sendable {
             throw SegmentHeaderFlaw.unsupportedVersion(version)
         }
         let end = JournalFormat.padded(byteCount)
-        guard end <= bytes.count, bytes[byteCount..<end].allSatisfy({ $0 == 0 }) else {
-            throw SegmentHeaderFlaw.malformed
-        }
-        return (try decodeFields(&reader, byteCount: byteCount), end)
+        guard end <= bytes.count, flags <= recycledFlag else { throw SegmentHeaderFlaw.malformed }
+        let header = try decodeFields(
+            &reader, byteCount: byteCount, isRecycled: flags & recycledFlag != 0)
+        return (header, end)
     }
 
     private static func decodeFields(
-        _ reader: inout ByteReader, byteCount: Int
+        _ reader: inout ByteReader, byteCount: Int, isRecycled: Bool
     ) throws -> SegmentHeader {
         let sequence = try reader.readFixed(UInt64.self)
         let nextBatchSequence = try reader.readFixed(UInt64.self)
         let chain = try ChainValue(from: &reader)
         let groupCount = Int(try reader.readFixed(UInt32.self))
-        _ = try reader.readFixed(UInt32.self)
+        let ownerByteCount = Int(try reader.readFixed(UInt32.self))
         guard nextBatchSequence <= JournalFormat.sequenceMax,
             groupCount <= JournalFormat.groupCountMax
         else { throw SegmentHeaderFlaw.malformed }
@@ -152,12 +207,13 @@ package struct SegmentHeader: Hashable, Sendable {
             let bytes = try reader.readRaw(JournalFormat.promiseByteCount)
             groups[group]?.hardState.promise = LeaderPromise(journalBytes: bytes)
         }
-        guard groups.count == groupCount,
+        let owner = ownerByteCount == 0 ? nil : try JournalOwner(from: &reader)
+        guard groups.count == groupCount, ownerByteCount == owner?.byteCount ?? 0,
             reader.offset == byteCount - JournalFormat.checksumByteCount
         else { throw SegmentHeaderFlaw.malformed }
         return SegmentHeader(
             sequence: sequence, nextBatchSequence: nextBatchSequence, chain: chain,
-            groups: groups)
+            groups: groups, owner: owner, isRecycled: isRecycled)
     }
 
     private static func decodeMarks(
@@ -175,7 +231,7 @@ package struct SegmentHeader: Hashable, Sendable {
         marks.compactedTerm = try reader.readFixed(UInt64.self)
         marks.lastIndex = try reader.readFixed(UInt64.self)
         _ = try reader.readRaw(8)
-        guard marks.compactedUpTo <= marks.lastIndex else { throw SegmentHeaderFlaw.malformed }
+        guard marks.isConsistent else { throw SegmentHeaderFlaw.malformed }
         return (marks, flags & 2 != 0)
     }
 }

@@ -9,11 +9,11 @@ struct CompactionTests {
     let first = GroupID(1)
     let second = GroupID(2)
 
-    private var segmentCount: Int { disk.contents.count }
+    private var segmentCount: Int { disk.segments.count }
 
     @Test("full segments are removed once every group has compacted them")
     func removesSegments() throws {
-        let life = try Life(disk, segmentByteCount: 4096)
+        let life = try Life(disk, segmentByteCount: 32768)
         for index in LogIndex(1)...20 {
             life.commit(first, entries(index...index))
             life.commit(second, entries(index...index), hardState: HardState(term: index))
@@ -33,7 +33,7 @@ struct CompactionTests {
         #expect(life.journal.counters.segmentsRemoved == before - segmentCount)
         #expect(disk.removed == disk.removed.sorted(), "oldest first")
 
-        let next = try Life(disk, segmentByteCount: 4096)
+        let next = try Life(disk, segmentByteCount: 32768)
         #expect(next.recovered.groups[first]?.entries == entries(16...21))
         #expect(next.recovered.groups[first]?.compactedUpTo == 15)
         #expect(next.recovered.groups[first]?.compactedTerm == 1)
@@ -41,13 +41,13 @@ struct CompactionTests {
         #expect(next.recovered.groups[second]?.hardState == HardState(term: 20))
         next.commit(second, entries(21...30))
         #expect(
-            try Life(disk, segmentByteCount: 4096).recovered.groups[second]?.entries
+            try Life(disk, segmentByteCount: 32768).recovered.groups[second]?.entries
                 == entries(15...30))
     }
 
     @Test("an idle group's hard state and mark outlive its segments")
     func idleGroupSurvives() throws {
-        let life = try Life(disk, segmentByteCount: 4096)
+        let life = try Life(disk, segmentByteCount: 32768)
         life.commit(second, entries(1...4), hardState: HardState(term: 8, vote: MemberID(5)))
         life.journal.compact(second, upTo: 4, term: 1)
         for index in LogIndex(1)...40 {
@@ -65,15 +65,15 @@ struct CompactionTests {
 
     @Test("a replaced suffix does not keep a segment, and its start may be removed")
     func replacedSuffixIsNotNeeded() throws {
-        let life = try Life(disk, segmentByteCount: 2048)
-        life.commit(first, entries(1...20))
+        let life = try Life(disk, segmentByteCount: 16384)
+        life.commit(first, entries(1...20, payloadByteCount: 400))
         life.commit(first, entries(5...6, term: 2))
         for index in LogIndex(7)...16 { life.commit(first, entries(index...index, term: 2)) }
         life.journal.compact(first, upTo: 4, term: 1) {}
         life.settle()
         #expect(!disk.exists(Life.directory + "/0000000000000001.journal"))
         #expect(
-            try Life(disk, segmentByteCount: 2048).recovered.groups[first]?.entries
+            try Life(disk, segmentByteCount: 16384).recovered.groups[first]?.entries
                 == entries(5...16, term: 2))
     }
 
@@ -105,32 +105,32 @@ struct CompactionTests {
 
     @Test("a crash between compaction and removal is made up for when the journal is opened")
     func removesWhenOpened() throws {
-        let life = try Life(disk, segmentByteCount: 2048)
+        let life = try Life(disk, segmentByteCount: 16384)
         for index in LogIndex(1)...12 { life.commit(first, entries(index...index)) }
         let before = segmentCount
         life.journal.compact(first, upTo: 11, term: 1) {}
         life.loop.turn()
         life.worker.work()
         #expect(segmentCount >= before)
-        _ = try Life(disk, segmentByteCount: 2048)
+        _ = try Life(disk, segmentByteCount: 16384)
         #expect(segmentCount < before)
     }
 
     @Test("a batch larger than a segment gets one to itself")
     func batchLargerThanASegment() throws {
-        let life = try Life(disk, segmentByteCount: 1024)
+        let life = try Life(disk, segmentByteCount: 8192)
         life.commit(first, entries(1...1))
         life.commit(first, entries(2...40))
         life.commit(first, entries(41...41))
         #expect(segmentCount == 3)
         #expect(
-            try Life(disk, segmentByteCount: 1024).recovered.groups[first]?.entries
+            try Life(disk, segmentByteCount: 8192).recovered.groups[first]?.entries
                 == entries(1...41))
     }
 
     @Test("a failed removal halts the node")
     func failedRemoval() throws {
-        let life = try Life(disk, segmentByteCount: 1024)
+        let life = try Life(disk, segmentByteCount: 8192)
         life.commit(first, entries(1...5))
         life.commit(first, entries(6...9))
         life.journal.compact(first, upTo: 9, term: 1) {}

@@ -113,14 +113,14 @@ struct CrashTests {
                 if random.chance(1, in: 3) {
                     disk.failChanges(after: Int.random(in: 0...6, using: &random))
                     do throws(JournalError) {
-                        _ = try Life(disk, segmentByteCount: 4096)
+                        _ = try Life(disk, segmentByteCount: 32768)
                     } catch {
                         guard case .file = error else { throw error }
                     }
                     disk.crash(
                         MemoryFileSystem.Crash.allCases.randomElement(using: &random)!, &random)
                 }
-                let life = try Life(disk, segmentByteCount: 4096)
+                let life = try Life(disk, segmentByteCount: 32768)
                 let match = possible.first { $0.groups == life.recovered.groups }
                 guard let match else {
                     Issue.record("seed \(seed), round \(round): \(life.recovered)")

@@ -9,22 +9,43 @@ final class ManualLoop: NodeLoop {
     private struct State {
         var ready: [@Sendable () -> Void] = []
         var endOfTurn: [@Sendable () -> Void] = []
+        var now = MonotonicInstant(nanoseconds: 0)
+        var timers: [(due: MonotonicInstant, action: @Sendable () -> Void)] = []
     }
 
     private struct NoTimer: LoopTimer {
-        func cancel() {}
+        func cancel() { Issue.record("the journal cancels no timer") }
     }
 
     private let state = Mutex(State())
 
-    var now: MonotonicInstant { MonotonicInstant(nanoseconds: 0) }
+    var now: MonotonicInstant { state.withLock { $0.now } }
+    var timerCount: Int { state.withLock { $0.timers.count } }
     var wallTime: Timestamp { Timestamp(milliseconds: 0) }
 
     func schedule(
         after delay: Duration, _ action: @escaping @Sendable () -> Void
     ) -> any LoopTimer {
-        Issue.record("the journal has no timers")
+        state.withLock { $0.timers.append(($0.now + delay, action)) }
         return NoTimer()
+    }
+
+    /// Lets time pass, and runs what falls due in it.
+    func pass(_ duration: Duration) {
+        let end = now + duration
+        while let action = takeDue(by: end) { action() }
+        state.withLock { $0.now = end }
+    }
+
+    private func takeDue(by end: MonotonicInstant) -> (@Sendable () -> Void)? {
+        state.withLock { state in
+            guard let next = state.timers.indices.min(by: {
+                state.timers[$0].due < state.timers[$1].due
+            }), state.timers[next].due <= end else { return nil }
+            let timer = state.timers.remove(at: next)
+            state.now = max(state.now, timer.due)
+            return timer.action
+        }
     }
 
     func post(_ action: @escaping @Sendable () -> Void) {
@@ -118,13 +139,23 @@ struct Life {
     let recovered: RecoveredLog
 
     init(
-        _ disk: any FileSystem, segmentByteCount: Int = 1 << 16,
+        _ disk: any FileSystem, segmentByteCount: Int = 1 << 16, owner: JournalOwner? = nil,
+        reserveByteCount: Int? = nil, closedSegmentCountMax: Int = 8,
         directory: String = Life.directory
     ) throws(JournalError) {
         worker = ManualWorker(loop)
         (journal, recovered) = try Journal.open(
             loop: loop, worker: worker, fileSystem: disk, directory: directory, halt: halt,
-            options: Journal.Options(segmentByteCount: segmentByteCount))
+            options: Journal.Options(
+                segmentByteCount: segmentByteCount, owner: owner,
+                reserveByteCount: reserveByteCount,
+                closedSegmentCountMax: closedSegmentCountMax))
+    }
+
+    /// Writes what is left and the proof of it.
+    func close() {
+        journal.close {}
+        settle()
     }
 
     /// Turns and works until nothing is left to do.

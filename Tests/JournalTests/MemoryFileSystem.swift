@@ -46,21 +46,38 @@ final class MemoryFileSystem: FileSystem {
         var durableNames: [String: Int] = [:]
         var names: [String: Int] = [:]
         var changesUntilFailure = Int.max
-        var failsSynchronize = false
+        var synchronizeFailure: Int32?
         var writes = 0
         var fileSynchronizations = 0
         var removed: [String] = []
+        /// What all files may take together.
+        var capacity = Int.max
+
+        func requireRoom(
+            for byteCount: Int, _ number: Int, _ operation: String, _ path: String
+        ) throws(FileError) {
+            guard capacity != .max, byteCount > nodes[number]!.current.count else { return }
+            let used = names.values.reduce(0) { $0 + ($1 == number ? 0 : nodes[$1]!.current.count) }
+            guard used + byteCount <= capacity else {
+                throw FileError(operation: operation, path: path, code: 28, reason: "full")
+            }
+        }
     }
 
     let state = Mutex(State())
 
     /// Every change from the `count`-th on fails, as if the power was gone.
     func failChanges(after count: Int) { state.withLock { $0.changesUntilFailure = count } }
-    func failSynchronize() { state.withLock { $0.failsSynchronize = true } }
-    func recoverSynchronize() { state.withLock { $0.failsSynchronize = false } }
+    func failSynchronize(code: Int32 = 5) { state.withLock { $0.synchronizeFailure = code } }
+    func limit(to capacity: Int) { state.withLock { $0.capacity = capacity } }
+    var usedByteCount: Int { contents.values.reduce(0) { $0 + $1.count } }
+    func recoverSynchronize() { state.withLock { $0.synchronizeFailure = nil } }
     var writes: Int { state.withLock { $0.writes } }
     var fileSynchronizations: Int { state.withLock { $0.fileSynchronizations } }
     var removed: [String] { state.withLock { $0.removed } }
+
+    /// The current content of every segment by its path.
+    var segments: [String: [UInt8]] { contents.filter { $0.key.hasSuffix(".journal") } }
 
     /// Every file's current content by its path.
     var contents: [String: [UInt8]] {
@@ -83,7 +100,7 @@ final class MemoryFileSystem: FileSystem {
         var random = random.split()
         state.withLock { state in
             state.changesUntilFailure = .max
-            state.failsSynchronize = false
+            state.synchronizeFailure = nil
             for number in state.nodes.keys.sorted() {
                 state.nodes[number]!.crash(crash, &random)
             }
@@ -106,9 +123,10 @@ final class MemoryFileSystem: FileSystem {
         _ operation: String, _ path: String, _ body: (inout State) -> Output
     ) throws(FileError) -> Output {
         try state.withLock { state throws(FileError) in
-            let fails = state.failsSynchronize && operation == "fdatasync"
-            guard state.changesUntilFailure > 0, !fails else {
-                throw FileError(operation: operation, path: path, code: 5, reason: "planted")
+            let failure = operation == "fdatasync" ? state.synchronizeFailure : nil
+            guard state.changesUntilFailure > 0, failure == nil else {
+                throw FileError(
+                    operation: operation, path: path, code: failure ?? 5, reason: "planted")
             }
             if state.changesUntilFailure != .max { state.changesUntilFailure -= 1 }
             return body(&state)
@@ -215,6 +233,9 @@ final class MemoryFile: File {
     }
 
     func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
+        try disk.state.withLock { state throws(FileError) in
+            try state.requireRoom(for: offset + bytes.count, number, "pwrite", path)
+        }
         do throws(FileError) {
             try disk.change("pwrite", path) { state in
                 state.writes += 1
@@ -237,6 +258,9 @@ final class MemoryFile: File {
 
     func allocate(byteCount: Int) throws(FileError) {
         let size = max(content.count, byteCount)
+        try disk.state.withLock { state throws(FileError) in
+            try state.requireRoom(for: size, number, "posix_fallocate", path)
+        }
         try disk.change("posix_fallocate", path) { $0.nodes[number]!.change(.resize(size)) }
     }
 

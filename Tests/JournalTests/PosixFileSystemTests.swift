@@ -99,13 +99,13 @@ final class PosixFileSystemTests {
     func journal() throws {
         let directory = folder + "/node/journal"
         let group = GroupID(1)
-        let life = try Life(disk, segmentByteCount: 4096, directory: directory)
+        let life = try Life(disk, segmentByteCount: 32768, directory: directory)
         for index in LogIndex(1)...30 { life.commit(group, entries(index...index)) }
         life.journal.compact(group, upTo: 25, term: 1) {}
         life.settle()
         #expect(life.halt.reasons == [])
         #expect(life.journal.counters.segmentsRemoved > 1)
-        let next = try Life(disk, segmentByteCount: 4096, directory: directory)
+        let next = try Life(disk, segmentByteCount: 32768, directory: directory)
         #expect(next.recovered.groups[group]?.entries == entries(26...30))
     }
 }
