@@ -26,6 +26,11 @@ package struct GroupRecap: Hashable, Sendable {
         return first <= marks.lastIndex ? first...marks.lastIndex : nil
     }
 
+    /// The last index of what the group had before and kept.
+    func keptUpTo(_ marks: GroupMarks) -> LogIndex {
+        firstIndex > 0 ? min(firstIndex - 1, marks.lastIndex) : marks.lastIndex
+    }
+
     /// Bytes on disk.
     package var byteCount: Int {
         JournalFormat.recapByteCount

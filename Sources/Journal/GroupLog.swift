@@ -42,7 +42,7 @@ struct GroupLog {
     mutating func adopt(
         _ recap: GroupRecap, _ marks: GroupMarks, sound: [LogIndex: LogEntry]
     ) {
-        let kept = recap.firstIndex > 0 ? min(recap.firstIndex - 1, marks.lastIndex) : marks.lastIndex
+        let kept = recap.keptUpTo(marks)
         truncate(to: kept)
         missingUpTo = min(missingUpTo, kept)
         if end <= marks.compactedUpTo + 1 { slots = [] }

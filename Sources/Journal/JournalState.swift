@@ -143,9 +143,7 @@ extension JournalState {
             return
         }
         groups[group] = marks
-        let kept =
-            recap.firstIndex > 0 ? min(recap.firstIndex - 1, marks.lastIndex) : marks.lastIndex
-        lowerPins(of: group, to: kept, above: marks.compactedUpTo)
+        lowerPins(of: group, to: recap.keptUpTo(marks), above: marks.compactedUpTo)
         guard let written = recap.writtenIndexes else { return }
         // The place of the damage stays until its entries are compacted: it says what is missing.
         if isInOlderSegment {

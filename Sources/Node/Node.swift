@@ -104,13 +104,27 @@ public actor Node {
     private static func openJournal(
         _ configuration: NodeConfiguration, _ environment: NodeEnvironment
     ) throws(NodeStartError) -> (Journal, RecoveredLog) {
+        let members = configuration.members
         do {
             let opened = try Journal.open(
                 loop: environment.loop, worker: environment.journalWorker,
                 fileSystem: environment.fileSystem,
                 directory: configuration.dataDirectory + "/journal", halt: environment.halt,
-                options: Journal.Options(segmentByteCount: configuration.segmentByteCount))
+                options: Journal.Options(
+                    segmentByteCount: configuration.segmentByteCount,
+                    owner: JournalOwner(
+                        cluster: "\(members.cluster)", node: members[members.own]?.name ?? "",
+                        member: members.own)))
+            // The shards' shells do not fetch entries from peers to repair them yet.
+            let damaged = opened.recovered.damagedGroups
+            guard damaged.isEmpty else {
+                throw NodeStartError.journal(
+                    "entries of \(damaged.map(\.description).joined(separator: ", ")) are "
+                        + "damaged; sunny journal verify names them")
+            }
             return (opened.journal, opened.recovered)
+        } catch let error as NodeStartError {
+            throw error
         } catch {
             throw .journal("\(error)")
         }
@@ -162,6 +176,7 @@ public actor Node {
         for host in hosts { await host.stop() }
         await cluster.stop()
         await writer.stop()
+        await loop.suspend { resumption in journal.close { resumption.resume() } }
     }
 
     /// Gives the leadership of every shard to a peer, so that nobody has to find out that this node

@@ -16,10 +16,7 @@ public struct DiskCounters: Hashable, Sendable {
 // checks it, or by the scenario.
 public final class SimulatedDisk: @unchecked Sendable {
     public private(set) var counters = DiskCounters()
-    /// The next so many syncs fail with EIO, and what they should have written is lost.
-    public var failingSynchronizationCount = 0
-    /// While true, nothing grows and nothing is made: ENOSPC.
-    public var isFull = false
+    public var faults = DiskFaults()
 
     private var names = DiskNames()
     private var random: SeededRandom
@@ -44,6 +41,14 @@ public final class SimulatedDisk: @unchecked Sendable {
     public func contents(_ path: String) -> [UInt8]? {
         guard case .file(let file)? = names.current[DiskNames.normalized(path)] else { return nil }
         return file.current.read(at: 0, count: file.current.byteCount)
+    }
+
+    /// What all files with a name take, holes included.
+    public var usedByteCount: Int { names.files().reduce(0) { $0 + $1.current.byteCount } }
+
+    /// The names in a folder, sorted.
+    public func names(in directory: String) -> [String] {
+        names.list(DiskNames.normalized(directory))
     }
 
     /// Flips a bit of a file, on the medium and in the cache; false when there is no such byte.
@@ -83,7 +88,7 @@ public final class SimulatedDisk: @unchecked Sendable {
         guard case .directory? = names.current[ancestor] else {
             throw .make("mkdir", path, .notDirectory)
         }
-        if isFull, !missing.isEmpty { throw .make("mkdir", path, .noSpace) }
+        if faults.isFull, !missing.isEmpty { throw .make("mkdir", path, .noSpace) }
         for directory in missing.reversed() { names.apply([(directory, .directory)]) }
     }
 
@@ -103,7 +108,7 @@ public final class SimulatedDisk: @unchecked Sendable {
         case nil:
             guard create else { throw .make("open", path, .notFound) }
             try requireDirectory(DiskNames.parent(of: path), for: "open")
-            guard !isFull else { throw .make("open", path, .noSpace) }
+            guard !faults.isFull else { throw .make("open", path, .noSpace) }
             let file = DiskFile()
             names.apply([(path, .file(file))])
             return file
@@ -144,19 +149,20 @@ public final class SimulatedDisk: @unchecked Sendable {
         throws(FileError)
     {
         guard offset >= 0 else { throw .make("pwrite", path, .invalid) }
-        if isFull, offset + bytes.count > file.current.byteCount {
+        guard hasRoom(for: offset + bytes.count, in: file) else {
             throw .make("pwrite", path, .noSpace)
         }
         counters.writes += 1
         counters.bytesWritten += bytes.count
-        if !bytes.isEmpty { file.write(bytes, at: offset) }
+        guard !bytes.isEmpty, let place = faults.place(ofWriteAt: offset) else { return }
+        file.write(bytes, at: place)
     }
 
     func resize(_ file: DiskFile, to byteCount: Int, operation: String, _ path: String)
         throws(FileError)
     {
         guard byteCount >= 0 else { throw .make(operation, path, .invalid) }
-        if isFull, byteCount > file.current.byteCount { throw .make(operation, path, .noSpace) }
+        guard hasRoom(for: byteCount, in: file) else { throw .make(operation, path, .noSpace) }
         file.resize(to: byteCount)
     }
 
@@ -171,9 +177,16 @@ public final class SimulatedDisk: @unchecked Sendable {
         file.synchronize()
     }
 
+    private func hasRoom(for byteCount: Int, in file: DiskFile) -> Bool {
+        guard byteCount > file.current.byteCount else { return true }
+        if faults.isFull { return false }
+        guard let capacity = faults.capacityByteCount else { return true }
+        return usedByteCount - file.current.byteCount + byteCount <= capacity
+    }
+
     private func failIfTold(_ operation: String, _ path: String) throws(FileError) {
-        guard failingSynchronizationCount > 0 else { return }
-        failingSynchronizationCount -= 1
+        guard faults.failingSynchronizationCount > 0 else { return }
+        faults.failingSynchronizationCount -= 1
         throw .make(operation, path, .inputOutput)
     }
 

@@ -17,7 +17,7 @@ struct Sunny: ParsableCommand {
 
             EXIT CODES:
               0   done
-              1   done, and the result is bad: a reconciliation with breaks, a node that failed
+              1   done, and the result is bad: breaks, a damaged journal, a node that failed
               64  the command line is wrong
               69  something that is needed is not there, or does not answer
               75  not now: the same command may work later
@@ -25,7 +25,8 @@ struct Sunny: ParsableCommand {
             """,
         subcommands: [
             DemoCommand.self, NodeCommand.self, AcquirerCommand.self, ConfigCommand.self,
-            ReconcileCommand.self, SimulateCommand.self, BenchCommand.self, VersionCommand.self,
+            ReconcileCommand.self, JournalCommand.self, SimulateCommand.self, BenchCommand.self,
+            VersionCommand.self,
         ])
 
     static func main() {

@@ -59,7 +59,7 @@ import Vault
         var configuration = NodeConfiguration(
             members: .alone(name: "node", region: "eu"), jurisdiction: "eu",
             dataDirectory: "/data", shardCount: 1,
-            links: [], merchants: [], segmentByteCount: 64 << 10)
+            links: [], merchants: [], segmentByteCount: 512 << 10)
         configuration.writing.checkpointInterval = .seconds(3)
         return try Node(
             configuration,

@@ -77,7 +77,9 @@ struct DamageTests {
         }
     }
 
-    @Test("no damaged byte loses a vote, hides an entry or makes one wrong", arguments: [false, true])
+    @Test(
+        "no damaged byte loses a vote, hides an entry or makes one wrong",
+        arguments: [false, true])
     func everyByte(isRecycled: Bool) throws {
         let whole = segments(try Self.journal(isRecycled: isRecycled))
         #expect(whole.count > 3)
@@ -100,7 +102,9 @@ struct DamageTests {
         #expect(noteCount > lossCount)
     }
 
-    @Test("no damaged block loses a vote, hides an entry or makes one wrong", arguments: [false, true])
+    @Test(
+        "no damaged block loses a vote, hides an entry or makes one wrong",
+        arguments: [false, true])
     func everyBlock(isRecycled: Bool) throws {
         let whole = segments(try Self.journal(isRecycled: isRecycled))
         let truth = try read(whole)

@@ -39,9 +39,11 @@ final class ManualLoop: NodeLoop {
 
     private func takeDue(by end: MonotonicInstant) -> (@Sendable () -> Void)? {
         state.withLock { state in
-            guard let next = state.timers.indices.min(by: {
-                state.timers[$0].due < state.timers[$1].due
-            }), state.timers[next].due <= end else { return nil }
+            guard
+                let next = state.timers.indices.min(by: {
+                    state.timers[$0].due < state.timers[$1].due
+                }), state.timers[next].due <= end
+            else { return nil }
             let timer = state.timers.remove(at: next)
             state.now = max(state.now, timer.due)
             return timer.action

@@ -17,7 +17,8 @@ struct GroupTests {
             let (writes, syncs) = (disk.writes, disk.fileSynchronizations)
             for group in groups {
                 life.journal.append(
-                    group, entries: entries(turn...turn), hardState: HardState(term: turn)) {}
+                    group, entries: entries(turn...turn), hardState: HardState(term: turn)
+                ) {}
             }
             life.settle()
             #expect(disk.writes == writes + 1)

@@ -60,7 +60,7 @@ import Testing
             _ = try files.open("/data/f", create: true)
             note { try files.createDirectory("/data/f/g") }
             note { try files.remove("/data") }
-            process.disk.isFull = true
+            process.disk.faults.isFull = true
             note { _ = try files.open("/data/new", create: true) }
             note { try files.open("/data/f", create: false).write([1], at: 0) }
         }
@@ -205,7 +205,7 @@ import Testing
                     let file = try incarnation.files.open("/f", create: true)
                     try incarnation.files.synchronizeDirectory("/")
                     try file.write([1], at: 0)
-                    process.disk.failingSynchronizationCount = 1
+                    process.disk.faults.failingSynchronizationCount = 1
                     do { try file.synchronize() } catch { log.add("\(error)") }
                     log.add("\(try file.read(at: 0, count: 1))")
                     try file.synchronize()
@@ -220,6 +220,40 @@ import Testing
         }
         #expect(log.lines == ["fdatasync /f: Input/output error (errno 5)", "[1]", "2"])
         #expect(left.allSatisfy { $0 == 0 })
+    }
+
+    @Test("a write that is lost, or lands elsewhere, is reported as done")
+    func lyingWrites() throws {
+        try withFiles { process, files in
+            let file = try files.open("/data/f", create: true)
+            try file.write([1, 1, 1, 1, 1, 1], at: 0)
+            process.disk.faults.lostWriteCount = 1
+            try file.write([2], at: 0)
+            process.disk.faults.misdirection = 3
+            try file.write([3], at: 1)
+            try file.write([4], at: 5)
+            try file.synchronize()
+            let bytes = try file.read(at: 0, count: 6)
+            if bytes != [1, 1, 1, 1, 3, 4] { process.world.fail("read \(bytes)") }
+        }
+    }
+
+    @Test("a disk takes what it has room for")
+    func capacity() throws {
+        try withFiles { process, files in
+            let file = try files.open("/data/f", create: true)
+            try file.allocate(byteCount: 600)
+            process.disk.faults.capacityByteCount = 1000
+            let other = try files.open("/data/g", create: true)
+            try other.write(pattern(400), at: 0)
+            try other.write(pattern(400), at: 0)
+            let isTaken = (try? other.write([1], at: 400)) != nil
+            try files.remove("/data/f")
+            try other.write([1], at: 999)
+            if isTaken || process.disk.usedByteCount != 1000 {
+                process.world.fail("\(process.disk.usedByteCount) bytes")
+            }
+        }
     }
 
     @Test("a flipped bit is read, and is on the medium")

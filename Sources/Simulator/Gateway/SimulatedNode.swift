@@ -85,7 +85,7 @@ final class SimulatedNode {
                 MerchantDirectory.Entry(
                     keyDigest: sha256Digest(of: Array(settings.secretKey.utf8)),
                     merchant: settings.merchant, isLive: false)
-            ], segmentByteCount: 64 << 10)
+            ], segmentByteCount: 512 << 10)
         configuration.writing.checkpointInterval = .seconds(3)
         let store = stateStore
         let checkpoint = checkpoint
