@@ -52,14 +52,14 @@
 // that as well.
 //
 // Chain: the first 16 bytes of SHA-256(chain before ‖ batch header 0..<24 ‖ records). It is
-// computed once a batch. A batch is one write and one fdatasync, and is kept or cut as a whole, so a
-// link inside of it would prove nothing more; and a hash has a fixed cost: for 64 records of 256
-// bytes one hash measured 14 µs and a hash for each record 110 µs. Each record has a checksum of its
-// own so that the sound entries of a damaged batch can be told.
+// computed once a batch. A batch is one write and one fdatasync, and is kept or cut as a whole, so
+// a link inside of it would prove nothing more; and a hash has a fixed cost: for 64 records of 256
+// bytes one hash measured 14 µs and a hash for each record 110 µs. Each record has a checksum of
+// its own so that the sound entries of a damaged batch can be told.
 //
 // Recaps: a batch begins by saying what the batch before it did: for each group that it touched,
-// the group's marks after it and the lowest index that it wrote. So a batch that is lost is known by
-// what it held: hard states, votes and marks are all still there, and of the entries it is known
+// the group's marks after it and the lowest index that it wrote. So a batch that is lost is known
+// by what it held: hard states, votes and marks are all still there, and of the entries it is known
 // which they were. Flag bit 5 says that each index was written once, so that a sound record is the
 // one that counts.
 //
@@ -71,8 +71,8 @@
 // after the one before was synchronized, and any valid header with a later sequence number proves
 // that everything before it was acknowledged. So a batch that is not whole, with no later header
 // behind it, in the last segment, is cut. One that is not whole and has a whole batch behind it is
-// damage: what it held is reported, and can be restored from peers. A torn write may keep any of its
-// blocks: where the batch's own header is whole, the search for later headers begins behind its
+// damage: what it held is reported, and can be restored from peers. A torn write may keep any of
+// its blocks: where the batch's own header is whole, the search for later headers begins behind its
 // end, else at the next block. Two batches in a row that are not whole, or a missing segment in the
 // middle, are an error: nothing says what they did.
 //
@@ -98,16 +98,16 @@ package enum JournalFormat {
     package static let recordHeaderByteCount = 36
     package static let recapByteCount = recordHeaderByteCount + 32
 
-    /// What page caches, and disks since 2010, write as a whole. A smaller write would make the disk
-    /// rewrite acknowledged bytes, and read them first where they are not in memory.
+    /// What page caches, and disks since 2010, write as a whole. A smaller write would make the
+    /// disk rewrite acknowledged bytes, and read them first where they are not in memory.
     package static let blockByteCount = 4096
 
     /// A payment's events take some hundred bytes and a frame between nodes is at most a few
     /// megabytes; a larger entry would hold up every other group's.
     package static let entryPayloadByteCountMax = 1 << 20
 
-    /// What is gathered for one write can be at most. A batch closes at an eighth of it; the rest is
-    /// room for the one append that came last.
+    /// What is gathered for one write can be at most. A batch closes at an eighth of it; the rest
+    /// is room for the one append that came last.
     package static let gatheringByteCountMax = 32 << 20
 
     /// What one write can be at most: what was gathered, and recaps of every group there can be

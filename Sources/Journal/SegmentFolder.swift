@@ -75,8 +75,8 @@ struct SegmentFolder: Sendable {
         try file.synchronize()
     }
 
-    /// Removes old segments, oldest first, or makes spares of them. The folder is synchronized after
-    /// each, so that no crash can leave a gap, nor give a spare its old name back.
+    /// Removes old segments, oldest first, or makes spares of them. The folder is synchronized
+    /// after each, so that no crash can leave a gap, nor give a spare its old name back.
     mutating func remove(_ segments: [UInt64]) throws(FileError) {
         for segment in segments {
             let old = path(ofSegment: segment)
