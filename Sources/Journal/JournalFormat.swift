@@ -36,7 +36,7 @@
 //    … the promises of the groups that have       6 entry kind u8
 //      one, in the same order                     7 reserved u8
 //    … owner: cluster, node: each u8 and its      8 group u32
-//      UTF-8; member u64, 0 for none             12 key id u32, 0 while entries are not sealed
+//      UTF-8; has member u8, member u64          12 key id u32, 0 while entries are not sealed
 //    … crc u32 of everything before              16 term u64
 //                                                24 index u64; of hard state and recap: the vote
 //   In every version the fields 0 to 16 and      32 crc u32 of 0..<32 and the payload, begun

@@ -15,7 +15,6 @@ public struct JournalOwner: Hashable, Sendable, CustomStringConvertible {
         precondition(
             cluster.utf8.count <= Self.nameByteCountMax && node.utf8.count <= Self.nameByteCountMax,
             "a cluster or node with a name of more than \(Self.nameByteCountMax) bytes")
-        precondition(member != MemberID(0), "0 stands for no identity")
         self.cluster = cluster
         self.node = node
         self.member = member
@@ -45,16 +44,18 @@ public struct JournalOwner: Hashable, Sendable, CustomStringConvertible {
             writer.write(UInt8(name.utf8.count))
             writer.writeRaw(name.utf8)
         }
+        writer.write(member == nil ? UInt8(0) : 1)
         writer.writeFixed(member?.rawValue ?? 0)
     }
 
-    var byteCount: Int { cluster.utf8.count + node.utf8.count + 10 }
+    var byteCount: Int { cluster.utf8.count + node.utf8.count + 11 }
 
     init(from reader: inout ByteReader) throws(DecodingError) {
         cluster = try Self.name(from: &reader)
         node = try Self.name(from: &reader)
-        let member = try reader.readFixed(UInt64.self)
-        self.member = member == 0 ? nil : MemberID(member)
+        let hasMember = try reader.readByte() != 0
+        let member = MemberID(try reader.readFixed(UInt64.self))
+        self.member = hasMember ? member : nil
     }
 
     private static func name(from reader: inout ByteReader) throws(DecodingError) -> String {

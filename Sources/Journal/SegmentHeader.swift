@@ -138,7 +138,7 @@ package struct SegmentHeader: Hashable, Sendable {
         JournalFormat.segmentHeaderFixedByteCount
             + JournalFormat.groupCountMax
             * (JournalFormat.groupByteCount + JournalFormat.promiseByteCount)
-            + 2 * JournalOwner.nameByteCountMax + 10 + JournalFormat.checksumByteCount)
+            + 2 * JournalOwner.nameByteCountMax + 11 + JournalFormat.checksumByteCount)
 
     /// Reads the header at the start of `bytes`.
     ///
