@@ -39,7 +39,7 @@ public struct CertificateFacts: Hashable, Sendable {
 
     deinit { unsafe X509_free(pointer) }
 
-    /// All certificates in PEM; nil when one cannot be read. Other text between them does not count.
+    /// All certificates in PEM; nil when one cannot be read. Text between them does not count.
     static func list(pem: [UInt8]) -> [Certificate]? {
         ErrorQueue.clear()
         return unsafe pem.withUnsafeBufferPointer { bytes in
