@@ -107,6 +107,10 @@ actor PeerConnection: ByteStreamHandler {
         guard !hasEnded else { return }
         let rest = lastReceived + silenceMax - loop.now
         guard rest > .zero else { return end(.silent) }
+        // A link does not outlive the certificate that it was opened with.
+        guard let verified, loop.wallTime < verified.validUntil else {
+            return end(.channel(.outsideValidity))
+        }
         loop.schedule(after: rest) { [self] in assumeIsolated { $0.checkSilence() } }
     }
 

@@ -31,6 +31,8 @@ public enum ProposalRefusal: Hashable, Sendable {
     case notServing
     case staleTerm
     case overloaded
+    /// The disk is full.
+    case noRoom
 }
 
 /// The shell of one group's Raft instance: stores through the journal, speaks through the node's
@@ -149,7 +151,12 @@ public actor ShardHost<Machine: ShardMachine> {
     public nonisolated var isAlone: Bool { node.members.all.count == 1 }
 
     /// Hands the leadership to a peer that can take it, if this node leads; nil when there is none.
-    public func handOver() -> MemberID? {
+    @discardableResult
+    public nonisolated func handOver() -> MemberID? {
+        assumeIsolated { $0.transferToAny() }
+    }
+
+    private func transferToAny() -> MemberID? {
         guard raft.isLeader else { return nil }
         for peer in raft.configuration.voters where peer != node.members.own {
             do {
@@ -182,6 +189,7 @@ public actor ShardHost<Machine: ShardMachine> {
     ///
     /// Does not return while the outcome is open: when the disk fails, the process ends.
     public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
+        guard journal.refusal == nil else { return .refused(.noRoom) }
         let index: LogIndex
         do {
             index = try raft.propose(

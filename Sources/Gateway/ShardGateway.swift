@@ -180,7 +180,7 @@ actor ShardGateway {
             preconditionFailure("\(host.group) decided on a stale \(key.id)")
         case .refused(.overloaded):
             return false
-        case .refused(.notServing), .refused(.staleTerm), .lost:
+        case .refused(.notServing), .refused(.staleTerm), .refused(.noRoom), .lost:
             isGivenAway = true
             return false
         }
@@ -197,7 +197,7 @@ actor ShardGateway {
                 return true
             case .stale(let key):
                 preconditionFailure("\(host.group) decided on a stale \(key.id)")
-            case .refused(.overloaded):
+            case .refused(.overloaded), .refused(.noRoom):
                 await loop.sleep(for: .milliseconds(50))
             case .refused(.notServing), .refused(.staleTerm), .lost:
                 return false

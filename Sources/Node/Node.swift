@@ -164,6 +164,7 @@ public actor Node {
         for host in hosts {
             await writer.add(host, written: storedIndexes[host.group] ?? 0)
         }
+        journal.observe { [self] event in assumeIsolated { $0.heard(event) } }
         await writer.start()
         await router.start()
         await cluster.start()
@@ -185,7 +186,7 @@ public actor Node {
         let end = loop.now + Self.handOverMax
         var isAsked = false
         while loop.now < end {
-            for host in hosts where await host.handOver() != nil { isAsked = true }
+            for host in hosts where host.handOver() != nil { isAsked = true }
             let isLeading = hosts.contains { $0.knownLeader == cluster.members.own }
             guard isAsked, isLeading else { return }
             await loop.sleep(for: .milliseconds(10))
@@ -194,6 +195,16 @@ public actor Node {
 
     /// Two elections by request, which take a round trip and a sync each.
     private static let handOverMax = Duration.seconds(3)
+
+    /// What the journal tells: a node whose disk is stuck or full leads nothing that a peer can.
+    private func heard(_ event: Journal.Event) {
+        switch event {
+        case .stalled, .refusing:
+            for host in hosts { host.handOver() }
+        case .resumed, .accepting, .pinned:
+            break
+        }
+    }
 
     /// True while the node can take payments.
     public func isReady() async -> Bool { await router.isReady() }
