@@ -39,6 +39,8 @@ final class SimulatedClient {
         case cancel
         case refund(Int64)
         case retrieve
+        /// Looks, by way of any node, whether what was just told is what is there.
+        case verify
         case done
     }
 
@@ -230,9 +232,9 @@ final class SimulatedClient {
         case .increment, .capture, .cancel:
             path = "/v1/payment_intents/\(id)/\(currentAction)"
         case .refund: path = "/v1/refunds"
-        case .retrieve, .done: path = "/v1/payment_intents/\(id)"
+        case .retrieve, .verify, .done: path = "/v1/payment_intents/\(id)"
         }
-        if case .retrieve = step {
+        if isRetrieve {
             return APIRequest(
                 method: "GET", path: path, headers: headers, receivedAt: receivedAt)
         }
@@ -272,7 +274,7 @@ final class SimulatedClient {
         }
         world.note("\(currentKey) \(response.status)")
         isReplay = firstAnswers[currentKey] != nil
-        if case .retrieve = step {} else { checkReplay(response) }
+        if !isRetrieve { checkReplay(response) }
         let index = records.count - 1
         let intent = response.status == 402 ? json["error"]?["payment_intent"] : json
         switch step {
@@ -281,6 +283,8 @@ final class SimulatedClient {
             if json["amount"]?.integer != amount {
                 world.fail("\(currentKey): a refund of another amount")
             }
+        case .verify:
+            return verified(json)
         case .create, .increment, .capture, .cancel, .retrieve, .done:
             guard let id = intent?["id"]?.text, let status = intent?["status"]?.text else {
                 return world.fail("\(currentKey): an answer without a payment")
@@ -298,6 +302,9 @@ final class SimulatedClient {
             schedule(.milliseconds(10)) { $0.send() }
         } else if case .retrieve = step {
             schedule(.seconds(1)) { $0.advance() }
+        } else if records[index].id != nil, random.chance(1, in: 3) {
+            step = .verify
+            request("verify", "")
         } else {
             schedule(.milliseconds(Int64.random(in: 0...2000, using: &random))) { $0.advance() }
         }
@@ -325,12 +332,37 @@ final class SimulatedClient {
                 world.fail("\(currentKey): \(received) captured and not \(before + taken)")
             }
             records[index].capturedAmount = received
-        case .create, .cancel, .refund, .retrieve, .done:
+        case .create, .cancel, .refund, .retrieve, .verify, .done:
             break
         }
     }
 
-    private var isRetrieve: Bool { if case .retrieve = step { true } else { false } }
+    /// Nobody but this client does anything to the payment: whichever node is asked, and whatever
+    /// it knew before, shows what the last answer said, or what only time makes of that (P4).
+    private func verified(_ intent: JSONText) {
+        let record = records[records.count - 1]
+        guard let status = intent["status"]?.text, let last = record.statuses.last,
+            let received = intent["amount_received"]?.integer
+        else { return world.fail("\(currentKey): an answer without a payment") }
+        let isAllowed =
+            switch last {
+            case "processing": true
+            case "requires_capture": ["requires_capture", "canceled", "succeeded"].contains(status)
+            default: status == last
+            }
+        if !isAllowed { world.fail("P4 \(currentKey): \(status) after \(last)") }
+        if last != "processing", let captured = record.capturedAmount, received != captured {
+            world.fail("P4 \(currentKey): \(received) received after \(captured)")
+        }
+        schedule(.milliseconds(Int64.random(in: 0...2000, using: &random))) { $0.advance() }
+    }
+
+    private var isRetrieve: Bool {
+        switch step {
+        case .retrieve, .verify: true
+        case .create, .increment, .capture, .cancel, .refund, .done: false
+        }
+    }
 
     private func checkReplay(_ response: APIResponse) {
         if let first = firstAnswers[currentKey] {
