@@ -96,8 +96,8 @@ let package = Package(
         room(
             "Cluster",
             [
-                "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Resilience",
-                "Journal", "StateStore",
+                "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Gossip",
+                "Resilience", "Journal", "StateStore",
             ] + collections),
         room(
             "Gateway",

@@ -19,6 +19,9 @@ package protocol GroupShell: AnyObject, Sendable {
     func receive(_ message: Message)
     /// The node's support has changed.
     func wake()
+    var isLedHere: Bool { get }
+    /// Offers the leadership to a peer; false when it cannot be offered to it.
+    func handOver(to member: MemberID) -> Bool
 }
 
 /// Answers what other nodes ask of a group. Loop only.
@@ -61,14 +64,16 @@ extension AskOutcome {
 /// What the groups of one node share.
 public actor ClusterNode {
     public nonisolated let members: ClusterMembers
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
     private let journal: Journal
     private let links: PeerLinks?
-    private var groups: [GroupID: any GroupShell] = [:]
+    let gossip: NodeGossip?
+    var groups: [GroupID: any GroupShell] = [:]
+    private(set) var isStopped = false
     private var handlers: [GroupID: any AskHandler] = [:]
     private var asks = AskTable()
     private var servedAskCounts: [MemberID: Int] = [:]
@@ -94,14 +99,18 @@ public actor ClusterNode {
     /// - Parameters:
     ///   - log: what the journal held of `livenessGroup`.
     ///   - links: nil for a node that is alone.
+    ///   - seed: chance that differs between starts.
     public init(
         members: ClusterMembers, loop: any NodeLoop, journal: Journal, log: RecoveredLog.Group?,
-        links: PeerLinks?
+        network: any Network, links: PeerLinks?, seed: UInt64
     ) {
         self.members = members
         self.loop = loop
         self.journal = journal
         self.links = links
+        gossip = links.map {
+            NodeGossip(members: members, loop: loop, network: network, links: $0, seed: seed)
+        }
         livenessIndex = log?.entries.last?.index ?? log?.compactedUpTo ?? 0
         guard !members.peers.isEmpty else { return }
         liveness = Liveness(
@@ -134,11 +143,15 @@ public actor ClusterNode {
         await links.start(receiver: self)
         liveness?.onStart(now: loop.now, &livenessDirectives)
         performLiveness()
+        gossip?.start()
+        scheduleBalance()
     }
 
     /// Closes the links.
     public func stop() async {
+        isStopped = true
         livenessTimer?.cancel()
+        gossip?.stop()
         await links?.stop()
     }
 
@@ -276,6 +289,8 @@ extension ClusterNode: PeerReceiver {
         switch message {
         case .groups(let bytes): takeGroups(bytes, from: member)
         case .liveness(let bytes): takeLiveness(bytes, from: member)
+        case .gossip(let bytes):
+            if gossip?.receive(bytes, from: member) ?? true { refusedMessageCount += 1 }
         case .ask(let ask): Task { await self.serve(ask, from: member) }
         case .answer(let id, let answer):
             asks.take(id, from: member)?.resume(returning: AskOutcome(answer))

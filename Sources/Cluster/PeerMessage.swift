@@ -8,6 +8,7 @@ import Raft
 //   ---------  -----------------------------------------------------------------
 //   groups     Raft messages, each with its length in front (`GroupBatch`)
 //   liveness   one LivenessMessage
+//   gossip     one message of the gossip, with cluster, sender and version in it
 //   ask        what the group's entity reads; the header has id, group and budget
 //   answer     one byte that says which, then the answer's bytes or the leader's id
 
@@ -15,6 +16,7 @@ import Raft
 enum PeerMessage: Hashable, Sendable {
     case groups([UInt8])
     case liveness([UInt8])
+    case gossip([UInt8])
     case ask(PeerAsk)
     case answer(UInt64, AskAnswer)
 }
@@ -34,6 +36,7 @@ extension PeerFrameHeader.Kind {
     fileprivate static let liveness = Self(rawValue: 2)
     fileprivate static let ask = Self(rawValue: 3)
     fileprivate static let answer = Self(rawValue: 4)
+    fileprivate static let gossip = Self(rawValue: 5)
 }
 
 extension PeerMessage {
@@ -50,6 +53,8 @@ extension PeerMessage {
             return try Self.frame(PeerFrameHeader(kind: .groups), bytes)
         case .liveness(let bytes):
             return try Self.frame(PeerFrameHeader(kind: .liveness), bytes)
+        case .gossip(let bytes):
+            return try Self.frame(PeerFrameHeader(kind: .gossip), bytes)
         case .ask(let ask):
             let header = PeerFrameHeader(
                 kind: .ask, requestID: ask.id, group: ask.group, budget: ask.budget)
@@ -85,6 +90,8 @@ extension PeerMessage {
             self = .groups(Array(frame.payload))
         case .liveness:
             self = .liveness(Array(frame.payload))
+        case .gossip:
+            self = .gossip(Array(frame.payload))
         case .ask:
             guard let budget = frame.header.budget, frame.header.requestID != 0 else {
                 throw .invalid(what: "ask", offset: 0)

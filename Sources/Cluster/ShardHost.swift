@@ -158,16 +158,18 @@ public actor ShardHost<Machine: ShardMachine> {
 
     private func transferToAny() -> MemberID? {
         guard raft.isLeader else { return nil }
-        for peer in raft.configuration.voters where peer != node.members.own {
-            do {
-                try raft.transferLeadership(to: peer, node.moment(), &directives)
-                perform()
-                return peer
-            } catch {
-                continue
-            }
+        return node.peersForHandOver.first { transfer(to: $0) }
+    }
+
+    private func transfer(to peer: MemberID) -> Bool {
+        do {
+            try raft.transferLeadership(to: peer, node.moment(), &directives)
+        } catch {
+            // No voter, not heard lately, or another transfer is under way.
+            return false
         }
-        return nil
+        perform()
+        return true
     }
 
     /// No more proposals are taken. Returns when those under way have ended.
@@ -353,6 +355,12 @@ extension ShardHost: GroupShell {
         let reception = raft.onMessage(message, node.moment(), &directives)
         if case .refused = reception { node.noteRefusal() }
         perform()
+    }
+
+    package nonisolated var isLedHere: Bool { assumeIsolated { $0.raft.isLeader } }
+
+    package nonisolated func handOver(to member: MemberID) -> Bool {
+        assumeIsolated { $0.transfer(to: member) }
     }
 
     package nonisolated func wake() {

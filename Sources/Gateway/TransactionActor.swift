@@ -264,9 +264,11 @@ actor TransactionActor {
         }
         var isCommitted = true
         if !facts.isEmpty { isCommitted = await shard.proposeCertainly(facts) }
-        claims.removeAll { claim in resolved.contains { $0.id == claim.id } }
+        // What the end of the term has finished meanwhile is not among them any more.
+        let finished = claims.filter { claim in resolved.contains { $0.id == claim.id } }
+        claims.removeAll { claim in finished.contains { $0.id == claim.id } }
         if isCommitted { startWork(after) }
-        for claim in resolved {
+        for claim in finished {
             guard isCommitted, let reference = claim.awaited.reference(in: after) else {
                 finish(claim, .failure(.unavailable))
                 continue

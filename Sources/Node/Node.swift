@@ -69,7 +69,8 @@ public actor Node {
             halt: environment.halt, options: configuration.writing)
         cluster = ClusterNode(
             members: configuration.members, loop: environment.loop, journal: journal,
-            log: log.groups[ClusterNode.livenessGroup], links: environment.links)
+            log: log.groups[ClusterNode.livenessGroup], network: environment.network,
+            links: environment.links, seed: environment.random.next())
         var hosts: [ShardHost<GatewayMachine>] = []
         for number in 0..<configuration.shardCount {
             let group = GroupID(UInt32(number))

@@ -78,8 +78,8 @@ enum House {
         "Cluster": Room(
             .meeting,
             [
-                "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Resilience",
-                "Journal", "StateStore", "DequeModule", "HeapModule",
+                "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Gossip",
+                "Resilience", "Journal", "StateStore", "DequeModule", "HeapModule",
             ]),
         "Gateway": Room(
             .meeting,

@@ -1,0 +1,38 @@
+import Environment
+import Primitives
+
+// Leadership goes where there is less of it. Each node looks at what gossip says of its peers, and
+// offers one group at a time to the one that leads the fewest; Raft decides whether it is taken.
+
+extension ClusterNode {
+    /// From one look to the next: an offer, its election and the news of it are over by then.
+    private static let balanceInterval = Duration.seconds(5)
+    /// A peer gets a group only if it leads fewer by so many, or the group would come back.
+    private static let balanceSlack = 2
+
+    func scheduleBalance() {
+        loop.schedule(after: Self.balanceInterval) { [self] in
+            assumeIsolated { node in
+                node.balance()
+                node.scheduleBalance()
+            }
+        }
+    }
+
+    private func balance() {
+        guard let gossip, !isStopped else { return }
+        let led = groups.values.filter(\.isLedHere).sorted { $0.group < $1.group }
+        gossip.setLoad(led.count)
+        guard let lightest = gossip.peersByLoad.first,
+            led.count >= lightest.load + Self.balanceSlack
+        else { return }
+        for group in led where group.handOver(to: lightest.member) { return }
+    }
+
+    /// Peers to offer a group to, the one that is thought to carry least first.
+    nonisolated var peersForHandOver: [MemberID] {
+        assumeIsolated { node in
+            node.gossip?.peersByLoad.map(\.member) ?? node.members.peers.map(\.id)
+        }
+    }
+}
