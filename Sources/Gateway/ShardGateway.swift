@@ -197,9 +197,11 @@ actor ShardGateway {
                 return true
             case .stale(let key):
                 preconditionFailure("\(host.group) decided on a stale \(key.id)")
-            case .refused(.overloaded), .refused(.noRoom):
+            case .refused(.overloaded), .refused(.noRoom), .refused(.notServing):
+                // While the leadership is offered to a peer nothing is taken. If the peer does not
+                // take it, this term goes on, and nobody else would do what is proposed here.
                 await loop.sleep(for: .milliseconds(50))
-            case .refused(.notServing), .refused(.staleTerm), .lost:
+            case .refused(.staleTerm), .lost:
                 return false
             }
         }
