@@ -183,7 +183,7 @@ let package = Package(
             ]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
-        tests(of: "Simulator", ["Primitives", "Environment", "Journal"]),
+        tests(of: "Simulator", ["Primitives", "Environment", "Cluster", "PeerWire", "Journal"]),
         tests(
             of: "Operations",
             [

@@ -15,7 +15,7 @@ import Resilience
 // so that a link that is silent for long is half open, and is closed.
 
 /// Who takes what peers say. Loop only.
-protocol PeerReceiver: AnyObject, Sendable {
+package protocol PeerReceiver: AnyObject, Sendable {
     func received(_ message: PeerMessage, from member: MemberID)
     /// What was asked over the link will not be answered.
     func linkEnded(_ member: MemberID)
@@ -127,7 +127,7 @@ public actor PeerLinks {
         if let problem { throw problem }
     }
 
-    func start(receiver: any PeerReceiver) {
+    package func start(receiver: any PeerReceiver) {
         self.receiver = receiver
         for peer in members.peers where peer.id > members.own {
             backoffs[peer.id] = Backoff(base: options.retryBase, cap: options.retryMax)!
@@ -153,12 +153,12 @@ public actor PeerLinks {
     }
 
     /// Peers whose link is up, by rising id.
-    var connected: [MemberID] {
+    package var connected: [MemberID] {
         members.peers.map(\.id).filter { connection(to: $0) != nil }
     }
 
     /// Sends a message, or says that it could not: the link is down, or too much waits on it.
-    nonisolated func post(_ message: PeerMessage, to member: MemberID) -> Bool {
+    package nonisolated func post(_ message: PeerMessage, to member: MemberID) -> Bool {
         assumeIsolated { links in
             guard let connection = links.connection(to: member),
                 let frame = try? message.frame()

@@ -1,5 +1,5 @@
-import PeerWire
-import Primitives
+package import PeerWire
+package import Primitives
 import Raft
 
 // What nodes say to each other, one frame each.
@@ -13,7 +13,7 @@ import Raft
 //   answer     one byte that says which, then the answer's bytes or the leader's id
 
 /// What one node says to another.
-enum PeerMessage: Hashable, Sendable {
+package enum PeerMessage: Hashable, Sendable {
     case groups([UInt8])
     case liveness([UInt8])
     case gossip([UInt8])
@@ -22,13 +22,13 @@ enum PeerMessage: Hashable, Sendable {
 }
 
 /// One ask on its way.
-struct PeerAsk: Hashable, Sendable {
+package struct PeerAsk: Hashable, Sendable {
     /// Names the ask on its link; never 0.
-    let id: UInt64
-    let group: GroupID
+    package let id: UInt64
+    package let group: GroupID
     /// How long the asker waits from now.
-    let budget: Duration
-    let payload: [UInt8]
+    package let budget: Duration
+    package let payload: [UInt8]
 }
 
 extension PeerFrameHeader.Kind {
@@ -47,7 +47,7 @@ extension PeerMessage {
     }
 
     /// The frame's bytes.
-    func frame() throws(PeerFrameError) -> [UInt8] {
+    package func frame() throws(PeerFrameError) -> [UInt8] {
         switch self {
         case .groups(let bytes):
             return try Self.frame(PeerFrameHeader(kind: .groups), bytes)
@@ -84,7 +84,7 @@ extension PeerMessage {
     }
 
     /// Reads a frame. A kind that a later version may know is refused like any other mistake.
-    init(_ frame: PeerFrame) throws(DecodingError) {
+    package init(_ frame: PeerFrame) throws(DecodingError) {
         switch frame.header.kind {
         case .groups:
             self = .groups(Array(frame.payload))
