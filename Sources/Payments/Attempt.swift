@@ -257,8 +257,8 @@ public struct Hold: Hashable, Sendable {
         self.increments = increments
     }
 
-    /// How long issuers keep a hold, in milliseconds: seven days.
-    public static let lifetimeMilliseconds: Int64 = 7 * 86_400_000
+    /// How long issuers keep a hold, in seconds: seven days.
+    public static let lifetimeSeconds: UInt32 = 7 * 86_400
 
     /// What the merchant took, also what the processor has not acknowledged or refused.
     public var captured: Int64 { captures.reduce(0) { $0 + $1.amount } }

@@ -216,7 +216,7 @@ extension Payment {
         }
         var hold = Hold(
             approval: approval, authorized: amount, options: options,
-            expires: approval.at.advanced(byMilliseconds: Hold.lifetimeMilliseconds))
+            expires: approval.at.advanced(byMilliseconds: Int64(options.lifetimeSeconds) * 1000))
         switch attempts[number].capture {
         case .manual:
             attempts[number].state = .authorized(hold)
