@@ -280,13 +280,15 @@ extension Attempt: BinaryCodable {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readIndex()
-        trace = try reader.read()
+        let number = try reader.readIndex()
+        let trace = try reader.read(ProcessorTrace.self)
         amount = try reader.readAmount()
-        method = try reader.read()
+        let method = try reader.read(PaymentMethodSnapshot.self)
         capture = try reader.readEnum()
-        presence = try reader.read()
-        created = try reader.read()
+        let presence = try reader.read(Presence.self)
+        start = AttemptStarted(
+            number: number, trace: trace, method: method, presence: presence,
+            at: try reader.read())
         state = try reader.read()
     }
 }
