@@ -187,8 +187,8 @@ let package = Package(
         tests(
             of: "Operations",
             [
-                "Primitives", "Environment", "ISO8583", "Acquirer", "Gateway", "MerchantAPI",
-                "Node",
+                "Primitives", "Environment", "Payments", "ISO8583", "Acquirer", "Gateway",
+                "MerchantAPI", "Node",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

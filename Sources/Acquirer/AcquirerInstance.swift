@@ -21,6 +21,7 @@ public import Primitives
 /// | 13 | an amount of zero; a refund of more than is captured and not refunded |
 /// | 14 | a card number with a wrong check digit |
 /// | 30 | a missing or malformed element, or a message type that the host does not have |
+/// | 40 | an exchange of working keys |
 /// | 61 | a capture of more than is held and may be captured beyond |
 /// | 91 | a request for money on a connection that has signed off |
 /// | 94 | a known key with another amount, currency or operation |
@@ -158,6 +159,9 @@ public struct AcquirerInstance: Sendable {
             signedOff.insert(session)
             return Answer(.approved)
         case .echoTest?: return Answer(.approved)
+        case .keyExchange?:
+            // There is no transport key here under which a key could be taken.
+            return Answer(KeyExchange(message) == nil ? .formatError : .functionNotSupported)
         case nil: return Answer(.formatError)
         default: return Answer(.invalidTransaction)
         }

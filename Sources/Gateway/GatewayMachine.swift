@@ -57,7 +57,7 @@ public enum GatewayMachine: ShardMachine {
     }
 
     /// Idempotency records past their lifetime, with a margin: a record read from the store a
-    /// moment ago must not vanish while a decision rests on it.
+    /// moment ago must not vanish while a decision rests on it. And what is due no more.
     public static func expired(
         in group: GroupID, _ table: AggregateTable<GatewayAggregate>
     ) -> [(kind: AggregateKind, createdBefore: Int64)] {
@@ -68,6 +68,7 @@ public enum GatewayMachine: ShardMachine {
         return [
             (.idempotency, stamp.advanced(byMilliseconds: -age).milliseconds),
             (.mintedIdempotency, stamp.advanced(byMilliseconds: -mintedAge).milliseconds),
+            (.due, AggregateKey.notDue + 1),
         ]
     }
 
@@ -141,6 +142,7 @@ public enum GatewayMachine: ShardMachine {
         let key = AggregateKey.payment(scope.payment, in: group)
         var current = payment(key, table)
         let postedCount = current?.ledger.count ?? 0
+        let wasDue = current?.expires
         for event in events {
             facts.note(tracesOf: event)
             if case .attemptStarted(let start) = event {
@@ -160,6 +162,11 @@ public enum GatewayMachine: ShardMachine {
         guard let current else { return }
         for entry in current.ledger[postedCount...] { post(entry, scope, group, &table) }
         table.set(key, .payment(current))
+        let due = current.expires
+        // What the line said before follows from the payment, so that it need not be read.
+        if due != wasDue {
+            table.set(.due(scope.payment, in: group), .due(scope.payment, at: due))
+        }
     }
 
     /// Adds an entry to the merchant's books and to those with the link: between them it balances.

@@ -14,6 +14,9 @@ public enum GatewayAggregate: Hashable, Sendable {
     case shard(ShardFacts)
     /// Whose attempt a reference names: a line of the index by link and reference.
     case attempt(AttemptPlace)
+    /// When a payment has to be looked at because something of it ends by time: a line of the index
+    /// by that time. Nil once there is nothing to look at, which means the same as no line.
+    case due(PaymentID, at: Timestamp?)
 }
 
 /// Where an attempt is found.
@@ -49,6 +52,7 @@ extension AggregateKind {
     /// Records of minted keys, apart because they are forgotten after a minute and not a day.
     static let mintedIdempotency = AggregateKind(rawValue: 6)
     static let attempt = AggregateKind(rawValue: 7)
+    static let due = AggregateKind(rawValue: 8)
 }
 
 extension AggregateKey {
@@ -80,6 +84,14 @@ extension AggregateKey {
     static func attempt(_ trace: ProcessorTrace, in group: GroupID) -> AggregateKey {
         attempt(link: trace.link, reference: trace.reference, in: group)
     }
+
+    static func due(_ id: PaymentID, in group: GroupID) -> AggregateKey {
+        AggregateKey(group: group, kind: .due, id: id.stem.text)
+    }
+
+    /// The `created` of a line about a payment that is not due: before all others, where the lines
+    /// are removed.
+    static let notDue: Int64 = 0
 
     static func merchantBooks(_ scope: PaymentScope, in group: GroupID) -> AggregateKey {
         books("\(scope.merchant)", scope, in: group)
@@ -142,6 +154,11 @@ extension GatewayAggregate: ShardAggregate {
             writer.write(place.created)
             owner = ""
             created = place.created.milliseconds
+        case .due(let payment, let time):
+            writer.write(payment)
+            writer.writeOptional(time)
+            owner = ""
+            created = time?.milliseconds ?? AggregateKey.notDue
         }
         return AggregateRow(
             key: key, owner: owner, created: created, version: version, isOpen: isOpen,
@@ -171,6 +188,8 @@ extension GatewayAggregate: ShardAggregate {
                 AttemptPlace(
                     payment: try reader.read(), number: try reader.readInteger(Int.self),
                     created: try reader.read()))
+        case .due:
+            self = .due(try reader.read(), at: try reader.readOptional())
         default:
             throw .invalid(what: "aggregate kind", offset: 0)
         }

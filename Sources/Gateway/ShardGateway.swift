@@ -26,8 +26,15 @@ public struct GatewayOptions: Sendable {
     /// links' answers that say 10 are given back.
     public var offer = HoldOptions(
         allowsIncrements: true, allowsMulticapture: true, overcapturePercent: 15)
+    /// How long holds of the test world last: as long as others, unless somebody wants to see them
+    /// end.
+    public var testHoldSeconds = Hold.lifetimeSeconds
 
     public init() {}
+
+    func offer(isLive: Bool) -> HoldOptions {
+        isLive ? offer : offer.lasting(seconds: testHoldSeconds)
+    }
 }
 
 /// One merchant shard for one term of the node that serves it: hosts the merchants and the payments
@@ -42,9 +49,9 @@ actor ShardGateway {
 
     nonisolated let options: GatewayOptions
     nonisolated let cards: any CardOpener
-    private nonisolated let host: Host
+    nonisolated let host: Host
     private nonisolated let links: [Link]
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -56,6 +63,8 @@ actor ShardGateway {
     private var stamp = Timestamp(milliseconds: 0)
     /// The first stamp of the term, and when it was given.
     private var anchor: (stamp: Timestamp, instant: MonotonicInstant)
+    /// The last stamp that the wall clock gave, and when.
+    private var lead: (stamp: Timestamp, instant: MonotonicInstant)
     /// The term is over: nothing is proposed or sent any more.
     private var isOver = false
     /// The last proposal was not taken, as the leadership is given away or lost: what is refused
@@ -66,6 +75,8 @@ actor ShardGateway {
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
+    /// True while a pass over what is due is under way.
+    var isExpiring = false
 
     init(
         host: Host, term: Term, links: [Link], options: GatewayOptions, cards: any CardOpener,
@@ -82,6 +93,7 @@ actor ShardGateway {
         self.metrics = metrics
         traces = TraceAllocator(shard: host.group.rawValue, next: 0)
         anchor = (loop.wallTime, loop.now)
+        lead = anchor
         verificationCodes = EphemeralCardSecrets(random: random)
     }
 
@@ -97,6 +109,7 @@ actor ShardGateway {
             stamp = facts.stamp
         }
         anchor = (max(stamp, loop.wallTime), loop.now)
+        lead = anchor
         let open = await host.openAggregates(.payment)
         for case .idempotency(let record, let merchant) in await host.recordsInFlight() {
             guard case .inFlight(let awaited) = record.state else { continue }
@@ -162,7 +175,7 @@ actor ShardGateway {
     ) -> Result<[PaymentEvent], Refusal> {
         let context = DecisionContext(
             now: nextStamp(), link: usableLink(isLive: payment.isLive), fees: options.fees,
-            offer: options.offer)
+            offer: options.offer(isLive: payment.isLive))
         return payment.decide(command, in: context, traces: &traces)
     }
 
@@ -217,12 +230,18 @@ actor ShardGateway {
     }
 
     /// A stamp that never runs backwards, and forwards no faster than the boot-time clock and a
-    /// little more: a wall clock that jumps ahead must not make every key expire.
+    /// little more: a wall clock that jumps ahead must not make every key expire. One that jumps
+    /// back makes stamps go at half the pace until it has caught up, so that holds still end.
     func nextStamp() -> Timestamp {
-        let passed = (loop.now - anchor.instant).wholeMilliseconds
+        let now = loop.now
+        let passed = (now - anchor.instant).wholeMilliseconds
         let bound = anchor.stamp.advanced(
             byMilliseconds: passed + passed / 1000 + Self.stampSlackMilliseconds)
-        stamp = max(stamp, min(loop.wallTime, bound))
+        let shown = min(loop.wallTime, bound)
+        let slow = lead.stamp.advanced(
+            byMilliseconds: (now - lead.instant).wholeMilliseconds / 2)
+        if shown >= slow { lead = (shown, now) }
+        stamp = max(stamp, shown, slow)
         return stamp
     }
 
@@ -326,14 +345,8 @@ actor ShardGateway {
     // MARK: Card verification codes
 
     /// Wipes codes that nobody asked for in time.
-    private func scheduleExpiry() {
-        loop.schedule(after: .seconds(30)) { [self] in
-            assumeIsolated { shard in
-                guard !shard.isOver else { return }
-                shard.verificationCodes.expire(shard.loop.now)
-                shard.scheduleExpiry()
-            }
-        }
+    func expireVerificationCodes() {
+        verificationCodes.expire(loop.now)
     }
 
     /// Keeps a code encrypted, and wipes it where it was.

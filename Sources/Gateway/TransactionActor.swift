@@ -289,6 +289,11 @@ actor TransactionActor {
         startWork(await shard.payment(id) ?? found)
     }
 
+    /// Lets go of what has run out, if anything has.
+    func expire() async {
+        await advance(.expire)
+    }
+
     func approvedLate(_ request: ProcessorRequest) async {
         await advance(.approvedLate(request))
     }

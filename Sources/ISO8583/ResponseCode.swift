@@ -47,6 +47,8 @@ public struct ResponseCode: Hashable, Sendable, CustomStringConvertible {
     public static let unableToLocateRecord = ResponseCode("2", "5")
     /// 30
     public static let formatError = ResponseCode("3", "0")
+    /// 40: what is asked for is understood, and not done here.
+    public static let functionNotSupported = ResponseCode("4", "0")
     /// 41
     public static let lostCard = ResponseCode("4", "1")
     /// 43

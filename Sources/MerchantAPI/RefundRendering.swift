@@ -39,17 +39,20 @@ extension JSONWriter {
     }
 
     /// The reference to the ledger entry that a charge or refund made: null until it is posted. Of
-    /// a charge with several captures it is that of the first.
+    /// a charge with several captures it is that of the latest, as each capture moves money anew.
     mutating func balanceTransaction(
         of source: BalanceSource, in payment: Payment, _ expansion: Expansion?
     ) {
-        let posted = payment.ledger.lazy.filter { $0.isPosted }.enumerated()
-            .first { source.isCause($0.element.cause) }
+        var latest: (place: Int, entry: LedgerEntry)?
+        for (place, entry) in payment.ledger.lazy.filter({ $0.isPosted }).enumerated()
+        where source.isCause(entry.cause) {
+            latest = (place, entry)
+        }
         reference(
-            "balance_transaction", posted.map { payment.balanceTransactionID($0.offset) },
+            "balance_transaction", latest.map { payment.balanceTransactionID($0.place) },
             expansion
         ) { writer, expansion in
-            if let (place, entry) = posted {
+            if let (place, entry) = latest {
                 writer.balanceTransaction(place, entry, source, of: payment, expansion)
             }
         }

@@ -33,7 +33,7 @@ public struct NodeFile: Sendable {
             file: path, text: text,
             keys: [
                 "cluster", "environment", "node", "listen", "insecure_listen", "vault", "links",
-                "merchants", "fees",
+                "merchants", "fees", "test_mode",
             ])
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
         clusterName = try root.section("cluster", keys: ["name"]).name("name")
@@ -100,7 +100,24 @@ public struct NodeFile: Sendable {
                 basisPoints: Int64(try fees.integer("basis_points", in: 0...10_000)),
                 fixedMinorUnits: Int64(try fees.integer("fixed_minor_units", in: 0...100_000)))
         }
+        if root.has("test_mode") {
+            configuration.gateway.testHoldSeconds = try readHoldPeriod(
+                root.section("test_mode", keys: ["hold_period"]))
+        }
         return configuration
+    }
+
+    private static func readHoldPeriod(
+        _ section: ConfigurationSection
+    ) throws(CommandFailure) -> UInt32 {
+        let rule = Duration.seconds(Int64(Hold.lifetimeSeconds))
+        let period = try section.duration("hold_period", else: rule)
+        guard period >= .seconds(1) else {
+            throw section.failure(
+                "hold_period", "a hold lasts for a second at least",
+                remedy: "write 1s to 60min, or leave it out for seven days")
+        }
+        return UInt32(period.components.seconds)
     }
 
     private static func readLinks(

@@ -71,6 +71,8 @@ public struct PaymentRecord: Codable, Hashable, Sendable {
     public struct Refund: Codable, Hashable, Sendable {
         public enum State: String, Codable, Hashable, Sendable {
             case pending, succeeded, failed, canceled
+            /// The acquirer paid it back, and the bank sent the money back to us.
+            case returned
         }
 
         public var number: Int
@@ -203,7 +205,8 @@ extension PaymentRecord.Refund {
             switch refund.state {
             case .requested, .pending: .pending
             case .succeeded: .succeeded
-            case .failed: .failed
+            case .failed(.returned, _): .returned
+            case .failed(.refused, _): .failed
             case .canceled: .canceled
             }
     }

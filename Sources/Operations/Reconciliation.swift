@@ -20,6 +20,7 @@ import ISO8583
 ///     our refund
 ///     ---------------  --------------------------------------------------------------
 ///     succeeded        an approved refund of the amount
+///     returned         the same: the bank undid what the acquirer had done
 ///     failed, canceled absent, or declined
 public struct Reconciliation {
     private var books: [AcquirerBook]
@@ -207,7 +208,7 @@ public struct Reconciliation {
             report(
                 .state, refund.trace, payment,
                 "the refund is \(refund.state.rawValue) with us and not with them")
-        case .succeeded:
+        case .succeeded, .returned:
             guard let row else {
                 return report(
                     .missingWithThem, refund.trace, payment, "they do not know the refund")
@@ -348,10 +349,14 @@ extension PaymentRecord {
         return open.map { "its \($0.kind.rawValue) is not acknowledged" }
     }
 
+    /// What the acquirer paid back, also where the bank returned it.
     fileprivate func refundedAmount(of attempt: Attempt) -> Int64 {
         refunds.reduce(0) { sum, refund in
-            refund.state == .succeeded && refund.attempt == attempt.number
-                ? sum + refund.amount : sum
+            switch refund.state {
+            case .succeeded, .returned:
+                refund.attempt == attempt.number ? sum + refund.amount : sum
+            case .pending, .failed, .canceled: sum
+            }
         }
     }
 

@@ -95,21 +95,34 @@ extension Presence: BinaryCodable {
 
 extension HoldOptions: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
+        // The lifetime that is the rule is not written: forms from before there were others.
+        let hasLifetime = lifetimeSeconds != Hold.lifetimeSeconds
         let flags: UInt8 =
             (allowsIncrements ? 1 : 0) | (allowsMulticapture ? 2 : 0)
-            | (allowsPartialApproval ? 4 : 0)
+            | (allowsPartialApproval ? 4 : 0) | (hasLifetime ? 8 : 0)
         writer.write(flags)
         writer.writeVarint(UInt64(overcapturePercent))
+        if hasLifetime { writer.writeVarint(UInt64(lifetimeSeconds)) }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         let start = reader.offset
         let flags = try reader.readByte()
         let percent = try reader.readVarint()
-        guard flags < 8, percent <= 100 else { throw .invalid(what: "hold options", offset: start) }
+        guard flags < 16, percent <= 100 else {
+            throw .invalid(what: "hold options", offset: start)
+        }
+        var lifetime = Hold.lifetimeSeconds
+        if flags & 8 != 0 {
+            lifetime = try reader.readInteger(UInt32.self)
+            guard lifetime > 0, lifetime < Hold.lifetimeSeconds else {
+                throw .invalid(what: "lifetime of a hold", offset: start)
+            }
+        }
         self.init(
             allowsIncrements: flags & 1 != 0, allowsMulticapture: flags & 2 != 0,
-            allowsPartialApproval: flags & 4 != 0, overcapturePercent: Int64(percent))
+            allowsPartialApproval: flags & 4 != 0, overcapturePercent: Int64(percent),
+            lifetimeSeconds: lifetime)
     }
 }
 
@@ -267,13 +280,15 @@ extension Attempt: BinaryCodable {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readIndex()
-        trace = try reader.read()
+        let number = try reader.readIndex()
+        let trace = try reader.read(ProcessorTrace.self)
         amount = try reader.readAmount()
-        method = try reader.read()
+        let method = try reader.read(PaymentMethodSnapshot.self)
         capture = try reader.readEnum()
-        presence = try reader.read()
-        created = try reader.read()
+        let presence = try reader.read(Presence.self)
+        start = AttemptStarted(
+            number: number, trace: trace, method: method, presence: presence,
+            at: try reader.read())
         state = try reader.read()
     }
 }

@@ -247,7 +247,7 @@ public struct Hold: Hashable, Sendable {
 
     public init(
         approval: Approval, authorized: Int64, options: HoldOptions, expires: Timestamp,
-        captures: ShortList<1, Capture> = [], increments: [Increment] = []
+        captures: ShortList<1, Capture> = ShortList(), increments: [Increment] = []
     ) {
         self.approval = approval
         self.authorized = authorized
@@ -257,8 +257,8 @@ public struct Hold: Hashable, Sendable {
         self.increments = increments
     }
 
-    /// How long issuers keep a hold, in milliseconds: seven days.
-    public static let lifetimeMilliseconds: Int64 = 7 * 86_400_000
+    /// How long issuers keep a hold, in seconds: seven days.
+    public static let lifetimeSeconds: UInt32 = 7 * 86_400
 
     /// What the merchant took, also what the processor has not acknowledged or refused.
     public var captured: Int64 { captures.reduce(0) { $0 + $1.amount } }
@@ -308,27 +308,27 @@ public struct Attempt: Hashable, Sendable {
         case voided(Hold)
     }
 
-    public let number: Int
-    public let trace: ProcessorTrace
+    /// How it began.
+    public let start: AttemptStarted
     public let amount: Int64
-    public let method: PaymentMethodSnapshot
     public let capture: CaptureMethod
-    public let presence: Presence
-    public let created: Timestamp
     public package(set) var state: State
 
-    public init(
-        number: Int, trace: ProcessorTrace, amount: Int64, method: PaymentMethodSnapshot,
-        capture: CaptureMethod, presence: Presence = Presence(), created: Timestamp, state: State
-    ) {
-        self.number = number
-        self.trace = trace
+    public var number: Int { start.number }
+    public var trace: ProcessorTrace { start.trace }
+    public var method: PaymentMethodSnapshot { start.method }
+    public var presence: Presence { start.presence }
+    public var created: Timestamp { start.at }
+
+    public init(_ start: AttemptStarted, amount: Int64, capture: CaptureMethod, state: State) {
+        self.start = start
         self.amount = amount
-        self.method = method
         self.capture = capture
-        self.presence = presence
-        self.created = created
         self.state = state
+    }
+
+    var isPending: Bool {
+        if case .pending = state { true } else { false }
     }
 
     /// True while money may be held or moved that nobody has accounted for yet.

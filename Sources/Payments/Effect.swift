@@ -31,6 +31,11 @@ public struct Effect: Hashable, Sendable {
     public let trace: ProcessorTrace
     public package(set) var state: State
 
+    /// True while the message must still be sent, or sent again.
+    public var isOpen: Bool {
+        if case .open = state { true } else { false }
+    }
+
     public init(number: Int, kind: Kind, trace: ProcessorTrace, state: State = .open) {
         self.number = number
         self.kind = kind

@@ -97,21 +97,6 @@ extension IdentifierStem {
     }
 }
 
-extension IdentifierStem: BinaryCodable {
-    public func encode(to writer: inout ByteWriter) {
-        writer.writeRaw(text.utf8)
-    }
-
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        let start = reader.offset
-        let bytes = try reader.readRaw(IdentifierStem.characterCount)
-        guard let stem = IdentifierStem(String(decoding: bytes, as: UTF8.self)) else {
-            throw .invalid(what: "id", offset: start)
-        }
-        self = stem
-    }
-}
-
 extension MerchantID: BinaryCodable {
     public func encode(to writer: inout ByteWriter) { writer.write(stem) }
     public init(from reader: inout ByteReader) throws(DecodingError) { stem = try reader.read() }

@@ -69,16 +69,14 @@ public struct LedgerEntry: Hashable, Sendable {
     public let phase: Phase
     public let at: Timestamp
     /// Two to four, each of another account.
-    public let postings: ShortList<4, LedgerPosting>
-
-    public static let postingCountMax = 4
+    public let postings: LedgerPostings
 
     /// Debits and credits must be equal: anything else ends the process.
     package init(
-        _ cause: Cause, _ phase: Phase, at: Timestamp, _ postings: ShortList<4, LedgerPosting>
+        _ cause: Cause, _ phase: Phase, at: Timestamp, _ postings: LedgerPostings
     ) {
-        let sum = postings.reduce(Int64(0)) { $0 + $1.debit }
-        precondition(sum == 0, "an entry is out of balance by \(sum)")
+        precondition(
+            postings.sum == 0, "an entry is out of balance by \(postings.sum)")
         self.cause = cause
         self.phase = phase
         self.at = at
@@ -89,10 +87,10 @@ public struct LedgerEntry: Hashable, Sendable {
     static func charge(
         attempt: Int, _ capture: Capture, _ phase: Phase, at: Timestamp
     ) -> LedgerEntry {
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.acquirerReceivable, debit: capture.amount))
-        postings.append(LedgerPosting(.merchantPending, debit: capture.fee - capture.amount))
-        if capture.fee > 0 { postings.append(LedgerPosting(.fees, debit: -capture.fee)) }
+        var postings = LedgerPostings()
+        postings.append(.acquirerReceivable, debit: capture.amount)
+        postings.append(.merchantPending, debit: capture.fee - capture.amount)
+        if capture.fee > 0 { postings.append(.fees, debit: -capture.fee) }
         return LedgerEntry(
             .charge(attempt: attempt, capture: capture.number), phase, at: at, postings)
     }
@@ -101,50 +99,50 @@ public struct LedgerEntry: Hashable, Sendable {
     static func refund(
         _ number: Int, amount: Int64, _ phase: Phase, at: Timestamp
     ) -> LedgerEntry {
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.acquirerReceivable, debit: -amount))
-        postings.append(LedgerPosting(.merchantPending, debit: amount))
+        var postings = LedgerPostings()
+        postings.append(.acquirerReceivable, debit: -amount)
+        postings.append(.merchantPending, debit: amount)
         return LedgerEntry(.refund(number: number), phase, at: at, postings)
     }
 
     /// A refund that came back: the opposite of it.
     static func refundReturned(_ number: Int, amount: Int64, at: Timestamp) -> LedgerEntry {
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.acquirerReceivable, debit: amount))
-        postings.append(LedgerPosting(.merchantPending, debit: -amount))
+        var postings = LedgerPostings()
+        postings.append(.acquirerReceivable, debit: amount)
+        postings.append(.merchantPending, debit: -amount)
         return LedgerEntry(.refundReturned(number: number), .direct, at: at, postings)
     }
 
     /// A dispute takes what it can from the merchant, with a fee; the rest is our loss.
     static func dispute(_ dispute: Dispute, fee: Int64, at: Timestamp) -> LedgerEntry {
         let loss = dispute.amount - dispute.covered
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.disputeHold, debit: -dispute.amount))
+        var postings = LedgerPostings()
+        postings.append(.disputeHold, debit: -dispute.amount)
         if dispute.covered + fee > 0 {
-            postings.append(LedgerPosting(.merchantAvailable, debit: dispute.covered + fee))
+            postings.append(.merchantAvailable, debit: dispute.covered + fee)
         }
-        if loss > 0 { postings.append(LedgerPosting(.losses, debit: loss)) }
-        if fee > 0 { postings.append(LedgerPosting(.fees, debit: -fee)) }
+        if loss > 0 { postings.append(.losses, debit: loss) }
+        if fee > 0 { postings.append(.fees, debit: -fee) }
         return LedgerEntry(.dispute(number: dispute.number), .direct, at: at, postings)
     }
 
     /// What a dispute took is given back. The fee is kept.
     static func disputeWon(_ dispute: Dispute, at: Timestamp) -> LedgerEntry {
         let loss = dispute.amount - dispute.covered
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.disputeHold, debit: dispute.amount))
+        var postings = LedgerPostings()
+        postings.append(.disputeHold, debit: dispute.amount)
         if dispute.covered > 0 {
-            postings.append(LedgerPosting(.merchantAvailable, debit: -dispute.covered))
+            postings.append(.merchantAvailable, debit: -dispute.covered)
         }
-        if loss > 0 { postings.append(LedgerPosting(.losses, debit: -loss)) }
+        if loss > 0 { postings.append(.losses, debit: -loss) }
         return LedgerEntry(.disputeWon(number: dispute.number), .direct, at: at, postings)
     }
 
     /// What a dispute took goes to the acquirer.
     static func disputeLost(_ dispute: Dispute, at: Timestamp) -> LedgerEntry {
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.disputeHold, debit: dispute.amount))
-        postings.append(LedgerPosting(.acquirerReceivable, debit: -dispute.amount))
+        var postings = LedgerPostings()
+        postings.append(.disputeHold, debit: dispute.amount)
+        postings.append(.acquirerReceivable, debit: -dispute.amount)
         return LedgerEntry(.disputeLost(number: dispute.number), .direct, at: at, postings)
     }
 
@@ -153,12 +151,12 @@ public struct LedgerEntry: Hashable, Sendable {
     static func settlement(
         _ item: SettlementItem, amount: Int64, merchantShare: Int64, at: Timestamp
     ) -> LedgerEntry {
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(.bank, debit: amount))
-        postings.append(LedgerPosting(.acquirerReceivable, debit: -amount))
+        var postings = LedgerPostings()
+        postings.append(.bank, debit: amount)
+        postings.append(.acquirerReceivable, debit: -amount)
         if merchantShare != 0 {
-            postings.append(LedgerPosting(.merchantPending, debit: merchantShare))
-            postings.append(LedgerPosting(.merchantAvailable, debit: -merchantShare))
+            postings.append(.merchantPending, debit: merchantShare)
+            postings.append(.merchantAvailable, debit: -merchantShare)
         }
         return LedgerEntry(.settlement(item), .direct, at: at, postings)
     }
@@ -167,9 +165,9 @@ public struct LedgerEntry: Hashable, Sendable {
     static func payout(
         _ step: PayoutStep, amount: Int64, from: LedgerAccount, to: LedgerAccount, at: Timestamp
     ) -> LedgerEntry {
-        var postings: ShortList<4, LedgerPosting> = []
-        postings.append(LedgerPosting(from, debit: amount))
-        postings.append(LedgerPosting(to, debit: -amount))
+        var postings = LedgerPostings()
+        postings.append(from, debit: amount)
+        postings.append(to, debit: -amount)
         return LedgerEntry(.payout(step), .direct, at: at, postings)
     }
 
@@ -346,10 +344,10 @@ extension LedgerEntry: BinaryCodable {
         at = try reader.read()
         let countStart = reader.offset
         let count = try reader.readInteger(Int.self)
-        guard count <= LedgerEntry.postingCountMax else {
+        guard count <= LedgerPostings.countMax else {
             throw .invalid(what: "count of postings", offset: countStart)
         }
-        var postings: ShortList<4, LedgerPosting> = []
+        var postings = LedgerPostings()
         // A sum that overflows is out of balance too, though it may wrap around to zero.
         var sum: Int64 = 0
         for _ in 0..<count {
@@ -358,7 +356,7 @@ extension LedgerEntry: BinaryCodable {
             let (next, overflow) = sum.addingReportingOverflow(debit)
             guard !overflow else { throw .invalid(what: "ledger balance", offset: start) }
             sum = next
-            postings.append(LedgerPosting(account, debit: debit))
+            postings.append(account, debit: debit)
         }
         guard sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
         self.postings = postings

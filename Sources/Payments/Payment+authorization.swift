@@ -164,9 +164,7 @@ extension Payment {
         }
         attempts.append(
             Attempt(
-                number: start.number, trace: start.trace, amount: terms.amount.minorUnits,
-                method: start.method, capture: terms.capture, presence: start.presence,
-                created: start.at, state: .pending))
+                start, amount: terms.amount.minorUnits, capture: terms.capture, state: .pending))
         method = start.method
         status = .processing(attempt: start.number)
     }
@@ -210,25 +208,14 @@ extension Payment {
         _ number: Int, _ approval: Approval, _ amount: Int64, _ options: HoldOptions, _ fee: Int64
     ) throws(Misfit) {
         guard attempts.indices.contains(number) else { throw .unexpectedNumber }
-        guard attempts[number].state == .pending else { throw .unexpectedState }
-        guard amount > 0, amount <= attempts[number].amount, (0...amount).contains(fee) else {
-            throw .unexpectedAmount
+        let capture = try attempts.change(number) { attempt throws(Misfit) in
+            try attempt.approve(approval, amount, options, fee)
         }
-        var hold = Hold(
-            approval: approval, authorized: amount, options: options,
-            expires: approval.at.advanced(byMilliseconds: Hold.lifetimeMilliseconds))
-        switch attempts[number].capture {
-        case .manual:
-            attempts[number].state = .authorized(hold)
-            status = .requiresCapture(attempt: number)
-        case .automatic:
-            let capture = Capture(
-                number: 0, amount: amount, fee: fee, at: approval.at,
-                state: .posted(at: approval.at))
-            hold.captures.append(capture)
-            attempts[number].state = .captured(hold)
+        if let capture {
             ledger.append(.charge(attempt: number, capture, .direct, at: approval.at))
             status = .succeeded(attempt: number)
+        } else {
+            status = .requiresCapture(attempt: number)
         }
     }
 
@@ -240,7 +227,7 @@ extension Payment {
         switch request {
         case .authorization(let number):
             guard attempts.indices.contains(number) else { throw .unexpectedNumber }
-            guard attempts[number].state == .pending else { throw .unexpectedState }
+            guard attempts[number].isPending else { throw .unexpectedState }
             attempts[number].state = attemptState
             status = .requiresPaymentMethod(lastFailure: .attempt(number))
             method = nil
@@ -255,7 +242,7 @@ extension Payment {
         switch request {
         case .authorization(let number):
             guard attempts.indices.contains(number) else { throw .unexpectedNumber }
-            guard attempts[number].state == .pending else { throw .unexpectedState }
+            guard attempts[number].isPending else { throw .unexpectedState }
             attempts[number].state = .reversing(reason)
         case .increment(let attempt, let number):
             try changeIncrement(attempt, number, to: .reversing(reason))
@@ -296,6 +283,33 @@ extension Payment {
             guard hold.increments.indices.contains(number) else { throw .unexpectedNumber }
             guard hold.increments[number].state == .pending else { throw .unexpectedState }
             hold.increments[number].state = state
+        }
+    }
+}
+
+extension Attempt {
+    /// The issuer said yes. What the message captured as well is returned.
+    fileprivate mutating func approve(
+        _ approval: Approval, _ amount: Int64, _ options: HoldOptions, _ fee: Int64
+    ) throws(Misfit) -> Capture? {
+        guard isPending else { throw .unexpectedState }
+        guard amount > 0, amount <= self.amount, (0...amount).contains(fee) else {
+            throw .unexpectedAmount
+        }
+        var hold = Hold(
+            approval: approval, authorized: amount, options: options,
+            expires: approval.at.advanced(byMilliseconds: Int64(options.lifetimeSeconds) * 1000))
+        switch capture {
+        case .manual:
+            state = .authorized(hold)
+            return nil
+        case .automatic:
+            let capture = Capture(
+                number: 0, amount: amount, fee: fee, at: approval.at,
+                state: .posted(at: approval.at))
+            hold.captures.append(capture)
+            state = .captured(hold)
+            return capture
         }
     }
 }

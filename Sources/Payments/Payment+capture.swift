@@ -35,23 +35,25 @@ extension Payment {
         _ requested: Int64?, _ isFinal: Bool, _ context: DecisionContext,
         _ traces: inout TraceAllocator
     ) -> Result<[PaymentEvent], Refusal> {
-        guard case .requiresCapture(let number) = status, let hold = attempts[number].hold else {
-            return unexpectedStatus(.capture)
-        }
+        guard case .requiresCapture(let number) = status else { return unexpectedStatus(.capture) }
+        let attempt = attempts[number]
+        guard case .authorized(let hold) = attempt.state else { return unexpectedStatus(.capture) }
         guard !hold.hasPendingIncrement else { return .failure(.incrementPending) }
         guard isFinal || hold.options.allowsMulticapture else {
             return .failure(.multicaptureNotGranted)
         }
         guard hold.captures.count < Capture.countMax else { return .failure(.capturesExhausted) }
-        let rest = max(0, hold.authorized - hold.captured)
+        let captured = hold.captured
+        let rest = max(0, hold.authorized - captured)
         let amount = requested ?? rest
         if let refusal = refusal(ofAmount: amount) { return .failure(refusal) }
-        guard amount <= hold.capturable else {
-            return .failure(.captureTooLarge(requested: amount, capturable: hold.capturable))
+        let capturable = max(0, hold.captureLimit - captured)
+        guard amount <= capturable else {
+            return .failure(.captureTooLarge(requested: amount, capturable: capturable))
         }
-        let advice = trace(for: number, context, &traces)
+        let advice = traces.allocate(after: attempt, at: context.now)
         let release =
-            isFinal && amount < rest ? trace(for: number, context, &traces) : nil
+            isFinal && amount < rest ? traces.allocate(after: attempt, at: context.now) : nil
         let money = Money(minorUnits: amount, currency: terms.amount.currency)
         return .success([
             .captured(
@@ -131,31 +133,18 @@ extension Payment {
     }
 
     mutating func take(_ made: CaptureMade) throws(Misfit) {
-        guard status == .requiresCapture(attempt: made.attempt),
-            case .authorized(var hold) = attempts[made.attempt].state
-        else { throw .unexpectedState }
-        guard hold.captures.count < Capture.countMax else { throw .unexpectedNumber }
-        guard made.amount > 0, made.amount <= hold.capturable,
-            (0...made.amount).contains(made.fee)
-        else { throw .unexpectedAmount }
-        let capture = Capture(
-            number: hold.captures.count, amount: made.amount, fee: made.fee, at: made.at,
-            state: .pending)
-        hold.captures.append(capture)
+        guard case .requiresCapture(made.attempt) = status else { throw .unexpectedState }
+        let (capture, captured) = try attempts.change(made.attempt) { attempt throws(Misfit) in
+            try attempt.take(made)
+        }
         append(
             .capture(attempt: made.attempt, number: capture.number, amount: made.amount),
             made.advice)
         if let release = made.release {
-            append(
-                .partialReversal(attempt: made.attempt, captured: hold.captured), release)
+            append(.partialReversal(attempt: made.attempt, captured: captured), release)
         }
         ledger.append(.charge(attempt: made.attempt, capture, .pending, at: made.at))
-        if made.isFinal {
-            attempts[made.attempt].state = .captured(hold)
-            status = .succeeded(attempt: made.attempt)
-        } else {
-            attempts[made.attempt].state = .authorized(hold)
-        }
+        if made.isFinal { status = .succeeded(attempt: made.attempt) }
     }
 
     mutating func releaseRest(_ release: ProcessorTrace) throws(Misfit) {
@@ -188,6 +177,26 @@ extension Payment {
             throw .unexpectedState
         }
         status = .canceled(at: at, reason: reason)
+    }
+}
+
+extension Attempt {
+    /// Takes a part of the hold, and says what was taken and what is taken in all.
+    fileprivate mutating func take(
+        _ made: CaptureMade
+    ) throws(Misfit) -> (capture: Capture, captured: Int64) {
+        guard case .authorized(var hold) = state else { throw .unexpectedState }
+        guard hold.captures.count < Capture.countMax else { throw .unexpectedNumber }
+        let captured = hold.captured
+        guard made.amount > 0, made.amount <= max(0, hold.captureLimit - captured),
+            (0...made.amount).contains(made.fee)
+        else { throw .unexpectedAmount }
+        let capture = Capture(
+            number: hold.captures.count, amount: made.amount, fee: made.fee, at: made.at,
+            state: .pending)
+        hold.captures.append(capture)
+        state = made.isFinal ? .captured(hold) : .authorized(hold)
+        return (capture, captured + made.amount)
     }
 }
 

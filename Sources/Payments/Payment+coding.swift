@@ -341,10 +341,15 @@ extension Payment: BinaryCodable {
             refunds.count <= PartID.countMax, disputes.count <= PartID.countMax,
             effects.count <= Payment.effectCountMax, statusFits
         else { return false }
-        return attempts.indices.allSatisfy { attemptFits($0) }
-            && refunds.indices.allSatisfy { refunds[$0].number == $0 }
-            && disputes.indices.allSatisfy { disputes[$0].number == $0 }
-            && effects.indices.allSatisfy { effectFits($0) }
+        for (index, attempt) in attempts.enumerated() where !attempt.fits(index) { return false }
+        for (index, refund) in refunds.enumerated() where refund.number != index { return false }
+        for (index, dispute) in disputes.enumerated() where dispute.number != index {
+            return false
+        }
+        for (index, effect) in effects.enumerated() {
+            guard effect.number == index, names(effect.kind) else { return false }
+        }
+        return true
     }
 
     private var statusFits: Bool {
@@ -362,19 +367,9 @@ extension Payment: BinaryCodable {
         }
     }
 
-    private func attemptFits(_ index: Int) -> Bool {
-        let attempt = attempts[index]
-        guard attempt.number == index else { return false }
-        guard let hold = attempt.hold else { return true }
-        return hold.captures.count <= Capture.countMax
-            && hold.increments.count <= Increment.countMax
-            && hold.captures.indices.allSatisfy { hold.captures[$0].number == $0 }
-            && hold.increments.indices.allSatisfy { hold.increments[$0].number == $0 }
-    }
-
-    private func effectFits(_ index: Int) -> Bool {
-        guard effects[index].number == index else { return false }
-        switch effects[index].kind {
+    /// True when what an effect is about is there.
+    private func names(_ kind: Effect.Kind) -> Bool {
+        switch kind {
         case .reversal(.authorization(let attempt)), .partialReversal(let attempt, _):
             return attempts.indices.contains(attempt)
         case .reversal(.increment(let attempt, let number)):
@@ -391,6 +386,21 @@ extension Payment: BinaryCodable {
 }
 
 extension Attempt {
+    fileprivate func fits(_ index: Int) -> Bool {
+        guard number == index else { return false }
+        guard let hold else { return true }
+        guard hold.captures.count <= Capture.countMax,
+            hold.increments.count <= Increment.countMax
+        else { return false }
+        for (place, capture) in hold.captures.enumerated() where capture.number != place {
+            return false
+        }
+        for (place, increment) in hold.increments.enumerated() where increment.number != place {
+            return false
+        }
+        return true
+    }
+
     fileprivate var isAuthorized: Bool {
         if case .authorized = state { true } else { false }
     }

@@ -81,7 +81,7 @@ extension Payment {
     func isPending(_ request: ProcessorRequest) -> Bool {
         switch request {
         case .authorization(let number):
-            return attempts.indices.contains(number) && attempts[number].state == .pending
+            return attempts.indices.contains(number) && attempts[number].isPending
         case .increment(let attempt, let number):
             return increment(attempt, number)?.state == .pending
         }
@@ -95,13 +95,12 @@ extension Payment {
     }
 
     func isOpen(effect number: Int) -> Bool {
-        effects.indices.contains(number) && effects[number].state == .open
+        effects.indices.contains(number) && effects[number].isOpen
     }
 
     func trace(
         for attempt: Int, _ context: DecisionContext, _ traces: inout TraceAllocator
     ) -> ProcessorTrace {
-        // What follows an authorization goes to the acquirer that gave it.
-        traces.allocate(link: attempts[attempt].trace.link, at: context.now)
+        traces.allocate(after: attempts[attempt], at: context.now)
     }
 }

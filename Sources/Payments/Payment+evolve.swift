@@ -72,16 +72,26 @@ extension Payment {
         _ number: Int, _ change: (inout Hold) throws(Misfit) -> Void
     ) throws(Misfit) {
         guard attempts.indices.contains(number) else { throw .unexpectedNumber }
-        switch attempts[number].state {
+        try attempts.change(number) { attempt throws(Misfit) in
+            try attempt.changeHold(change)
+        }
+    }
+}
+
+extension Attempt {
+    fileprivate mutating func changeHold(
+        _ change: (inout Hold) throws(Misfit) -> Void
+    ) throws(Misfit) {
+        switch state {
         case .authorized(var hold):
             try change(&hold)
-            attempts[number].state = .authorized(hold)
+            state = .authorized(hold)
         case .captured(var hold):
             try change(&hold)
-            attempts[number].state = .captured(hold)
+            state = .captured(hold)
         case .voided(var hold):
             try change(&hold)
-            attempts[number].state = .voided(hold)
+            state = .voided(hold)
         case .pending, .declined, .notSent, .reversing, .reversed:
             throw .unexpectedState
         }

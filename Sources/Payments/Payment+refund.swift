@@ -69,7 +69,7 @@ extension Payment {
         var refused = [number]
         if case .capture = effects[number].kind {
             // Refunds that wait behind the capture were not sent, and have nothing to pay back now.
-            for effect in effects where effect.state == .open {
+            for effect in effects where effect.isOpen {
                 if case .refund = effect.kind { refused.append(effect.number) }
             }
         }
@@ -79,7 +79,7 @@ extension Payment {
     }
 
     private func openEffect(ofRefund number: Int) -> Effect? {
-        effects.first { $0.kind == .refund(number: number) && $0.state == .open }
+        effects.first { $0.kind == .refund(number: number) && $0.isOpen }
     }
 }
 
@@ -134,8 +134,11 @@ extension Payment {
         _ number: Int, _ at: Timestamp, _ isDeferred: Bool
     ) throws(Misfit) {
         guard isOpen(effect: number) else { throw .unexpectedState }
-        effects[number].state = .acknowledged(at: at)
-        switch effects[number].kind {
+        let kind = effects.change(number) { effect in
+            effect.state = .acknowledged(at: at)
+            return effect.kind
+        }
+        switch kind {
         case .reversal(let request):
             concludeReversal(of: request)
         case .partialReversal:
@@ -143,10 +146,13 @@ extension Payment {
         case .capture(let attempt, let capture, _):
             try conclude(capture, of: attempt, .posted(at: at), .posting, at)
         case .refund(let refund) where isDeferred:
-            refunds[refund].state = .pending(at: at)
+            refunds.change(refund) { $0.state = .pending(at: at) }
         case .refund(let refund):
-            refunds[refund].state = .succeeded(at: at)
-            ledger.append(.refund(refund, amount: refunds[refund].amount, .posting, at: at))
+            let amount = refunds.change(refund) { part in
+                part.state = .succeeded(at: at)
+                return part.amount
+            }
+            ledger.append(.refund(refund, amount: amount, .posting, at: at))
         }
     }
 
@@ -176,8 +182,10 @@ extension Payment {
     ) throws(Misfit) {
         var capture: Capture?
         try changeHold(attempt) { hold throws(Misfit) in
-            hold.captures[number].state = state
-            capture = hold.captures[number]
+            capture = hold.captures.change(number) { capture in
+                capture.state = state
+                return capture
+            }
         }
         if let capture { ledger.append(.charge(attempt: attempt, capture, phase, at: at)) }
     }

@@ -111,7 +111,7 @@ public enum PaymentStatus: Hashable, Sendable {
     /// Has a card and waits for the word.
     case requiresConfirmation
     /// The cardholder has to prove who they are.
-    case requiresAction(Challenge)
+    indirect case requiresAction(Challenge)
     /// The attempt's outcome is not known yet.
     case processing(attempt: Int)
     /// The attempt holds money that can be captured.
@@ -165,11 +165,11 @@ public struct Payment: Hashable, Sendable {
         status =
             facts.method == nil ? .requiresPaymentMethod(lastFailure: nil) : .requiresConfirmation
         method = facts.method
-        attempts = []
-        refunds = []
+        attempts = ShortList()
+        refunds = ShortList()
         disputes = []
-        effects = []
-        ledger = []
+        effects = ShortList()
+        ledger = ShortList()
     }
 
     /// How many effects a payment may gather. What merchants can ask for stays below 260 (62
@@ -180,7 +180,7 @@ public struct Payment: Hashable, Sendable {
 
     /// The outbox's next message; later ones wait for its answer.
     public var nextEffect: Effect? {
-        effects.first { $0.state == .open }
+        effects.first { $0.isOpen }
     }
 
     /// True while the processor still has to be told or asked something.
@@ -232,9 +232,16 @@ public struct Payment: Hashable, Sendable {
     /// What can still be paid back, in minor units: what the acquirer refused to take cannot, since
     /// it would be money of nobody.
     public var amountRefundable: Int64 {
-        max(
-            0,
-            attempts.reduce(0) { $0 + $1.collectible } - amountRefunded - amountDisputed)
+        let collectible: Int64 =
+            switch status {
+            // No other attempt than the one that holds money ever took any.
+            case .requiresCapture(let attempt), .succeeded(let attempt):
+                attempts[attempt].collectible
+            case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .processing,
+                .canceled:
+                0
+            }
+        return max(0, collectible - amountRefunded - amountDisputed)
     }
 
     /// The most recent attempt that reached an answer, whose charge is the payment's latest.

@@ -173,12 +173,10 @@ extension AttemptStarted: BinaryCodable {
         writer.write(at)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingError) {
-        number = try reader.readIndex()
-        trace = try reader.read()
-        method = try reader.read()
-        presence = try reader.read()
-        at = try reader.read()
+    public convenience init(from reader: inout ByteReader) throws(DecodingError) {
+        self.init(
+            number: try reader.readIndex(), trace: try reader.read(), method: try reader.read(),
+            presence: try reader.read(), at: try reader.read())
     }
 }
 

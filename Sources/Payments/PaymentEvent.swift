@@ -58,8 +58,9 @@ public enum PaymentEvent: Hashable, Sendable {
     }
 }
 
-/// The beginning of an attempt.
-public struct AttemptStarted: Hashable, Sendable {
+/// The beginning of an attempt. An object, because the event and every state of the payment share
+/// it.
+public final class AttemptStarted: Hashable, Sendable {
     public let number: Int
     public let trace: ProcessorTrace
     public let method: PaymentMethodSnapshot
@@ -75,6 +76,19 @@ public struct AttemptStarted: Hashable, Sendable {
         self.method = method
         self.presence = presence
         self.at = at
+    }
+
+    public static func == (left: AttemptStarted, right: AttemptStarted) -> Bool {
+        left === right
+            || (left.number == right.number && left.trace == right.trace
+                && left.method == right.method && left.presence == right.presence
+                && left.at == right.at)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(number)
+        hasher.combine(trace)
+        hasher.combine(at)
     }
 }
 

@@ -17,21 +17,35 @@ public struct HoldOptions: Hashable, Sendable {
     public let allowsMulticapture: Bool
     /// An approval of less than was asked for (DE 39 = 10) stands instead of being reversed.
     public let allowsPartialApproval: Bool
-    /// Per cent of the hold that may be captured beyond it, 0 to 100.
-    public let overcapturePercent: Int64
+    private let percent: UInt8
+    /// How long the issuer keeps the hold, in seconds, 1 to `Hold.lifetimeSeconds`.
+    public let lifetimeSeconds: UInt32
 
-    /// Percentages outside 0 to 100 are brought to the nearer bound.
+    /// Per cent of the hold that may be captured beyond it, 0 to 100.
+    public var overcapturePercent: Int64 { Int64(percent) }
+
+    /// What is outside its bounds is brought to the nearer one.
     public init(
         allowsIncrements: Bool = false, allowsMulticapture: Bool = false,
-        allowsPartialApproval: Bool = false, overcapturePercent: Int64 = 0
+        allowsPartialApproval: Bool = false, overcapturePercent: Int64 = 0,
+        lifetimeSeconds: UInt32 = Hold.lifetimeSeconds
     ) {
         self.allowsIncrements = allowsIncrements
         self.allowsMulticapture = allowsMulticapture
         self.allowsPartialApproval = allowsPartialApproval
-        self.overcapturePercent = max(0, min(100, overcapturePercent))
+        percent = UInt8(max(0, min(100, overcapturePercent)))
+        self.lifetimeSeconds = max(1, min(Hold.lifetimeSeconds, lifetimeSeconds))
     }
 
     public static let none = HoldOptions()
+
+    /// The same, for holds that end sooner.
+    public func lasting(seconds: UInt32) -> HoldOptions {
+        HoldOptions(
+            allowsIncrements: allowsIncrements, allowsMulticapture: allowsMulticapture,
+            allowsPartialApproval: allowsPartialApproval, overcapturePercent: overcapturePercent,
+            lifetimeSeconds: seconds)
+    }
 
     /// What is both wanted and offered.
     public func granted(by offer: HoldOptions) -> HoldOptions {
@@ -39,7 +53,8 @@ public struct HoldOptions: Hashable, Sendable {
             allowsIncrements: allowsIncrements && offer.allowsIncrements,
             allowsMulticapture: allowsMulticapture && offer.allowsMulticapture,
             allowsPartialApproval: allowsPartialApproval && offer.allowsPartialApproval,
-            overcapturePercent: min(overcapturePercent, offer.overcapturePercent))
+            overcapturePercent: min(overcapturePercent, offer.overcapturePercent),
+            lifetimeSeconds: min(lifetimeSeconds, offer.lifetimeSeconds))
     }
 }
 

@@ -4,7 +4,8 @@
 /// The order is the order of appending, and nothing is ever removed.
 public struct ShortList<let inlineCount: Int, Element> {
     private var inline: InlineArray<inlineCount, Element?>
-    private var rest: [Element] = []
+    /// What found no place inside; nil as long as all did, since nothing is copied faster.
+    private var rest: [Element]?
     public private(set) var count = 0
 
     public init() {
@@ -14,10 +15,22 @@ public struct ShortList<let inlineCount: Int, Element> {
     public mutating func append(_ element: Element) {
         if count < inlineCount {
             inline[count] = element
+        } else if rest == nil {
+            rest = [element]
         } else {
-            rest.append(element)
+            rest!.append(element)
         }
         count += 1
+    }
+
+    /// Changes an element where it lies, without a copy of it. A subscript that lends it would be
+    /// a coroutine, whose frame is allocated.
+    mutating func change<Result, Failure: Error>(
+        _ position: Int, _ body: (inout Element) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(position >= 0 && position < count, "no element \(position) of \(count)")
+        if position < inlineCount { return try body(&inline[position]!) }
+        return try body(&rest![position - inlineCount])
     }
 }
 
@@ -30,14 +43,14 @@ extension ShortList: RandomAccessCollection, MutableCollection {
     public subscript(position: Int) -> Element {
         get {
             precondition(position >= 0 && position < count, "no element \(position) of \(count)")
-            return position < inlineCount ? inline[position]! : rest[position - inlineCount]
+            return position < inlineCount ? inline[position]! : rest![position - inlineCount]
         }
         set {
             precondition(position >= 0 && position < count, "no element \(position) of \(count)")
             if position < inlineCount {
                 inline[position] = newValue
             } else {
-                rest[position - inlineCount] = newValue
+                rest![position - inlineCount] = newValue
             }
         }
     }

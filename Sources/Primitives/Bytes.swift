@@ -24,13 +24,14 @@ public struct StaticName: Hashable, Sendable, ExpressibleByStringLiteral, Custom
 /// Appends values to bytes: integers little-endian or as LEB128 varints, text and bytes with their
 /// length in front.
 public struct ByteWriter: Sendable {
+    @usableFromInline var storage: [UInt8] = []
+
     /// What has been written so far.
-    public private(set) var bytes: [UInt8]
+    public var bytes: [UInt8] { storage }
 
     /// An empty writer with room for `capacity` bytes.
     public init(capacity: Int = 64) {
-        bytes = []
-        bytes.reserveCapacity(capacity)
+        storage.reserveCapacity(capacity)
     }
 
     /// How many bytes have been written so far.
@@ -44,11 +45,11 @@ public struct ByteWriter: Sendable {
     }
 
     public mutating func write(_ byte: UInt8) {
-        bytes.append(byte)
+        storage.append(byte)
     }
 
     public mutating func write(_ flag: Bool) {
-        bytes.append(flag ? 1 : 0)
+        storage.append(flag ? 1 : 0)
     }
 
     /// Little-endian, in as many bytes as the type has.
@@ -57,7 +58,7 @@ public struct ByteWriter: Sendable {
     ) {
         var word = value
         for _ in 0..<(Integer.bitWidth / 8) {
-            bytes.append(UInt8(truncatingIfNeeded: word))
+            storage.append(UInt8(truncatingIfNeeded: word))
             word >>= 8
         }
     }
@@ -66,10 +67,10 @@ public struct ByteWriter: Sendable {
     public mutating func writeVarint(_ value: UInt64) {
         var word = value
         while word >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: word) | 0x80)
+            storage.append(UInt8(truncatingIfNeeded: word) | 0x80)
             word >>= 7
         }
-        bytes.append(UInt8(word))
+        storage.append(UInt8(word))
     }
 
     /// A signed integer as a zigzag varint.
@@ -80,21 +81,23 @@ public struct ByteWriter: Sendable {
     /// Bytes with their count in front as a varint.
     public mutating func write(_ value: [UInt8]) {
         writeVarint(UInt64(value.count))
-        bytes.append(contentsOf: value)
+        storage.append(contentsOf: value)
     }
 
     /// Text as UTF-8 with its byte count in front.
     public mutating func write(_ value: String) {
         writeVarint(UInt64(value.utf8.count))
-        bytes.append(contentsOf: value.utf8)
+        storage.append(contentsOf: value.utf8)
     }
 
     /// Bytes as they are, without a count.
+    @inlinable
     public mutating func writeRaw(_ value: some Sequence<UInt8>) {
-        bytes.append(contentsOf: value)
+        storage.append(contentsOf: value)
     }
 
     /// A flag and, when there is one, the value.
+    @inlinable
     public mutating func writeOptional<Value>(
         _ value: Value?, _ body: (inout ByteWriter, Value) -> Void
     ) {
@@ -103,6 +106,7 @@ public struct ByteWriter: Sendable {
     }
 
     /// A count and then each element.
+    @inlinable
     public mutating func writeArray<Element>(
         _ elements: [Element], _ body: (inout ByteWriter, Element) -> Void
     ) {
@@ -179,6 +183,7 @@ public struct ByteReader: Sendable {
     }
 
     /// A varint that has to fit `Integer`.
+    @inlinable
     public mutating func readInteger<Integer: FixedWidthInteger>(
         _ type: Integer.Type
     ) throws(DecodingError) -> Integer {
@@ -200,7 +205,10 @@ public struct ByteReader: Sendable {
 
     public mutating func readString() throws(DecodingError) -> String {
         let start = offset
-        guard let text = String(validating: try readSlice(), as: UTF8.self) else {
+        let slice = try readSlice()
+        // Nearly all text is ASCII, which is text whatever it is, and decoded fastest as such.
+        if slice.allSatisfy({ $0 < 0x80 }) { return String(decoding: slice, as: UTF8.self) }
+        guard let text = String(validating: slice, as: UTF8.self) else {
             throw .invalid(what: "UTF-8", offset: start)
         }
         return text
@@ -213,12 +221,14 @@ public struct ByteReader: Sendable {
         return bytes[position..<(position + count)]
     }
 
+    @inlinable
     public mutating func readOptional<Value>(
         _ body: (inout ByteReader) throws(DecodingError) -> Value
     ) throws(DecodingError) -> Value? {
         try readBool() ? try body(&self) : nil
     }
 
+    @inlinable
     public mutating func readArray<Element>(
         _ body: (inout ByteReader) throws(DecodingError) -> Element
     ) throws(DecodingError) -> [Element] {
@@ -234,7 +244,8 @@ public struct ByteReader: Sendable {
         guard remainingCount == 0 else { throw .trailing(offset: offset) }
     }
 
-    private mutating func readCount(elementByteCountMin: Int) throws(DecodingError) -> Int {
+    @usableFromInline
+    mutating func readCount(elementByteCountMin: Int) throws(DecodingError) -> Int {
         let start = offset
         guard let count = Int(exactly: try readVarint()),
             count <= remainingCount / elementByteCountMin

@@ -24,8 +24,11 @@ public struct Slot: Hashable, Comparable, Sendable {
 ///
 /// `pi_<stem>` is a payment; the charges and refunds of it are `ch_<stem><n>` and `re_<stem><n>`.
 public struct IdentifierStem: Hashable, Comparable, Sendable {
-    /// Seventeen characters of `[0-9A-Za-z]`.
-    public let text: String
+    // The characters as bytes, eight, eight and one, the first in the highest byte: a stem is copied
+    // and compared without a look at memory elsewhere, and ordered as its text.
+    private var head: UInt64 = 0
+    private var middle: UInt64 = 0
+    private var last: UInt8 = 0
 
     /// Characters in a stem.
     public static let characterCount = 17
@@ -33,48 +36,99 @@ public struct IdentifierStem: Hashable, Comparable, Sendable {
 
     /// A new stem in `slot`, with chance from `random`.
     public init(slot: Slot, random: some RandomSource) {
-        var characters: [UInt8] = []
-        var rest = Int(slot.rawValue)
-        for _ in 0..<Self.slotCharacterCount {
-            characters.insert(Self.slotAlphabet[rest % 32], at: 0)
-            rest /= 32
+        var count = 0
+        for shift in stride(from: 5 * (Self.slotCharacterCount - 1), through: 0, by: -5) {
+            set(Self.slotDigit(slot.rawValue >> UInt16(shift) & 31), at: count)
+            count += 1
         }
         // A byte of 248 or more is thrown away, so that every character is equally likely.
-        while characters.count < Self.characterCount {
-            for byte in random.bytes(16)
-            where byte < 248 && characters.count < Self.characterCount {
-                characters.append(Base62.alphabet[Int(byte) % 62])
+        while count < Self.characterCount {
+            for byte in random.bytes(16) where byte < 248 && count < Self.characterCount {
+                set(Base62.alphabet[Int(byte) % 62], at: count)
+                count += 1
             }
         }
-        text = String(decoding: characters, as: UTF8.self)
     }
 
     /// Reads a stem; nil when it is not one.
     public init?(_ text: some StringProtocol) {
-        let bytes = Array(text.utf8)
-        guard bytes.count == Self.characterCount,
-            bytes.allSatisfy({ Base62.value(of: $0) != nil }),
-            bytes.prefix(Self.slotCharacterCount).allSatisfy({
-                Self.slotAlphabet.contains($0)
-            })
-        else { return nil }
-        self.text = String(text)
+        self.init(utf8: text.utf8)
+    }
+
+    /// Reads a stem from its bytes; nil when they are not those of one.
+    public init?(utf8 bytes: some Sequence<UInt8>) {
+        var count = 0
+        for byte in bytes {
+            guard count < Self.characterCount, Base62.value(of: byte) != nil,
+                count >= Self.slotCharacterCount || Self.slotValue(of: byte) != nil
+            else { return nil }
+            set(byte, at: count)
+            count += 1
+        }
+        guard count == Self.characterCount else { return nil }
+    }
+
+    /// Seventeen characters of `[0-9A-Za-z]`.
+    public var text: String {
+        String(decoding: (0..<Self.characterCount).map { byte(at: $0) }, as: UTF8.self)
     }
 
     /// The slot that the stem was made in.
     public var slot: Slot {
         var value = 0
-        for byte in text.utf8.prefix(Self.slotCharacterCount) {
-            value = value * 32 + Self.slotAlphabet.firstIndex(of: byte)!
+        for place in 0..<Self.slotCharacterCount {
+            value = value * 32 + Self.slotValue(of: byte(at: place))!
         }
         return Slot(value)!
     }
 
     public static func < (left: IdentifierStem, right: IdentifierStem) -> Bool {
-        left.text < right.text
+        (left.head, left.middle, left.last) < (right.head, right.middle, right.last)
     }
 
-    private static let slotAlphabet = Array("0123456789abcdefghijklmnopqrstuv".utf8)
+    private func byte(at place: Int) -> UInt8 {
+        switch place {
+        case 0..<8: UInt8(truncatingIfNeeded: head >> (56 - 8 * place))
+        case 8..<16: UInt8(truncatingIfNeeded: middle >> (56 - 8 * (place - 8)))
+        default: last
+        }
+    }
+
+    /// Sets a byte that is zero.
+    private mutating func set(_ byte: UInt8, at place: Int) {
+        switch place {
+        case 0..<8: head |= UInt64(byte) << (56 - 8 * place)
+        case 8..<16: middle |= UInt64(byte) << (56 - 8 * (place - 8))
+        default: last = byte
+        }
+    }
+
+    private static func slotDigit(_ value: UInt16) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + UInt8(value) : UInt8(ascii: "a") + UInt8(value - 10)
+    }
+
+    /// A slot is written in base 32: digits and the lower-case letters up to v.
+    private static func slotValue(of byte: UInt8) -> Int? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "v"): Int(byte - UInt8(ascii: "a")) + 10
+        default: nil
+        }
+    }
+}
+
+extension IdentifierStem: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        for place in 0..<Self.characterCount { writer.write(byte(at: place)) }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        guard let stem = IdentifierStem(utf8: try reader.readRaw(Self.characterCount)) else {
+            throw .invalid(what: "id", offset: start)
+        }
+        self = stem
+    }
 }
 
 /// Digits, upper-case and lower-case letters as the digits of base 62.

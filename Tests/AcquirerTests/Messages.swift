@@ -67,7 +67,7 @@ enum Messages {
     }
 
     /// A time for each trace number.
-    private static func time(of trace: UInt32) -> TransmissionTime {
+    static func time(of trace: UInt32) -> TransmissionTime {
         TransmissionTime(Timestamp(milliseconds: 1_800_000_000_000 + Int64(trace) * 1000))
     }
 }

@@ -122,12 +122,25 @@ struct RequestTests {
         var host = AcquirerInstance()
         #expect(host.answer(Messages.networkManagement(.echoTest))?.type.description == "0810")
         #expect(host.code(Messages.networkManagement(.echoTest)) == "00")
-        #expect(host.code(Messages.networkManagement(NetworkManagementCode(161)!)) == "12")
+        #expect(host.code(Messages.networkManagement(NetworkManagementCode(100)!)) == "12")
         #expect(host.code(Messages.networkManagement(.signOff)) == "00")
         #expect(host.code(Messages.request()) == "91")
         #expect(host.code(Messages.capture(10, trace: 9, reference: "000000000009")) == "00")
         #expect(host.code(Messages.networkManagement(.signOn)) == "00")
         #expect(host.code(Messages.request()) == "00")
+    }
+
+    @Test("An exchange of keys is refused as what this host does not do, or as malformed")
+    func keyExchange() throws {
+        var host = AcquirerInstance()
+        let key = Secret([UInt8](repeating: 7, count: 16))
+        let exchange = try #require(KeyExchange(encryptedKey: key, checkValue: [1, 2, 3]))
+        let message = exchange.message(trace: TraceNumber(1)!, at: Messages.time(of: 1))
+        #expect(host.answer(message)?.type.description == "0810")
+        #expect(host.code(message) == "40")
+        // Without a key in it.
+        #expect(host.code(Messages.networkManagement(.keyExchange)) == "30")
+        #expect(host.code(Messages.networkManagement(.echoTest)) == "00")
     }
 
     @Test("A host whose journal is full declines instead of forgetting")

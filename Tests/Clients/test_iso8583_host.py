@@ -324,6 +324,33 @@ def test_messages_that_nobody_asked_for_change_nothing(gateway: Gateway) -> None
     assert gateway.client.v1.payment_intents.capture(payment.id).status == "succeeded"
 
 
+def test_a_hold_that_nobody_captures_is_given_back_also_after_a_restart(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, "test_mode: {hold_period: 1s}") as gateway:
+        payment = gateway.pay(capture_method="manual", expand=["latest_charge"])
+        assert payment.status == "requires_capture"
+        charge = payment.latest_charge
+        assert charge.payment_method_details.card.capture_before in (
+            charge.created + 1, charge.created + 2,
+        )
+        gateway.restart()
+        eventually(lambda: gateway.status(payment.id) == "canceled")
+        ended = gateway.client.v1.payment_intents.retrieve(
+            payment.id, {"expand": ["latest_charge"]}
+        )
+        assert ended.cancellation_reason == "automatic"
+        assert ended.amount_capturable == 0
+        assert ended.latest_charge.amount_refunded == payment.amount
+        assert not ended.latest_charge.captured
+        [request, reversal] = eventually(
+            lambda: len(found := gateway.host.of_amount(payment.amount)) == 2 and found
+        )
+        assert reversal["t"] == "0420"
+        assert_names_original(reversal, request)
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            gateway.client.v1.payment_intents.capture(payment.id)
+        assert caught.value.code == "payment_intent_unexpected_state"
+
+
 @pytest.mark.parametrize("capture,kind", [("automatic", "0200"), ("manual", "0100")])
 def test_an_approval_that_comes_after_a_restart_is_given_back(
     tmp_path: Path, capture: str, kind: str

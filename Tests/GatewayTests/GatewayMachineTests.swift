@@ -148,7 +148,7 @@ import Testing
         let late = Samples.now.advanced(byMilliseconds: lifetime + 1)
         #expect(try apply([.keyClaimed(other, awaited: awaited)], at: late) == .applied)
         let expired = GatewayMachine.expired(in: group, table)
-        #expect(expired.map(\.kind) == [AggregateKind(rawValue: 3), AggregateKind(rawValue: 6)])
+        #expect(expired.map(\.kind.rawValue) == [3, 6, 8])
         #expect(expired[1].createdBefore == late.milliseconds - lifetime - 60_000)
     }
 
@@ -172,6 +172,59 @@ import Testing
         table = AggregateTable()
         _ = try apply(entry)
         #expect(table.takeDirty().filter { $0.key.kind == kind } == rows)
+    }
+
+    /// Applies what is decided on the payment as the table has it.
+    private mutating func run(_ command: PaymentCommand, on id: PaymentID) throws {
+        var traces = TraceAllocator(shard: 0, next: 100)
+        let context = DecisionContext(
+            now: Samples.now, link: "acquirer",
+            fees: FeeSchedule(basisPoints: 290, fixedMinorUnits: 30))
+        let before = try #require(payment(id))
+        let events = try before.decide(command, in: context, traces: &traces).get()
+        var after = before
+        for event in events { try after.evolve(event) }
+        let verdict = try apply([
+            .payment(PaymentScope(after), base: before.version, events: events)
+        ])
+        #expect(verdict == .applied)
+    }
+
+    private mutating func dueRows() -> [AggregateRow] {
+        table.takeDirty().filter { $0.key.kind == AggregateKind(rawValue: 8) }
+    }
+
+    @Test("a hold is due at its end, and no more once it is captured; a payment without is never")
+    mutating func due() throws {
+        let id = Samples.payment(17)
+        let creation = Samples.creation(id, capture: .manual)
+        _ = try apply([
+            .payment(PaymentScope(Payment(creation)), base: 0, events: [.created(creation)])
+        ])
+        try run(.confirm(method: nil), on: id)
+        #expect(dueRows() == [])
+        table.written()
+        let approval = ProcessorAnswer.approved(code: "A1", .absent)
+        try run(.answered(.authorization(attempt: 0), approval), on: id)
+        let end = Samples.now.advanced(byMilliseconds: 7 * 86_400_000)
+        let held = dueRows()
+        table.written()
+        #expect(held.map(\.created) == [end.milliseconds])
+        #expect(held.map(\.owner) == [""])
+        #expect(try held.map { try GatewayAggregate(row: $0) } == [.due(id, at: end)])
+        try run(.capture(amount: 400), on: id)
+        let captured = dueRows()
+        table.written()
+        #expect(captured.map(\.key) == held.map(\.key))
+        #expect(try captured.map { try GatewayAggregate(row: $0) } == [.due(id, at: nil)])
+        // Where the store removes the lines that say nothing.
+        let bound = GatewayMachine.expired(in: group, table)[2].createdBefore
+        #expect(captured[0].created < bound && bound < held[0].created)
+
+        let (after, events) = try paid(Samples.payment(18))
+        let first = [.created(Samples.creation(Samples.payment(18)))] + events
+        _ = try apply([.payment(PaymentScope(after), base: 0, events: first)])
+        #expect(dueRows() == [])
     }
 
     @Test("rows read back are the aggregates that were written")

@@ -188,6 +188,14 @@ struct OutcomeTests {
         ] {
             #expect(response.text.contains(line), "\(line) in \(response.text)")
         }
+        // Once the second capture is acknowledged, its entry is the charge's.
+        let settled = await answer(
+            .payment(Samples.after(payment, [.effectAcknowledged(number: 1)])),
+            Self.path + "/capture",
+            "final_capture=false&expand[]=latest_charge.balance_transaction")
+        for line in ["\"id\": \"txn_0a0BBBBBBBBBBBBBB1\"", "\"fee\": 36"] {
+            #expect(settled.text.contains(line), "\(line) in \(settled.text)")
+        }
     }
 
     @Test(

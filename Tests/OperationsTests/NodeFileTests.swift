@@ -77,6 +77,17 @@ func readsExample() throws {
     #expect(file.configuration.dataDirectory == "/\(folder)/ClusterConfigs/../data/node-1")
 }
 
+@Test("Holds of the test world last as long as the file says, and seven days otherwise")
+func readsHoldPeriod() throws {
+    let plain = try NodeFile(path: "etc/node.yaml", text: sound)
+    #expect(plain.configuration.gateway.testHoldSeconds == 604_800)
+    let brief = try NodeFile(
+        path: "etc/node.yaml", text: sound + "\ntest_mode:\n  hold_period: 90s\n")
+    #expect(brief.configuration.gateway.testHoldSeconds == 90)
+    let none = failure(of: sound + "\ntest_mode:\n  hold_period: 500ms\n")
+    #expect(none?.status == .badConfiguration)
+}
+
 @Test("An unknown key is refused with its line and the nearest key")
 func refusesUnknownKey() {
     let slip = failure(replacing: "  shards: 2", by: "  shard: 2")

@@ -1,6 +1,7 @@
 import Acquirer
 import ISO8583
 import Operations
+import Payments
 import Testing
 
 private typealias Kind = ReconciliationReport.Break.Kind
@@ -125,10 +126,28 @@ func comparesRefunds() {
     #expect(check(.failed, nil, refunded: 0) == [])
     #expect(check(.failed, refused, refunded: 0) == [])
     #expect(check(.failed, made, refunded: 400) == [.state, .state])
+    // The acquirer did what it was asked to, and knows nothing of what the bank did then.
+    #expect(check(.returned, made, refunded: 400) == [])
+    #expect(check(.returned, nil, refunded: 400) == [.missingWithThem])
+    #expect(check(.returned, smaller, refunded: 300) == [.amount, .amount])
 }
 
 private func saleRow(refunded: Int64) -> AcquirerTransaction {
     row(approved(captured: 1000, refunded: refunded), kind: .sale, id: 7)
+}
+
+@Test("A refund is told as the engine has it: refused, or returned by the bank")
+func tellsRefunds() throws {
+    let pending = try refunded().after(.effectAcknowledged(number: 0, isDeferred: true))
+    #expect(PaymentRecord(pending).refunds.map(\.state) == [.pending])
+    let returned = try pending.after(.concludeRefund(number: 0, .returned))
+    #expect(PaymentRecord(returned).refunds.map(\.state) == [.returned])
+    let paid = try pending.after(.concludeRefund(number: 0, .paid))
+    #expect(PaymentRecord(paid).refunds.map(\.state) == [.succeeded])
+    let later = try paid.after(.concludeRefund(number: 0, .returned))
+    #expect(PaymentRecord(later).refunds.map(\.state) == [.returned])
+    let refused = try refunded().after(.effectRefused(number: 0, responseCode: "57"))
+    #expect(PaymentRecord(refused).refunds.map(\.state) == [.failed])
 }
 
 @Test("What is still being found out is in flight and no break")

@@ -2,7 +2,9 @@ import Acquirer
 import Glibc
 import ISO8583
 import Operations
+import Payments
 import Primitives
+import Testing
 
 /// The text of a file of this repository.
 func contents(of path: String) -> String {
@@ -70,4 +72,42 @@ func approved(
         AcquirerTransaction.Approval(
             code: "ABCDEF", capturedAmount: captured, reversedAmount: reversed,
             refundedAmount: refunded))
+}
+
+/// A payment of 1000 US cents, paid at once, of which 400 are asked back.
+func refunded() throws -> Payment {
+    let stem = try #require(IdentifierStem("0a0BBBBBBBBBBBBBB"))
+    let card = CardFacts(
+        brand: .visa, lastFour: "4242", expiry: try #require(CardExpiry(month: 12, year: 2034)),
+        funding: .credit, fingerprint: "abcdefghijklmnop", hasVerificationCode: false)
+    let terms = PaymentTerms(
+        amount: Money(minorUnits: 1000, currency: try #require(Currency(code: "usd"))),
+        capture: .automatic, description: nil, receiptEmail: nil, statementDescriptor: nil,
+        statementDescriptorSuffix: nil, metadata: [])
+    let payment = Payment(
+        PaymentCreated(
+            id: PaymentID(stem: stem), merchant: MerchantID(stem: stem), isLive: false,
+            at: Timestamp(milliseconds: 0), terms: terms, clientSecret: "secret",
+            method: PaymentMethodSnapshot(
+                id: PaymentMethodID(stem: stem), card: card, billing: BillingDetails())))
+    return try payment.after(
+        .confirm(method: nil),
+        .answered(.authorization(attempt: 0), .approved(code: "A1", .absent)),
+        .refund(amount: 400, reason: nil, metadata: []))
+}
+
+extension Payment {
+    /// What commands make of the payment; each must be allowed.
+    func after(_ commands: PaymentCommand...) throws -> Payment {
+        var payment = self
+        var traces = TraceAllocator(shard: 0, next: payment.version)
+        let context = DecisionContext(
+            now: Timestamp(milliseconds: 0), link: "acquirer",
+            fees: FeeSchedule(basisPoints: 0, fixedMinorUnits: 0))
+        for command in commands {
+            let events = try payment.decide(command, in: context, traces: &traces).get()
+            for event in events { try payment.evolve(event) }
+        }
+        return payment
+    }
 }

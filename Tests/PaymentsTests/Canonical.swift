@@ -19,9 +19,10 @@ extension Payment {
         copy.method = method
         copy.attempts = attempts.list { attempt in
             Attempt(
-                number: attempt.number, trace: noTrace, amount: attempt.amount,
-                method: attempt.method, capture: attempt.capture, presence: attempt.presence,
-                created: noTime, state: attempt.state.canonical)
+                AttemptStarted(
+                    number: attempt.number, trace: noTrace, method: attempt.method,
+                    presence: attempt.presence, at: noTime),
+                amount: attempt.amount, capture: attempt.capture, state: attempt.state.canonical)
         }
         copy.refunds = refunds.list { refund in
             Refund(

@@ -6,6 +6,16 @@ import Testing
 /// The states that a payment has on its common way hold their parts in themselves.
 @Suite("evolve")
 struct EvolveCostTests {
+    @Test("works on a state that is copied in a few cache lines")
+    func size() {
+        #expect(MemoryLayout<Payment>.size <= 1024)
+        #expect(MemoryLayout<PaymentStatus>.size <= 16)
+        // Entries are copied as they lie, without a look at each.
+        #expect(MemoryLayout<LedgerEntry>.size <= 80)
+        #expect(_isPOD(LedgerEntry.self))
+        #expect(_isPOD(IdentifierStem.self))
+    }
+
     @Test("allocates nothing for the events of a payment that is paid, captured and paid back")
     func allocations() {
         for start in [Walk(.automatic), Walk(.manual)] {

@@ -87,6 +87,13 @@ extension Walk {
         return walk
     }
 
+    /// With a link whose holds end after two seconds: two steps of a walk.
+    fileprivate static var brief: Walk {
+        var walk = Walk()
+        walk.offer = HoldOptions.none.lasting(seconds: 2)
+        return walk
+    }
+
     fileprivate static var withoutLink: Walk {
         var walk = Walk()
         walk.link = nil
@@ -253,5 +260,14 @@ extension GoldenVectors {
         GoldenWalk(
             "without a link", Walk.withoutLink,
             ["confirm": .confirm(method: nil), "cancel": .cancel(reason: nil)]),
+        GoldenWalk(
+            "held for two seconds, and expired", Walk.brief,
+            [
+                "confirm": .confirm(method: nil),
+                "approved": .answered(.authorization(attempt: 0), Fixture.approval),
+                "expire too early": .expire,
+                "expire": .expire,
+                "the reversal acknowledged": .effectAcknowledged(number: 0),
+            ]),
     ]
 }

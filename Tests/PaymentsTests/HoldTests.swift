@@ -28,6 +28,27 @@ struct HoldTests {
                 == .failure(.captureTooLarge(requested: 1001, capturable: 1000)))
     }
 
+    @Test("lasts as long as the link says, and seven days at most")
+    func lifetime() throws {
+        #expect(HoldOptions.none.lifetimeSeconds == 604_800)
+        #expect(HoldOptions.none.lasting(seconds: 0).lifetimeSeconds == 1)
+        #expect(HoldOptions.none.lasting(seconds: .max).lifetimeSeconds == 604_800)
+        var walk = Walk()
+        walk.offer = Fixture.allOptions.lasting(seconds: 60)
+        walk = walk.after(.confirm(method: nil))
+        let approvedAt = walk.now
+        walk = walk.after(.answered(.authorization(attempt: 0), Fixture.approval))
+        let options = try #require(walk.payment.openHold?.options)
+        #expect(options == Fixture.allOptions.lasting(seconds: 60))
+        #expect(walk.payment.expires == approvedAt.advanced(byMilliseconds: 60_000))
+        // Each lifetime has one form, and no other is read.
+        #expect(try HoldOptions(encoded: options.encoded) == options)
+        #expect(HoldOptions.none.encoded == [0, 0])
+        for bytes in [[8, 0, 0], [8, 0, 0x80, 0xF5, 0x24], [16, 0]] as [[UInt8]] {
+            #expect(throws: DecodingError.self) { try HoldOptions(encoded: bytes) }
+        }
+    }
+
     @Test("grows by an approved increment, which asked for the difference")
     func increment() {
         let walk = raised(to: 1500, by: Fixture.approval)

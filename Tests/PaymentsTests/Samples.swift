@@ -79,8 +79,10 @@ enum Samples {
 
     static let attempts: [Attempt] = attemptStates.enumerated().map { index, state in
         Attempt(
-            number: 3, trace: trace, amount: 1099, method: method, capture: .automatic,
-            presence: presences[index % presences.count], created: at, state: state)
+            AttemptStarted(
+                number: 3, trace: trace, method: method,
+                presence: presences[index % presences.count], at: at),
+            amount: 1099, capture: .automatic, state: state)
     }
 
     static let effects: [Effect] = [

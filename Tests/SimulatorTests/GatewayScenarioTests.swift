@@ -12,6 +12,19 @@ import Testing
         }
     }
 
+    @Test("a hold that nobody captures is given back in time, and never before")
+    func expiry() throws {
+        var expiredHoldCount = 0
+        for seed in 1...8 as ClosedRange<UInt64> {
+            var options = GatewayScenario.Options()
+            options.hasFaults = false
+            let verdict = try GatewayScenario.run(seed: seed, options: options)
+            #expect(verdict.violations.isEmpty, "seed \(seed)")
+            expiredHoldCount += verdict.expiredHoldCount
+        }
+        #expect(expiredHoldCount > 8)
+    }
+
     @Test("a seed goes the same way twice, and another seed another way")
     func deterministic() throws {
         var hashes = Set<UInt64>()
@@ -30,6 +43,7 @@ import Testing
         var counts: [String: Int] = [:]
         for seed in 1...12 as ClosedRange<UInt64> {
             let verdict = try GatewayScenario.run(seed: seed)
+            #expect(verdict.expiredHoldCount > 0)
             for (fault, count) in verdict.faultCounts { counts[fault, default: 0] += count }
         }
         let expected = [

@@ -11,6 +11,12 @@ struct GatewayChecks {
     let inFlightKeyCount: Int
     let transactions: [AcquirerTransaction]
     let clients: [SimulatedClient]
+    /// How long after its end a hold may have been given back; nil where nodes were down or their
+    /// clocks were wrong.
+    let expiryMax: Duration?
+
+    /// The pause between two looks at what is due, and a commit.
+    static let expiryMax = Duration.seconds(31)
 
     /// How long a request may take, pauses of the node's process not counted: the API's deadline,
     /// the gateway's grace, and the stalls of the disk that may lie behind it.
@@ -26,6 +32,7 @@ struct GatewayChecks {
                 found.append("P3 \(payment.id): still processing")
             }
         }
+        found += payments.compactMap(expiryFault)
         if inFlightKeyCount > 0 { found.append("P3 \(inFlightKeyCount) keys are still in flight") }
         for total in booksTotals where total != 0 {
             found.append("P6 the books of a shard are out of balance by \(total)")
@@ -33,6 +40,21 @@ struct GatewayChecks {
         found += moneyFaults()
         for client in clients { found += faults(of: client) }
         return found
+    }
+
+    /// What is wrong with the end of a hold by time. The world went on for long enough after the
+    /// last fault that every hold had to end.
+    private func expiryFault(_ payment: Payment) -> String? {
+        if let expires = payment.expires {
+            return "P3 \(payment.id): holds money that was due at \(expires.milliseconds)"
+        }
+        guard case .canceled(let end, .automatic?) = payment.status,
+            let hold = payment.attempts.last?.hold
+        else { return nil }
+        let late = end.milliseconds - hold.expires.milliseconds
+        if late < 0 { return "P6 \(payment.id): gave a hold back \(-late) ms before its end" }
+        guard let expiryMax, Duration.milliseconds(late) > expiryMax else { return nil }
+        return "P3 \(payment.id): gave a hold back \(late) ms after its end"
     }
 
     // MARK: Money
@@ -163,6 +185,13 @@ extension Attempt {
         case .authorized(let hold): max(0, hold.authorized - hold.captured)
         case .pending, .captured, .declined, .notSent, .reversing, .reversed, .voided: 0
         }
+    }
+}
+
+extension Payment {
+    /// True for a payment whose hold ran out before anything of it was captured.
+    var isEndedByTime: Bool {
+        if case .canceled(_, .automatic?) = status { true } else { false }
     }
 }
 

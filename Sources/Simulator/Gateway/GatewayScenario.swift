@@ -8,6 +8,8 @@ public enum GatewayScenario {
         public var nodeCount = 1
         public var clientCount = 4
         public var paymentCount = 20
+        /// False for a world in which nothing breaks.
+        public var hasFaults = true
         /// How long things break.
         public var faultDuration: Duration = .seconds(60)
         /// How long everything then has to come to rest.
@@ -27,6 +29,8 @@ public enum GatewayScenario {
         public let requestCount: Int
         public let nodeStartCount: Int
         public let faultCounts: [String: Int]
+        /// Holds that ran out.
+        public let expiredHoldCount: Int
         /// Empty when every promise was kept.
         public let violations: [String]
     }
@@ -53,7 +57,7 @@ public enum GatewayScenario {
         let faults = GatewayFaults(gateway, clients: clients, seed: world.random.next())
         world.schedule(after: .milliseconds(500)) {
             for client in clients { client.start() }
-            faults.start()
+            if options.hasFaults { faults.start() }
         }
         try world.run(until: options.faultDuration)
         faults.stop()
@@ -62,12 +66,14 @@ public enum GatewayScenario {
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
             inFlightKeyCount: final.inFlightKeyCount,
-            transactions: final.transactions, clients: clients)
+            transactions: final.transactions, clients: clients,
+            expiryMax: options.hasFaults ? nil : GatewayChecks.expiryMax)
         return Verdict(
             seed: world.seed, traceHash: world.traceHash, stepCount: world.stepCount,
             virtualDuration: world.elapsed, paymentCount: final.payments.count,
             requestCount: clients.reduce(0) { $0 + $1.requestCount },
             nodeStartCount: gateway.nodeStartCount, faultCounts: faults.counts,
+            expiredHoldCount: final.payments.reduce(0) { $0 + ($1.isEndedByTime ? 1 : 0) },
             violations: checks.violations())
     }
 
@@ -81,7 +87,7 @@ public enum GatewayScenario {
             let snapshot = try GatewaySnapshot.read(gateway)
             let isAtRest =
                 clients.allSatisfy(\.isDone)
-                && !snapshot.payments.contains { $0.hasUnfinishedWork }
+                && !snapshot.payments.contains { $0.hasUnfinishedWork || $0.expires != nil }
                 && snapshot.inFlightKeyCount == 0
             if isAtRest || world.elapsed >= end { return snapshot }
         }

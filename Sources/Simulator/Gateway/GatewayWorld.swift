@@ -21,6 +21,8 @@ final class GatewayWorld {
     /// Whether the host forgets reversals of what it does not know, as some do. The link to such a
     /// host has to be quiet for longer than bytes can be under way; tombstones make do with less.
     let hostForgets: Bool
+    /// How long a hold lasts, in seconds.
+    let holdSeconds: UInt32
     let secretKey = "sk_test_simulated0000000000000000"
 
     private let acquirerJournal: AcquirerJournal
@@ -31,6 +33,7 @@ final class GatewayWorld {
     init(_ world: World, nodeCount: Int) throws {
         self.world = world
         hostForgets = world.random.chance(1, in: 3)
+        holdSeconds = UInt32.random(in: 5...40, using: &world.random)
         acquirer = world.addProcess("acquirer")
         merchant = MerchantID(
             stem: IdentifierStem(slot: Slot(4711)!, random: WorldRandom(seed: world.seed)))
@@ -78,7 +81,7 @@ final class GatewayWorld {
             }
         }
         let settings = SimulatedNode.Settings(
-            link: link(), merchant: merchant, secretKey: secretKey)
+            link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds)
         for node in nodes { node.start(settings) }
     }
 

@@ -29,6 +29,8 @@ struct PaymentRecord {
     var refunds: [String: Int64] = [:]
     var capturedAmount: Int64?
     var wasDeclined = false
+    /// Set when the client found that its hold had run out.
+    var foundExpired = false
 }
 
 final class SimulatedClient {
@@ -143,6 +145,8 @@ final class SimulatedClient {
     }
 
     private func actOnHold(_ record: PaymentRecord) {
+        // Some holds are forgotten, and end by time.
+        if random.chance(1, in: 5) { return beginPayment() }
         holdStepCount += 1
         let left = record.authorized - (record.capturedAmount ?? 0)
         let isFlexible = record.isFlexible && holdStepCount <= 4
@@ -261,10 +265,32 @@ final class SimulatedClient {
             schedule(.milliseconds(Int64.random(in: 300...2500, using: &random))) { $0.send() }
         case 200, 402:
             take(response)
+        case 400 where isExpired(response):
+            records[records.count - 1].foundExpired = true
+            checkReplay(response)
+            beginPayment()
         default:
             world.fail(
                 "\(currentKey): unexpected \(response.status) "
                     + String(decoding: response.body.prefix(400), as: UTF8.self))
+        }
+    }
+
+    /// Whether an error says that the hold had ended by itself: it can whenever it is not captured
+    /// in time. What was captured of it before is the payment's then.
+    private func isExpired(_ response: APIResponse) -> Bool {
+        switch step {
+        case .increment, .capture, .cancel: break
+        case .create, .refund, .retrieve, .done: return false
+        }
+        guard let error = JSONText(response.body)?["error"],
+            error["code"]?.text == "payment_intent_unexpected_state",
+            let intent = error["payment_intent"]
+        else { return false }
+        switch intent["status"]?.text {
+        case "canceled": return intent["cancellation_reason"]?.text == "automatic"
+        case "succeeded": return records.last?.capturedAmount != nil
+        default: return false
         }
     }
 

@@ -18,6 +18,8 @@ final class SimulatedNode {
         let link: LinkOptions
         let merchant: MerchantID
         let secretKey: String
+        /// How long a hold lasts, in seconds.
+        let holdSeconds: UInt32
     }
 
     let process: SimulatedProcess
@@ -86,6 +88,7 @@ final class SimulatedNode {
                     keyDigest: sha256Digest(of: Array(settings.secretKey.utf8)),
                     merchant: settings.merchant, isLive: false)
             ], segmentByteCount: 512 << 10)
+        configuration.gateway.testHoldSeconds = settings.holdSeconds
         configuration.writing.checkpointInterval = .seconds(3)
         let store = stateStore
         let checkpoint = checkpoint

@@ -60,13 +60,17 @@ merchants:
     name: Second shop, beside the first
     mode: test
     secret_key_digests: [{other_digest}]
-"""
+{further}"""
 
 
 def write_configuration(
-    folder: Path, address: str = "127.0.0.1:1", environment: str = "development"
+    folder: Path,
+    address: str = "127.0.0.1:1",
+    environment: str = "development",
+    further: str = "",
 ) -> Path:
-    """A configuration whose only link goes to `address`, in a folder of its own."""
+    """A configuration whose only link goes to `address`, in a folder of its own; `further` are
+    lines at its end."""
 
     def digest(key: str) -> str:
         return hashlib.sha256(key.encode()).hexdigest()
@@ -79,6 +83,7 @@ def write_configuration(
             shop_digest=digest(SHOP_KEY),
             live_digest=digest(LIVE_KEY),
             other_digest=digest(OTHER_SHOP_KEY),
+            further=further,
         )
     )
     return configuration
@@ -91,10 +96,10 @@ class Gateway:
     admin: str
     process: subprocess.Popen[bytes]
 
-    def __init__(self, folder: Path, host: Host):
+    def __init__(self, folder: Path, host: Host, further: str = ""):
         self.folder = folder
         self.host = host
-        self.configuration = write_configuration(folder, host.address)
+        self.configuration = write_configuration(folder, host.address, further=further)
 
     def start(self) -> None:
         ports = self.folder / "ports.json"
@@ -159,11 +164,11 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(folder: Path) -> Iterator[Gateway]:
+def running_gateway(folder: Path, further: str = "") -> Iterator[Gateway]:
     """Runs a node with its files in `folder`, and makes sure that it ends in order and left no card
     number behind."""
     host = Host()
-    gateway = Gateway(folder, host)
+    gateway = Gateway(folder, host, further)
     try:
         gateway.start()
         yield gateway
