@@ -172,7 +172,8 @@ let package = Package(
             of: "SecureLink",
             ["Primitives", "Environment", "Transport", "PeerWire", "CAllocations"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
-        tests(of: "StateStore", ["Primitives", "Environment"]),
+        tests(of: "StateStore", ["Primitives", "Environment", grdb]),
+        tests(of: "Cluster", ["Primitives", "Environment", "StateStore"]),
         tests(of: "Vault", ["Primitives", "Payments"]),
         tests(of: "Telemetry"),
         tests(

@@ -10,7 +10,7 @@ extension ShardHost {
     private static var batchCountMax: Int { 512 }
 
     func applyCommitted() {
-        guard !isApplying else { return }
+        guard !isApplying, !snapshots.isInstalling else { return }
         isApplying = true
         defer { isApplying = false }
         while appliedIndex < committedIndex {
@@ -39,10 +39,12 @@ extension ShardHost {
 
     private func fetch(_ keys: [AggregateKey]) {
         let store = store
+        let generation = snapshots.generation
         reader.submit({ StoreResult { () throws(StateStoreError) in try store.load(keys) } }) {
             [self] rows in
             assumeIsolated {
-                $0.admit(rows, for: keys)
+                // Of the state before a snapshot was installed: it is read again.
+                if generation == $0.snapshots.generation { $0.admit(rows, for: keys) }
                 $0.applyCommitted()
                 $0.perform()
             }

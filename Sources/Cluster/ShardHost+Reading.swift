@@ -7,11 +7,14 @@ public import StateStore
 extension ShardHost {
     /// Brings aggregates into memory. What is there already costs nothing.
     public func load(_ keys: [AggregateKey]) async {
-        let missing = keys.filter { !table.knows($0) }
-        guard !missing.isEmpty else { return }
+        guard keys.contains(where: { !table.knows($0) }) else { return }
         let store = store
-        let rows = await reader.run(on: loop) {
-            StoreResult { () throws(StateStoreError) in try store.load(missing) }
+        let (rows, missing) = await readStored {
+            let missing = keys.filter { !table.knows($0) }
+            let rows = await reader.run(on: loop) {
+                StoreResult { () throws(StateStoreError) in try store.load(missing) }
+            }
+            return (rows, missing)
         }
         admit(rows, for: missing)
     }
@@ -36,52 +39,40 @@ extension ShardHost {
 
     /// Every aggregate of a kind with unfinished work, in the order of their ids.
     public func openAggregates(_ kind: AggregateKind) async -> [Machine.Aggregate] {
-        let unwritten = unwritten(kind, owner: nil)
-        let store = store
-        let group = group
-        let rows = await reader.run(on: loop) {
-            StoreResult { () throws(StateStoreError) in
-                var rows: [AggregateRow] = []
-                while true {
-                    let page = try store.openRows(
-                        group: group, kind: kind, after: rows.last?.key.id)
-                    rows += page
-                    if page.count < AggregateQuery.limitMax { return rows }
-                }
+        let (store, group) = (store, group)
+        let stored = await merged(kind, owner: nil) { () throws(StateStoreError) in
+            try Self.pages { last throws(StateStoreError) in
+                try store.openRows(group: group, kind: kind, after: last)
             }
+        } where: {
+            $0.isOpen
         }
-        return merge(values(of: rows), unwritten) { _, row in row.isOpen }.map(\.aggregate)
+        return stored.map(\.aggregate)
     }
 
     /// Every aggregate of a kind, in the order of their ids: for reconciliation and checks, which
     /// have to see all. Memory grows with the shard.
     public func allAggregates(_ kind: AggregateKind) async -> [Machine.Aggregate] {
-        let unwritten = unwritten(kind, owner: nil)
-        let store = store
-        let group = group
-        let rows = await reader.run(on: loop) {
-            StoreResult { () throws(StateStoreError) in
-                var rows: [AggregateRow] = []
-                while true {
-                    let page = try store.scan(group: group, kind: kind, after: rows.last?.key.id)
-                    rows += page
-                    if page.count < AggregateQuery.limitMax { return rows }
-                }
+        let (store, group) = (store, group)
+        let stored = await merged(kind, owner: nil) { () throws(StateStoreError) in
+            try Self.pages { last throws(StateStoreError) in
+                try store.scan(group: group, kind: kind, after: last)
             }
+        } where: { _ in
+            true
         }
-        return merge(values(of: rows), unwritten) { _, _ in true }.map(\.aggregate)
+        return stored.map(\.aggregate)
     }
 
     /// A page of an owner's aggregates, newest first.
     public func list(_ query: AggregateQuery) async -> [Machine.Aggregate] {
-        // The memory first: what is written meanwhile is then in both, and counted once.
-        let unwritten = unwritten(query.kind, owner: query.owner)
         let store = store
-        let rows = await reader.run(on: loop) {
-            StoreResult { () throws(StateStoreError) in try store.list(query) }
+        let stored = await merged(query.kind, owner: query.owner) { () throws(StateStoreError) in
+            try store.list(query)
+        } where: {
+            query.contains($0)
         }
-        let merged = merge(values(of: rows), unwritten) { _, row in query.contains(row) }
-            .sorted { $0.row.isNewer(than: $1.row) }
+        let merged = stored.sorted { $0.row.isNewer(than: $1.row) }
         switch query.cursor {
         case .before: return merged.suffix(query.limit).map(\.aggregate)
         case .after, nil: return merged.prefix(query.limit).map(\.aggregate)
@@ -89,6 +80,33 @@ extension ShardHost {
     }
 
     private typealias Stored = (aggregate: Machine.Aggregate, row: AggregateRow)
+
+    /// What `read` finds in the store, and what the store does not have yet of it.
+    private func merged(
+        _ kind: AggregateKind, owner: String?,
+        _ read: @escaping @Sendable () throws(StateStoreError) -> [AggregateRow],
+        where matches: (AggregateRow) -> Bool
+    ) async -> [Stored] {
+        let (rows, waiting) = await readStored {
+            // The memory first: what is written meanwhile is then in both, and counted once.
+            let waiting = unwritten(kind, owner: owner)
+            let rows = await reader.run(on: loop) { StoreResult(read) }
+            return (rows, waiting)
+        }
+        return merge(values(of: rows), waiting, where: matches)
+    }
+
+    /// All rows, page by page; each page follows an id.
+    private static func pages(
+        _ read: (String?) throws(StateStoreError) -> [AggregateRow]
+    ) throws(StateStoreError) -> [AggregateRow] {
+        var rows: [AggregateRow] = []
+        while true {
+            let page = try read(rows.last?.key.id)
+            rows += page
+            if page.count < AggregateQuery.limitMax { return rows }
+        }
+    }
 
     private func unwritten(
         _ kind: AggregateKind, owner: String?
@@ -100,7 +118,7 @@ extension ShardHost {
 
     private func merge(
         _ rows: [AggregateRow], _ unwritten: [AggregateKey: Machine.Aggregate],
-        where matches: (AggregateKey, AggregateRow) -> Bool
+        where matches: (AggregateRow) -> Bool
     ) -> [Stored] {
         var found: [Stored] = []
         for row in rows where unwritten[row.key] == nil {
@@ -108,7 +126,7 @@ extension ShardHost {
         }
         for (key, aggregate) in unwritten {
             let row = aggregate.row(key: key)
-            if matches(key, row) { found.append((aggregate, row)) }
+            if matches(row) { found.append((aggregate, row)) }
         }
         return found.sorted { $0.row.key.id < $1.row.key.id }
     }

@@ -9,7 +9,9 @@ extension ShardHost {
     /// What changed since the last call, with the index that it is the state of; nil when nothing
     /// was applied since. `written` follows.
     func takeBatch(after written: LogIndex) -> StateBatch? {
-        guard appliedIndex > written else {
+        // A snapshot brings the store itself to where it was taken.
+        guard !snapshots.isInstalling else { return nil }
+        guard appliedIndex > max(written, snapshots.installedIndex) else {
             table.trim()
             return nil
         }
@@ -29,10 +31,13 @@ extension ShardHost {
     /// The state through `index` is in the store and synced: the log lets go of what nobody needs
     /// of it, and the journal is told.
     func letGo(through index: LogIndex) {
+        // The mark of a snapshot that is being installed goes further.
+        guard !snapshots.isInstalling else { return }
         let base = raft.compact(through: index, node.moment())
         guard base.index > compactedIndex else { return }
         compactedIndex = base.index
         journal.compact(group, upTo: base.index, term: base.term)
+        dropUselessSnapshot()
     }
 
     /// The state's place in the log.

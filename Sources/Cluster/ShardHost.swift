@@ -56,6 +56,8 @@ public actor ShardHost<Machine: ShardMachine> {
     let store: StateStore
     let reader: any BlockingWorker
     let halt: any NodeHalt
+    let snapshotStorage: SnapshotStorage
+    var snapshots: SnapshotShelf
     private weak var observer: (any ShardObserver)?
 
     var table: AggregateTable<Machine.Aggregate>
@@ -89,7 +91,7 @@ public actor ShardHost<Machine: ShardMachine> {
     public init(
         group: GroupID, node: ClusterNode, loop: any NodeLoop, journal: Journal,
         log: RecoveredLog.Group?, store: StateStore, stored: AppliedState?,
-        reader: any BlockingWorker, halt: any NodeHalt, seed: UInt64
+        reader: any BlockingWorker, snapshots: SnapshotStorage, halt: any NodeHalt, seed: UInt64
     ) {
         self.group = group
         self.node = node
@@ -98,6 +100,8 @@ public actor ShardHost<Machine: ShardMachine> {
         self.store = store
         self.reader = reader
         self.halt = halt
+        snapshotStorage = snapshots
+        self.snapshots = SnapshotShelf(seed: seed)
         appliedIndex = stored?.index ?? 0
         appliedTerm = stored?.term ?? 0
         committedIndex = appliedIndex
@@ -289,6 +293,7 @@ public actor ShardHost<Machine: ShardMachine> {
             observer?.shardEndedServing(group, term: term)
         case .leaderChanged(let member, _):
             leader = member
+            dropUselessSnapshot()
             observer?.shardLeaderChanged(group, to: member)
         case .readReady(let id, let index):
             confirmRead(id, at: index)

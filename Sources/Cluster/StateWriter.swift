@@ -103,6 +103,7 @@ public actor StateWriter {
         // Whoever stops the writer writes what is left; two writes at once there must not be.
         guard !isStopped, !isWriting else { return }
         await write()
+        if store.mayHaveStaleRows { await removeStaleRows() }
         if loop.now - lastCheckpoint >= options.checkpointInterval { await checkpoint() }
         if !isStopped { scheduleTick() }
     }
@@ -125,6 +126,20 @@ public actor StateWriter {
         case .failure(let error):
             halt.halt("state store: \(error)")
         }
+    }
+
+    /// How many rows of generations that do not count one turn removes: some ten milliseconds, a
+    /// fifth of the time between two turns.
+    private static let staleCountMax = 1_000
+
+    private func removeStaleRows() async {
+        let store = store
+        let result = await worker.run(on: loop) {
+            StoreResult { () throws(StateStoreError) in
+                try store.removeStaleRows(limit: Self.staleCountMax)
+            }
+        }
+        if case .failure(let error) = result { halt.halt("state store: \(error)") }
     }
 
     /// How many expired rows one checkpoint removes of a kind: some ten milliseconds, and as many
@@ -153,6 +168,10 @@ public actor StateWriter {
             for shard in shards {
                 if let index = covered[shard.group] { shard.stateIsDurable(through: index) }
             }
+        case .failure(.busy):
+            // A read that takes long, as that of a snapshot, is under way: the journal is kept, and
+            // the next checkpoint covers more.
+            break
         case .failure(let error):
             halt.halt("state store: \(error)")
         }

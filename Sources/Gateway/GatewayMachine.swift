@@ -72,6 +72,9 @@ public enum GatewayMachine: ShardMachine {
         ]
     }
 
+    /// What `expired` is about: each replica removes such rows in its own time.
+    package static var expiringKinds: Set<AggregateKind> { [.idempotency, .mintedIdempotency] }
+
     static func shardFacts(
         _ group: GroupID, _ table: AggregateTable<GatewayAggregate>
     ) -> ShardFacts {

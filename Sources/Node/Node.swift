@@ -16,6 +16,8 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case store(String)
     /// The data folder was made for another number of shards.
     case shardCount(found: Int, configured: Int)
+    /// The folder of the snapshots that are on their way cannot be made or emptied.
+    case snapshots(String)
     /// The state is ahead of the journal: one of them was replaced from outside.
     case stateAheadOfJournal(GroupID, state: LogIndex, journal: LogIndex)
 
@@ -23,6 +25,7 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .journal(let reason): "the journal cannot be opened: \(reason)"
         case .store(let reason): "the state store cannot be opened: \(reason)"
+        case .snapshots(let reason): "the folder of snapshots cannot be prepared: \(reason)"
         case .shardCount(let found, let configured):
             "the data folder has \(found) shards and the configuration \(configured); "
                 + "set shards to \(found), or name another data folder"
@@ -60,6 +63,10 @@ public actor Node {
         precondition((1...NodeConfiguration.shardCountMax).contains(configuration.shardCount))
         let (journal, log) = try Self.openJournal(configuration, environment)
         let stored = try Self.readStored(configuration, environment.store)
+        let start = try NodeStart(log: log, stored: stored, shardCount: configuration.shardCount)
+        let snapshots = try Self.prepareSnapshots(configuration, environment)
+        unmarked = start.unmarked
+        if !unmarked.isEmpty { try Self.synchronize(environment.store, configuration) }
         loop = environment.loop
         store = environment.store
         self.journal = journal
@@ -74,26 +81,21 @@ public actor Node {
         var hosts: [ShardHost<GatewayMachine>] = []
         for number in 0..<configuration.shardCount {
             let group = GroupID(UInt32(number))
-            let part = log.groups[group]
-            let journalEnd = part?.entries.last?.index ?? part?.compactedUpTo ?? 0
-            let state = stored[group]?.index ?? 0
-            guard state <= journalEnd else {
-                throw .stateAheadOfJournal(group, state: state, journal: journalEnd)
-            }
             hosts.append(
                 ShardHost(
                     group: group, node: cluster, loop: environment.loop, journal: journal,
-                    log: part, store: environment.store, stored: stored[group],
-                    reader: environment.readWorker, halt: environment.halt,
-                    seed: environment.random.next()))
+                    log: start.groups[group], store: environment.store,
+                    stored: stored.applied[group], reader: environment.readWorker,
+                    snapshots: snapshots, halt: environment.halt, seed: environment.random.next()))
         }
         self.hosts = hosts
-        storedIndexes = stored.mapValues(\.index)
+        storedIndexes = stored.applied.mapValues(\.index)
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
             hosts: hosts, node: cluster, links: configuration.links,
             options: configuration.gateway, cards: cards, loop: environment.loop,
-            network: environment.network, random: environment.random, metrics: GatewayMetrics(metrics))
+            network: environment.network, random: environment.random,
+            metrics: GatewayMetrics(metrics))
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
             directory: MerchantDirectory(configuration.merchants), random: environment.random,
@@ -101,6 +103,47 @@ public actor Node {
     }
 
     private let storedIndexes: [GroupID: LogIndex]
+    /// The process that installed a snapshot may have ended before it was synced, and the journal is
+    /// about to forget the log before it.
+    private static func synchronize(
+        _ store: StateStore, _ configuration: NodeConfiguration
+    ) throws(NodeStartError) {
+        do {
+            _ = try store.checkpoint()
+        } catch {
+            throw .store("\(error)")
+        }
+        configuration.writing.checkpointed?()
+    }
+
+    /// Where the logs of groups begin whose snapshot the journal has no mark of.
+    private let unmarked: [AppliedState]
+    package nonisolated var unmarkedSnapshotCount: Int { unmarked.count }
+
+    /// Snapshots of shards that were made and installed here since the start.
+    public func snapshotCounts() async -> (made: Int, installed: Int) {
+        var sum = (made: 0, installed: 0)
+        for host in hosts {
+            let counts = await host.snapshotCounts
+            sum = (sum.made + counts.made, sum.installed + counts.installed)
+        }
+        return sum
+    }
+
+    private static func prepareSnapshots(
+        _ configuration: NodeConfiguration, _ environment: NodeEnvironment
+    ) throws(NodeStartError) -> SnapshotStorage {
+        let storage = SnapshotStorage(
+            fileSystem: environment.fileSystem,
+            directory: configuration.dataDirectory + "/snapshots",
+            writer: environment.writeWorker, synchronized: configuration.writing.checkpointed)
+        do {
+            try storage.prepare()
+        } catch {
+            throw .snapshots("\(error)")
+        }
+        return storage
+    }
 
     private static func openJournal(
         _ configuration: NodeConfiguration, _ environment: NodeEnvironment
@@ -133,7 +176,7 @@ public actor Node {
 
     private static func readStored(
         _ configuration: NodeConfiguration, _ store: StateStore
-    ) throws(NodeStartError) -> [GroupID: AppliedState] {
+    ) throws(NodeStartError) -> StoredShards {
         let shardCountFact = "shard_count"
         do {
             if let fact = try store.fact(shardCountFact) {
@@ -150,9 +193,8 @@ public actor Node {
                         UInt8(truncatingIfNeeded: configuration.shardCount),
                     ])
             }
-            var stored: [GroupID: AppliedState] = [:]
-            for state in try store.appliedStates() { stored[state.group] = state }
-            return stored
+            store.abandonGenerations()
+            return try StoredShards(store)
         } catch let error as NodeStartError {
             throw error
         } catch {
@@ -162,6 +204,12 @@ public actor Node {
 
     /// Stands for the shards' elections, connects the links, and serves once that is done.
     public func start() async {
+        // Ahead of everything that the groups write.
+        for position in unmarked {
+            journal.compact(
+                position.group, upTo: position.index, term: position.term,
+                discardingSuffix: true, then: {})
+        }
         for host in hosts {
             await writer.add(host, written: storedIndexes[host.group] ?? 0)
         }

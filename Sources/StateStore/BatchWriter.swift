@@ -4,17 +4,19 @@ import Primitives
 /// Writes batches on one connection, inside a transaction that the caller holds.
 struct BatchWriter: ~Copyable {
     private let database: Database
+    private let slots: SlotTable
     private let upsert: SQLRun
     private let remove: SQLRun
     private let apply: SQLRun
 
-    init(_ database: Database) throws {
+    init(_ database: Database, _ slots: SlotTable) throws {
         let upsert = try SQLRun(database, Self.upsertSQL)
         let remove = try SQLRun(
             database, "DELETE FROM aggregate WHERE shard = ? AND kind = ? AND id = ?")
         let apply = try SQLRun(database, Self.applySQL)
         // Only now: a value that cannot be copied has to be made whole in one go.
         self.database = database
+        self.slots = slots
         self.upsert = upsert
         self.remove = remove
         self.apply = apply
@@ -22,10 +24,11 @@ struct BatchWriter: ~Copyable {
 
     borrowing func write(_ batch: StateBatch, _ counts: inout StatementCounts) throws {
         try writeApplied(batch.applied, &counts)
+        let slot = slots[batch.group]
         for key in batch.removed {
             precondition(
                 key.group == batch.group, "a key of \(key.group) in a batch of \(batch.group)")
-            try remove.bind(Int64(key.group.rawValue), at: 1)
+            try remove.bind(slot.number, at: 1)
             try remove.bind(Int64(key.kind.rawValue), at: 2)
             try remove.bind(key.id, at: 3)
             counts.rowsChanged += UInt64(try remove.execute())
@@ -35,24 +38,28 @@ struct BatchWriter: ~Copyable {
             precondition(
                 row.key.group == batch.group,
                 "a row of \(row.key.group) in a batch of \(batch.group)")
-            try write(row, &counts)
+            try write(row, in: slot, &counts)
         }
     }
 
-    private borrowing func write(_ row: AggregateRow, _ counts: inout StatementCounts) throws {
-        try Self.bind(row, to: upsert)
+    borrowing func write(
+        _ row: AggregateRow, in slot: Slot, _ counts: inout StatementCounts
+    ) throws {
+        try Self.bind(row, slot, to: upsert)
         counts.statements += 1
         if try upsert.execute() == 0 {
             let replace = try SQLRun(database, Self.replaceSQL)
-            try Self.bind(row, to: replace)
+            try Self.bind(row, slot, to: replace)
             try replace.execute()
             counts.statements += 1
         }
         counts.rowsChanged += 1
     }
 
-    private static func bind(_ row: AggregateRow, to run: borrowing SQLRun) throws {
-        try run.bind(Int64(row.key.group.rawValue), at: 1)
+    private static func bind(
+        _ row: AggregateRow, _ slot: Slot, to run: borrowing SQLRun
+    ) throws {
+        try run.bind(slot.number, at: 1)
         try run.bind(Int64(row.key.kind.rawValue), at: 2)
         try run.bind(row.key.id, at: 3)
         try run.bind(row.owner, at: 4)
@@ -70,6 +77,7 @@ struct BatchWriter: ~Copyable {
         try apply.bind(Int64(applied.group.rawValue), at: 1)
         try apply.bind(index, at: 2)
         try apply.bind(term, at: 3)
+        try apply.bind(slots[applied.group].number, at: 4)
         counts.statements += 1
         guard try apply.execute() == 0 else { return }
         guard let stored = try RowReader.applied(database, applied.group) else {
@@ -96,7 +104,7 @@ struct BatchWriter: ~Copyable {
 
     /// Changes nothing when the index or the term would go back.
     private static let applySQL = """
-        INSERT INTO shard (shard, applied_index, applied_term) VALUES (?, ?, ?)
+        INSERT INTO shard (shard, applied_index, applied_term, slot) VALUES (?, ?, ?, ?)
         ON CONFLICT (shard) DO UPDATE
         SET applied_index = excluded.applied_index, applied_term = excluded.applied_term
         WHERE (excluded.applied_index > applied_index AND excluded.applied_term >= applied_term)

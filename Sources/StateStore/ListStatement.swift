@@ -31,9 +31,9 @@ struct ListStatement {
         }
     }
 
-    func rows(_ database: Database) throws -> [AggregateRow] {
+    func rows(_ database: Database, in slot: Slot) throws -> [AggregateRow] {
         let run = try SQLRun(database, sql)
-        try bind(to: run)
+        try bind(to: run, slot)
         var rows: [AggregateRow] = []
         try RowReader.append(run, of: query.group, query.kind, to: &rows)
         if isOldestFirst { rows.reverse() }
@@ -41,16 +41,16 @@ struct ListStatement {
     }
 
     /// How SQLite goes about it.
-    func plan(_ database: Database) throws -> [String] {
+    func plan(_ database: Database, in slot: Slot) throws -> [String] {
         let run = try SQLRun(database, "EXPLAIN QUERY PLAN " + sql)
-        try bind(to: run)
+        try bind(to: run, slot)
         var steps: [String] = []
         while try run.next() { steps.append(try run.text(3)) }
         return steps
     }
 
-    private func bind(to run: borrowing SQLRun) throws {
-        try run.bind(Int64(query.group.rawValue), at: 1)
+    private func bind(to run: borrowing SQLRun, _ slot: Slot) throws {
+        try run.bind(slot.number, at: 1)
         try run.bind(Int64(query.kind.rawValue), at: 2)
         try run.bind(query.owner, at: 3)
         try run.bind(from, at: 4)

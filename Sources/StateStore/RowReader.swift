@@ -11,16 +11,28 @@ enum RowReader {
         _ run: borrowing SQLRun, of group: GroupID, _ kind: AggregateKind,
         to rows: inout [AggregateRow]
     ) throws {
-        while try run.next() {
-            rows.append(
-                AggregateRow(
-                    key: AggregateKey(group: group, kind: kind, id: try run.text(0)),
-                    owner: try run.text(1),
-                    created: try run.integer(2),
-                    version: UInt64(bitPattern: try run.integer(3)),
-                    isOpen: try run.integer(4) != 0,
-                    payload: try run.bytes(5)))
+        while try run.next() { rows.append(try row(run, of: group, kind)) }
+    }
+
+    /// The row that a statement stands at; it selects the kind behind `columns`.
+    static func row(_ run: borrowing SQLRun, of group: GroupID) throws -> AggregateRow {
+        guard let kind = UInt8(exactly: try run.integer(6)) else {
+            throw StateStoreError.corrupt(
+                operation: "read a kind", code: ResultCode.SQLITE_CORRUPT.rawValue)
         }
+        return try row(run, of: group, AggregateKind(rawValue: kind))
+    }
+
+    private static func row(
+        _ run: borrowing SQLRun, of group: GroupID, _ kind: AggregateKind
+    ) throws -> AggregateRow {
+        AggregateRow(
+            key: AggregateKey(group: group, kind: kind, id: try run.text(0)),
+            owner: try run.text(1),
+            created: try run.integer(2),
+            version: UInt64(bitPattern: try run.integer(3)),
+            isOpen: try run.integer(4) != 0,
+            payload: try run.bytes(5))
     }
 
     static func applied(_ database: Database, _ group: GroupID) throws -> AppliedState? {
@@ -38,7 +50,8 @@ enum RowReader {
         return states
     }
 
-    private static func applied(_ run: borrowing SQLRun) throws -> AppliedState {
+    /// Of a statement that selects a shard, an index and a term first.
+    static func applied(_ run: borrowing SQLRun) throws -> AppliedState {
         guard let shard = UInt32(exactly: try run.integer(0)),
             let index = LogIndex(exactly: try run.integer(1)),
             let term = Term(exactly: try run.integer(2))

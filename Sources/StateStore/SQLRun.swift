@@ -101,6 +101,12 @@ struct SQLRun: ~Copyable {
         return sqlite3_column_int64(handle, column)
     }
 
+    /// The same for what an aggregate of no rows makes: nil.
+    borrowing func optionalInteger(_ column: Int32) throws -> Int64? {
+        guard sqlite3_column_type(handle, column) != SQLITE_NULL else { return nil }
+        return try integer(column)
+    }
+
     borrowing func text(_ column: Int32) throws -> String {
         guard sqlite3_column_type(handle, column) == SQLITE_TEXT,
             let start = sqlite3_column_text(handle, column)

@@ -34,6 +34,15 @@ enum StateConnection: Sendable {
         }
     }
 
+    /// A first look, on the connection that is open already: a reader of a pool that was opened and
+    /// is closed last would leave the write-ahead log where it is.
+    func first<Output>(_ body: (Database) throws -> Output) throws -> Output {
+        switch self {
+        case .pool(let pool): try pool.writeWithoutTransaction(body)
+        case .memory(let queue), .readOnly(let queue): try queue.read(body)
+        }
+    }
+
     static func pool(path: String) throws(StateStoreError) -> StateConnection {
         do {
             let pool = try DatabasePool(path: path, configuration: configuration())

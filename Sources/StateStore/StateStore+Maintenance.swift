@@ -1,5 +1,6 @@
 import GRDB
 public import Primitives
+import Synchronization
 
 extension StateStore {
     /// Brings everything that was committed into the file itself and syncs it, so that it survives
@@ -60,6 +61,8 @@ extension StateStore {
         }
         do {
             try image.copy.backup(to: queue)
+            let restored = try queue.unsafeRead { try SlotTable($0) }
+            slots.withLock { $0 = restored }
         } catch {
             throw StateStoreError(error, during: "restore the store")
         }

@@ -21,7 +21,7 @@ extension StateStore {
     /// The rows of the keys that exist, in the order of the keys.
     public func load(_ keys: [AggregateKey]) throws(StateStoreError) -> [AggregateRow] {
         guard !keys.isEmpty else { return [] }
-        return try view("load rows") { database, counts in
+        return try viewRows("load rows") { database, slots, counts in
             let run = try SQLRun(
                 database,
                 """
@@ -31,7 +31,7 @@ extension StateStore {
             var rows: [AggregateRow] = []
             rows.reserveCapacity(keys.count)
             for key in keys {
-                try run.bind(Int64(key.group.rawValue), at: 1)
+                try run.bind(slots[key.group].number, at: 1)
                 try run.bind(Int64(key.kind.rawValue), at: 2)
                 try run.bind(key.id, at: 3)
                 try RowReader.append(run, of: key.group, key.kind, to: &rows)
@@ -46,8 +46,8 @@ extension StateStore {
     /// One page of a listing, newest first.
     public func list(_ query: AggregateQuery) throws(StateStoreError) -> [AggregateRow] {
         guard query.limit > 0 else { return [] }
-        return try view("list rows") { database, counts in
-            let rows = try ListStatement(query).rows(database)
+        return try viewRows("list rows") { database, slots, counts in
+            let rows = try ListStatement(query).rows(database, in: slots[query.group])
             counts.statements += 1
             counts.rowsRead += UInt64(rows.count)
             return rows
@@ -59,7 +59,7 @@ extension StateStore {
     public func scan(
         group: GroupID, kind: AggregateKind, after: String? = nil
     ) throws(StateStoreError) -> [AggregateRow] {
-        try view("scan rows") { database, counts in
+        try viewRows("scan rows") { database, slots, counts in
             let comparison = after == nil ? ">=" : ">"
             let run = try SQLRun(
                 database,
@@ -68,7 +68,7 @@ extension StateStore {
                 WHERE shard = ? AND kind = ? AND id \(comparison) ?
                 ORDER BY id LIMIT \(AggregateQuery.limitMax)
                 """)
-            try run.bind(Int64(group.rawValue), at: 1)
+            try run.bind(slots[group].number, at: 1)
             try run.bind(Int64(kind.rawValue), at: 2)
             try run.bind(after ?? "", at: 3)
             var rows: [AggregateRow] = []
@@ -86,7 +86,7 @@ extension StateStore {
         limit: Int = AggregateQuery.limitMax
     ) throws(StateStoreError) -> [AggregateRow] {
         guard limit > 0 else { return [] }
-        return try view("read open rows") { database, counts in
+        return try viewRows("read open rows") { database, slots, counts in
             // The first page has the empty id too, if there is one.
             let comparison = after == nil ? ">=" : ">"
             // Left to itself SQLite takes the primary key, and walks over every finished row.
@@ -97,7 +97,7 @@ extension StateStore {
                 WHERE shard = ? AND kind = ? AND is_open = 1 AND id \(comparison) ?
                 ORDER BY id LIMIT ?
                 """)
-            try run.bind(Int64(group.rawValue), at: 1)
+            try run.bind(slots[group].number, at: 1)
             try run.bind(Int64(kind.rawValue), at: 2)
             try run.bind(after ?? "", at: 3)
             try run.bind(Int64(min(limit, AggregateQuery.limitMax)), at: 4)
@@ -121,8 +121,8 @@ extension StateStore {
 
     /// How SQLite goes about a listing, for the test that it never sorts or scans.
     package func queryPlan(of query: AggregateQuery) throws(StateStoreError) -> [String] {
-        try view("explain a listing") { database, _ in
-            try ListStatement(query).plan(database)
+        try viewRows("explain a listing") { database, slots, _ in
+            try ListStatement(query).plan(database, in: slots[query.group])
         }
     }
 }

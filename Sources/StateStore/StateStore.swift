@@ -13,9 +13,16 @@ import Synchronization
 public final class StateStore: Sendable {
     let connection: StateConnection
     private let tally = Mutex(StatementCounts())
+    /// Which rows of each shard count. Changed only by whoever writes.
+    let slots: Mutex<SlotTable>
 
-    private init(_ connection: StateConnection) {
+    private init(_ connection: StateConnection) throws(StateStoreError) {
         self.connection = connection
+        do {
+            slots = Mutex(try connection.first { try SlotTable($0) })
+        } catch {
+            throw StateStoreError(error, during: "read the slots")
+        }
     }
 
     /// Opens the store in the file at `path`, and makes the file, readable by its owner only, if it
@@ -25,12 +32,12 @@ public final class StateStore: Sendable {
     ///   store, both before anything is written to it; `open` and `io` for what the system refuses.
     public static func open(path: String) throws(StateStoreError) -> StateStore {
         try StateFile.prepare(path)
-        return StateStore(try .pool(path: path))
+        return try StateStore(.pool(path: path))
     }
 
     /// An empty store in memory.
     public static func openInMemory() throws(StateStoreError) -> StateStore {
-        StateStore(try .memory())
+        try StateStore(.memory())
     }
 
     /// Opens the file at `path` for looking at it, also while a node writes to it. SQLite needs to
@@ -38,7 +45,7 @@ public final class StateStore: Sendable {
     ///
     /// - Throws: `newerSchema`, `corrupt`, `open`, as `open(path:)`; never makes a file.
     public static func openReadOnly(path: String) throws(StateStoreError) -> StateStore {
-        StateStore(try .readOnly(path: path))
+        try StateStore(.readOnly(path: path))
     }
 
     /// What has been done since the store was opened.
@@ -63,8 +70,9 @@ public final class StateStore: Sendable {
     /// - Precondition: every row and key of a batch is of the batch's group.
     public func write(_ batches: [StateBatch]) throws(StateStoreError) {
         guard !batches.isEmpty else { return }
+        let slots = slots.withLock { $0 }
         try change("write batches") { database, counts in
-            let writer = try BatchWriter(database)
+            let writer = try BatchWriter(database, slots)
             for batch in batches { try writer.write(batch, &counts) }
         }
     }
@@ -98,9 +106,10 @@ public final class StateStore: Sendable {
         group: GroupID, kind: AggregateKind, createdBefore: Int64, limit: Int
     ) throws(StateStoreError) -> Int {
         guard limit > 0 else { return 0 }
+        let slot = slots.withLock { $0[group] }
         return try change("remove expired rows") { database, counts in
             let run = try SQLRun(database, Self.removeExpiredSQL)
-            try run.bind(Int64(group.rawValue), at: 1)
+            try run.bind(slot.number, at: 1)
             try run.bind(Int64(kind.rawValue), at: 2)
             try run.bind(createdBefore, at: 3)
             try run.bind(Int64(limit), at: 4)
@@ -165,6 +174,19 @@ public final class StateStore: Sendable {
         } catch {
             throw StateStoreError(error, during: operation)
         }
+    }
+
+    /// The same for rows of shards: with the slots that count.
+    func viewRows<Output>(
+        _ operation: StaticName,
+        _ body: (Database, SlotTable, inout StatementCounts) throws -> Output
+    ) throws(StateStoreError) -> Output {
+        // The writer of a file that is only looked at may have switched slots since.
+        if case .readOnly = connection {
+            return try view(operation) { try body($0, SlotTable($0), &$1) }
+        }
+        let slots = slots.withLock { $0 }
+        return try view(operation) { try body($0, slots, &$1) }
     }
 
     /// Makes the file look as if another version had written it, for tests of the refusal.

@@ -5,20 +5,24 @@ import Primitives
 ///
 /// ```sql
 /// aggregate (shard, kind, id, owner, created, version, is_open, payload)
-///     -- One row an aggregate, clustered by shard and kind.
+///     -- One row an aggregate, clustered by shard and kind. Its `shard` is a slot: a generation
+///     -- of the shard's rows, as `generation << 32 | shard`.
 /// aggregate_by_owner (shard, kind, owner, created DESC, id DESC)
 ///     -- Listings, newest first. Reading it backwards serves the other direction.
 /// aggregate_open (shard, kind) WHERE is_open = 1
 ///     -- Unfinished outbox work; SQLite appends the rest of the primary key, so it is in id order.
-/// shard (shard, applied_index, applied_term)
-///     -- Changed in the same transaction as the rows.
+/// shard (shard, applied_index, applied_term, slot, installed_index, installed_term,
+///        installed_context)
+///     -- Changed in the same transaction as the rows. `slot` says which rows count; those of other
+///     -- slots are of an older generation, or of one that was not written to its end. The last
+///     -- three say which snapshot the rows began with; 0, 0 and NULL where it was none.
 /// meta (name, value)
 ///     -- 'schema_version' as an integer; facts of the cluster as blobs, named 'fact:' + name.
 /// ```
 ///
-/// Text compares by its bytes. `kind` is 0…255, `shard` 0…2³²−1, `version` a UInt64 by its bit
-/// pattern; `applied_index` and `applied_term` stay below 2⁶³.
-enum StateStoreSchema {
+/// Text compares by its bytes. `kind` is 0…255, `shard` 0…2³²−1 (in `aggregate`, a slot),
+/// `version` a UInt64 by its bit pattern; indexes, terms and slots stay below 2⁶³.
+package enum StateStoreSchema {
     /// "SUNY": tells a state store from any other SQLite file.
     static let applicationID: Int64 = 0x5355_4E59
 
@@ -50,8 +54,23 @@ enum StateStoreSchema {
             name TEXT NOT NULL PRIMARY KEY,
             value ANY NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """,
         """
+        ALTER TABLE shard ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE shard ADD COLUMN installed_index INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE shard ADD COLUMN installed_term INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE shard ADD COLUMN installed_context BLOB;
+        UPDATE shard SET slot = shard;
+        """,
     ]
+
+    /// The steps that lead from nothing to an older version, for tests of the steps behind it.
+    package static func steps(to version: Int) -> [String] {
+        Array(migrations[..<version])
+    }
+
+    /// From this version on a shard's rows have slots.
+    static let versionWithSlots: Int64 = 2
 
     /// The version of the tables in the file; 0 for a file without any.
     ///

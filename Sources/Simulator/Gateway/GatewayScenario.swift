@@ -68,17 +68,19 @@ public enum GatewayScenario {
             inFlightKeyCount: final.inFlightKeyCount,
             transactions: final.transactions, clients: clients,
             expiryMax: options.hasFaults ? nil : GatewayChecks.expiryMax)
+        let different = try ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
+            .violations(in: world, limit: .seconds(60))
         return Verdict(
             seed: world.seed, traceHash: world.traceHash, stepCount: world.stepCount,
             virtualDuration: world.elapsed, paymentCount: final.payments.count,
             requestCount: clients.reduce(0) { $0 + $1.requestCount },
             nodeStartCount: gateway.nodeStartCount, faultCounts: faults.counts,
             expiredHoldCount: final.payments.reduce(0) { $0 + ($1.isEndedByTime ? 1 : 0) },
-            violations: checks.violations())
+            violations: checks.violations() + different)
     }
 
     /// Lets the world go on until nothing is open, or the time is up, and reads the state.
-    private static func settle(
+    static func settle(
         _ gateway: GatewayWorld, _ clients: [SimulatedClient], until end: Duration
     ) throws -> GatewaySnapshot {
         let world = gateway.world

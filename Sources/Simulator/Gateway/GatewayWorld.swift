@@ -28,6 +28,9 @@ final class GatewayWorld {
     private let acquirerJournal: AcquirerJournal
     private(set) var host: AcquirerHost?
 
+    static let shardCount = 2
+    var groups: [GroupID] { (0..<Self.shardCount).map { GroupID(UInt32($0)) } }
+
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
     init(_ world: World, nodeCount: Int) throws {

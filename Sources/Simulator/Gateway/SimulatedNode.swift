@@ -25,11 +25,13 @@ final class SimulatedNode {
     let process: SimulatedProcess
     private let world: World
     private let members: ClusterMembers
-    private let stateStore: StateStore
+    let stateStore: StateStore
     private let checkpoint: CheckpointImage
     /// The node that runs now; nil while it is down.
     private(set) var running: Node?
     private(set) var startCount = 0
+    /// Starts that found a snapshot of which the journal had no mark.
+    private(set) var unmarkedStartCount = 0
     /// From when to when the node's process was stopped, by rising start.
     private var pauses: [(start: Duration, end: Duration)] = []
 
@@ -61,6 +63,7 @@ final class SimulatedNode {
                 halt: incarnation.halt)
             let node = try Node(configuration(settings), in: environment)
             running = node
+            unmarkedStartCount += node.unmarkedSnapshotCount > 0 ? 1 : 0
             incarnation.loop.start(node) { node in await node.start() }
         } catch {
             world.fail("\(process) did not start: \(error)")
@@ -82,7 +85,7 @@ final class SimulatedNode {
     private func configuration(_ settings: Settings) -> NodeConfiguration {
         var configuration = NodeConfiguration(
             members: members, jurisdiction: "eu", dataDirectory: "/data",
-            shardCount: 2, links: [settings.link],
+            shardCount: GatewayWorld.shardCount, links: [settings.link],
             merchants: [
                 MerchantDirectory.Entry(
                     keyDigest: sha256Digest(of: Array(settings.secretKey.utf8)),

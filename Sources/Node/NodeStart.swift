@@ -1,0 +1,61 @@
+import Journal
+import Primitives
+import StateStore
+
+/// What the store says of the shards.
+struct StoredShards: Sendable {
+    private(set) var applied: [GroupID: AppliedState] = [:]
+    private(set) var installed: [GroupID: InstalledState] = [:]
+
+    init(_ store: StateStore) throws(StateStoreError) {
+        for state in try store.appliedStates() { applied[state.group] = state }
+        for state in try store.installedStates() { installed[state.applied.group] = state }
+    }
+}
+
+/// Where the groups of a node start: their parts of the journal, held against the stored state.
+///
+///   state at or before the journal's end                     as the journal says
+///   state ahead, and it is a snapshot the journal            the log begins at the snapshot, empty;
+///   has no mark of: the process ended between the two        it is synced, and the mark is written
+///   state ahead otherwise                                    the node does not start
+struct NodeStart {
+    private(set) var groups: [GroupID: RecoveredLog.Group] = [:]
+    /// Snapshots that the journal has no mark of, in the order of their groups.
+    private(set) var unmarked: [AppliedState] = []
+
+    init(log: RecoveredLog, stored: StoredShards, shardCount: Int) throws(NodeStartError) {
+        for number in 0..<shardCount {
+            let group = GroupID(UInt32(number))
+            let part = log.groups[group]
+            groups[group] = part
+            let state = stored.applied[group]
+            if let installed = stored.installed[group]?.applied, let part,
+                installed.index > part.compactedUpTo
+            {
+                // Nothing is applied behind a snapshot before its mark is on disk, and the term
+                // that it is of was there before it was installed.
+                guard installed == state, installed.term <= part.hardState.term else {
+                    throw Self.isAhead(group, state, part)
+                }
+                // What the journal still has contradicts the snapshot, or is shorter.
+                groups[group] = RecoveredLog.Group(
+                    hardState: part.hardState, compactedUpTo: installed.index,
+                    compactedTerm: installed.term, entries: [])
+                unmarked.append(installed)
+            } else if state?.index ?? 0 > Self.end(of: part) {
+                throw Self.isAhead(group, state, part)
+            }
+        }
+    }
+
+    private static func end(of part: RecoveredLog.Group?) -> LogIndex {
+        part?.entries.last?.index ?? part?.compactedUpTo ?? 0
+    }
+
+    private static func isAhead(
+        _ group: GroupID, _ state: AppliedState?, _ part: RecoveredLog.Group?
+    ) -> NodeStartError {
+        .stateAheadOfJournal(group, state: state?.index ?? 0, journal: end(of: part))
+    }
+}

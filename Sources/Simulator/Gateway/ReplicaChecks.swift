@@ -1,0 +1,59 @@
+import Gateway
+import Primitives
+import StateStore
+
+/// Whether every node has the same state of every shard, once nothing is under way.
+///
+/// Stored rows are compared, in which what the tables in memory were lost long ago comes to light.
+/// Rows that expire are left out: each node removes them in its own time.
+struct ReplicaChecks {
+    /// What a node has stored of a shard.
+    struct Replica: Hashable {
+        var index: LogIndex = 0
+        var rowCount = 0
+        /// CRC-32C of the rows.
+        var checksum: UInt32 = 0
+    }
+
+    let nodes: [SimulatedNode]
+    let groups: [GroupID]
+
+    /// Lets the world go on until all nodes are equally far and equal, or `limit` has passed, and
+    /// says where they differ.
+    func violations(in world: World, limit: Duration) throws -> [String] {
+        let end = world.elapsed + limit
+        while true {
+            let found = try groups.flatMap { try violations(of: $0) }
+            if found.isEmpty || world.elapsed >= end { return found }
+            try world.run(for: .milliseconds(500))
+        }
+    }
+
+    private func violations(of group: GroupID) throws -> [String] {
+        let replicas = try nodes.map { try Self.read(group, $0.stateStore) }
+        guard Set(replicas).count > 1 else { return [] }
+        let list = replicas.map { "\($0.index): \($0.rowCount) rows, \($0.checksum)" }
+        return ["P5 the replicas of \(group) differ: \(list)"]
+    }
+
+    private static func read(_ group: GroupID, _ store: StateStore) throws -> Replica {
+        var replica = Replica()
+        _ = try store.export(group, countMax: 1_000, byteCountMax: 1 << 20) { applied, rows in
+            replica.index = applied.index
+            for row in rows where !GatewayMachine.expiringKinds.contains(row.key.kind) {
+                replica.rowCount += 1
+                var writer = ByteWriter(capacity: 256)
+                writer.write(row.key.kind.rawValue)
+                writer.write(row.key.id)
+                writer.write(row.owner)
+                writer.writeSigned(row.created)
+                writer.writeVarint(row.version)
+                writer.write(row.isOpen)
+                writer.write(row.payload)
+                replica.checksum = CRC32C.checksum(writer.bytes, from: replica.checksum)
+            }
+            return true
+        }
+        return replica
+    }
+}
