@@ -35,12 +35,12 @@ public struct ByteWriter: Sendable {
     }
 
     /// How many bytes have been written so far.
-    public var byteCount: Int { bytes.count }
+    public var byteCount: Int { storage.count }
 
     /// Gives away what has been written, without a copy; the writer is empty afterwards.
     public mutating func takeBytes() -> [UInt8] {
-        let taken = bytes
-        bytes = []
+        let taken = storage
+        storage = []
         return taken
     }
 
