@@ -275,11 +275,11 @@ extension ClusterNode {
 // MARK: - What peers say
 
 extension ClusterNode: PeerReceiver {
-    nonisolated func received(_ message: PeerMessage, from member: MemberID) {
+    package nonisolated func received(_ message: PeerMessage, from member: MemberID) {
         assumeIsolated { $0.take(message, from: member) }
     }
 
-    nonisolated func linkEnded(_ member: MemberID) {
+    package nonisolated func linkEnded(_ member: MemberID) {
         assumeIsolated { node in
             for waiting in node.asks.takeAll(from: member) { waiting.resume(returning: .lost) }
         }

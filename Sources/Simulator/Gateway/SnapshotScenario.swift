@@ -62,7 +62,7 @@ public enum SnapshotScenario {
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
             inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients)
+            clients: clients, expiryMax: nil)
         let counts = try SnapshotTally.read(gateway)
         let halts = gateway.nodes.flatMap(\.process.haltReasons)
         return Verdict(
