@@ -39,8 +39,8 @@ public struct ByteWriter: Sendable {
 
     /// Gives away what has been written, without a copy; the writer is empty afterwards.
     public mutating func takeBytes() -> [UInt8] {
-        let taken = bytes
-        bytes = []
+        let taken = storage
+        storage = []
         return taken
     }
 
