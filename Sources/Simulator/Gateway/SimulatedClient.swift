@@ -281,7 +281,7 @@ final class SimulatedClient {
     private func isExpired(_ response: APIResponse) -> Bool {
         switch step {
         case .increment, .capture, .cancel: break
-        case .create, .refund, .retrieve, .done: return false
+        case .create, .refund, .retrieve, .verify, .done: return false
         }
         guard let error = JSONText(response.body)?["error"],
             error["code"]?.text == "payment_intent_unexpected_state",
