@@ -50,15 +50,30 @@ extension ShardGateway {
                 createdFrom: AggregateKey.notDue + 1, createdThrough: nextStamp().milliseconds,
                 limit: Self.duePageCount)
             let page = await host.list(query)
-            let passes = page.reversed().compactMap { line -> Task<Void, Never>? in
-                guard case .due(let id, _) = line else { return nil }
-                return Task { await self.expire(id) }
-            }
-            for pass in passes { await pass.value }
+            await expireTogether(
+                page.reversed().compactMap { line in
+                    if case .due(let id, _) = line { id } else { nil }
+                })
             guard !hasEnded, page.count == Self.duePageCount,
                 case .due(let id, let time?)? = page.first
             else { return }
             place = ListPosition(created: time.milliseconds, id: id.stem.text)
+        }
+    }
+
+    /// Returns once each of the payments has been looked at; side by side, as their commits share
+    /// syncs. Counted, as waiting for a task would leave the loop.
+    private func expireTogether(_ payments: [PaymentID]) async {
+        guard !payments.isEmpty else { return }
+        expiringCount = payments.count
+        await loop.suspend { resumption in
+            for id in payments {
+                Task {
+                    await self.expire(id)
+                    expiringCount -= 1
+                    if expiringCount == 0 { resumption.resume() }
+                }
+            }
         }
     }
 

@@ -77,6 +77,8 @@ actor ShardGateway {
     private var verificationCodes: EphemeralCardSecrets
     /// True while a pass over what is due is under way.
     var isExpiring = false
+    /// Payments of that pass that are not looked at yet.
+    var expiringCount = 0
 
     init(
         host: Host, term: Term, links: [Link], options: GatewayOptions, cards: any CardOpener,
