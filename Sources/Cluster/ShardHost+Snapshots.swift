@@ -55,12 +55,18 @@ extension ShardHost {
             for peer in peers { raft.onSnapshotPrepared(descriptor, for: peer, &directives) }
         case .success, .failure(.tooLarge):
             // Overtaken, or nothing that could be sent: the instance asks again.
-            removeFile(snapshotStorage.madePath(group, id: id))
-            for peer in peers { raft.onSnapshotUnavailable(for: peer) }
+            give(up: id, for: peers)
+        case .failure(.file(let error)) where error.isNoRoom:
+            give(up: id, for: peers)
         case .failure(let error):
             halt.halt("snapshot: \(error)")
         }
         perform()
+    }
+
+    private func give(up id: UInt64, for peers: [MemberID]) {
+        removeFile(snapshotStorage.madePath(group, id: id))
+        for peer in peers { raft.onSnapshotUnavailable(for: peer) }
     }
 
     /// The place right before the log's first entry.
@@ -114,11 +120,25 @@ extension ShardHost {
             }
         } then: { [self] result in
             assumeIsolated { host in
-                guard host.value(of: result) != nil, number == host.snapshots.receptionNumber
-                else { return }
+                guard number == host.snapshots.receptionNumber else { return }
+                if case .failure(let error) = result, error.isNoRoom {
+                    return host.storeLater(id: id, offset: offset, bytes: bytes)
+                }
+                guard host.value(of: result) != nil else { return }
                 host.raft.onSnapshotStored(
                     id: id, byteCount: UInt64(bytes.count), &host.directives)
                 host.perform()
+            }
+        }
+    }
+
+    /// The disk is full: the part waits until there is room, or until nobody wants it.
+    private func storeLater(id: UInt64, offset: UInt64, bytes: [UInt8]) {
+        let number = snapshots.receptionNumber
+        loop.schedule(after: raft.options.electionTimeout) { [self] in
+            assumeIsolated { host in
+                guard number == host.snapshots.receptionNumber else { return }
+                host.storeSnapshot(id: id, offset: offset, bytes: bytes)
             }
         }
     }

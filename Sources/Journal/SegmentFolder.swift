@@ -124,7 +124,7 @@ struct SegmentFolder: Sendable {
 extension FileError {
     /// Whether there is no room, on the disk (ENOSPC) or for this user (EDQUOT). A failed sync is
     /// never that: what it has dropped cannot be known.
-    var isNoRoom: Bool {
+    package var isNoRoom: Bool {
         (code == 28 || code == 122) && operation != "fdatasync" && operation != "fsync"
     }
 }

@@ -31,6 +31,17 @@ import Testing
         #expect(unmarkedStartCount > 0)
     }
 
+    @Test("where every disk is full the snapshot waits, and nobody halts")
+    func fullDisks() throws {
+        var options = SnapshotScenario.Options()
+        options.fullDiskDuration = .seconds(6)
+        for seed in 1...4 as ClosedRange<UInt64> {
+            let verdict = try SnapshotScenario.run(seed: seed, options: options)
+            #expect(verdict.violations.isEmpty, "seed \(seed)")
+            #expect(verdict.installedCount >= 1, "seed \(seed)")
+        }
+    }
+
     @Test("a seed goes the same way twice")
     func deterministic() throws {
         let first = try SnapshotScenario.run(seed: 3)

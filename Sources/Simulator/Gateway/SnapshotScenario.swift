@@ -8,6 +8,8 @@ public enum SnapshotScenario {
     public struct Options: Sendable {
         /// How often the node that came back is ended again while it catches up.
         public var crashCount = 0
+        /// How long every disk is full from when it comes back.
+        public var fullDiskDuration = Duration.zero
 
         public init() {}
     }
@@ -48,6 +50,7 @@ public enum SnapshotScenario {
         try world.run(until: .seconds(4))
         away.crash(world.random.chance(1, in: 2) ? .kill : .powerLoss)
         try world.run(for: .seconds(Int64.random(in: 20...40, using: &world.random)))
+        fillDisks(of: gateway, for: options.fullDiskDuration)
         away.restart()
         for _ in 0..<options.crashCount {
             try runToCrash(of: away, in: world)
@@ -76,6 +79,14 @@ public enum SnapshotScenario {
 }
 
 extension SnapshotScenario {
+    private static func fillDisks(of gateway: GatewayWorld, for duration: Duration) {
+        guard duration > .zero else { return }
+        for node in gateway.nodes { node.process.disk.faults.isFull = true }
+        gateway.world.schedule(after: duration) {
+            for node in gateway.nodes { node.process.disk.faults.isFull = false }
+        }
+    }
+
     /// Lets the world go on to a moment at which the node is to be ended: any one, the one right
     /// behind the switch of a shard's rows, or one between its batches.
     private static func runToCrash(of node: SimulatedNode, in world: World) throws {
