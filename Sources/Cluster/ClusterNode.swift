@@ -19,6 +19,7 @@ package protocol GroupShell: AnyObject, Sendable {
     func receive(_ message: Message)
     /// The node's support has changed.
     func wake()
+    func linkBegan(_ member: MemberID)
     var isLedHere: Bool { get }
     /// Offers the leadership to a peer; false when it cannot be offered to it.
     func handOver(to member: MemberID) -> Bool
@@ -277,6 +278,12 @@ extension ClusterNode {
 extension ClusterNode: PeerReceiver {
     package nonisolated func received(_ message: PeerMessage, from member: MemberID) {
         assumeIsolated { $0.take(message, from: member) }
+    }
+
+    package nonisolated func linkBegan(_ member: MemberID) {
+        assumeIsolated { node in
+            for group in node.groups.keys.sorted() { node.groups[group]?.linkBegan(member) }
+        }
     }
 
     package nonisolated func linkEnded(_ member: MemberID) {

@@ -16,6 +16,8 @@ import Resilience
 
 /// Who takes what peers say. Loop only.
 package protocol PeerReceiver: AnyObject, Sendable {
+    /// The way to the member is open; what was said before is lost.
+    func linkBegan(_ member: MemberID)
     func received(_ message: PeerMessage, from member: MemberID)
     /// What was asked over the link will not be answered.
     func linkEnded(_ member: MemberID)
@@ -243,6 +245,7 @@ public actor PeerLinks {
             let old = accepted.updateValue(connection, forKey: member.id)
             connection.member = member.id
             old?.end(.replaced)
+            receiver?.linkBegan(member.id)
         } else {
             guard case .securing(let current)? = dials[member.id], current === connection else {
                 return connection.end(.stranger(identity))
@@ -250,6 +253,7 @@ public actor PeerLinks {
             dials[member.id] = .up(connection)
             connection.member = member.id
             backoffs[member.id]?.reset()
+            receiver?.linkBegan(member.id)
         }
     }
 

@@ -368,6 +368,14 @@ extension ShardHost: GroupShell {
         assumeIsolated { $0.transfer(to: member) }
     }
 
+    package nonisolated func linkBegan(_ member: MemberID) {
+        assumeIsolated { host in
+            host.step { raft, moment, directives in
+                raft.onReconnected(to: member, moment, &directives)
+            }
+        }
+    }
+
     package nonisolated func wake() {
         assumeIsolated { host in
             host.step { raft, moment, directives in raft.onTick(moment, &directives) }

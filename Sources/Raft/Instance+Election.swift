@@ -1,4 +1,4 @@
-import Primitives
+public import Primitives
 
 // How a leader comes about.
 //
@@ -120,6 +120,17 @@ extension Instance {
         let reply = Message.HeartbeatReply(
             round: 0, promise: promise.epoch, commitIndex: commitIndex)
         post(.heartbeatReply(reply), to: promise.leader, &directives)
+    }
+
+    /// The way to a member is open again, and what was said meanwhile is lost. A member that is
+    /// bound to it tells it how far it is: where all is quiet nobody else would speak first, and
+    /// one that has started anew would not learn what is committed.
+    public mutating func onReconnected(
+        to member: MemberID, _ moment: Moment, _ directives: inout [Directive]
+    ) {
+        guard case .follower = role, hardState.promise?.leader == member else { return }
+        askIfLeading(moment, &directives)
+        settle(&directives)
     }
 
     mutating func onPreVoteReply(

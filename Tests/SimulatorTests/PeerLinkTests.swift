@@ -25,6 +25,8 @@ struct PeerLinkTests {
             state.withLock { $0.messages.append(message) }
         }
 
+        func linkBegan(_ member: MemberID) {}
+
         func linkEnded(_ member: MemberID) { state.withLock { $0.endedLinkCount += 1 } }
 
         func note(_ trouble: PeerLinks.Trouble) { state.withLock { $0.troubles.append(trouble) } }
