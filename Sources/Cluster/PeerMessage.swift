@@ -29,6 +29,13 @@ package struct PeerAsk: Hashable, Sendable {
     /// How long the asker waits from now.
     package let budget: Duration
     package let payload: [UInt8]
+
+    package init(id: UInt64, group: GroupID, budget: Duration, payload: [UInt8]) {
+        self.id = id
+        self.group = group
+        self.budget = budget
+        self.payload = payload
+    }
 }
 
 extension PeerFrameHeader.Kind {
