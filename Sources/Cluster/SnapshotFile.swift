@@ -9,8 +9,8 @@ package import StateStore
 //   row      kind u8; id; owner; created; version; whether it is open; payload
 //
 // Integers are little-endian, or as `ByteWriter` writes them. Rows rise by kind and id. A block is
-// what is stored in one transaction. Length and CRC-32C of the whole file are in the descriptor that
-// goes ahead of it, so that the file does not vouch for itself.
+// what is stored in one transaction. Length and CRC-32C of the whole file are in the descriptor
+// that goes ahead of it, so that the file does not vouch for itself.
 
 /// What is fixed about snapshot files.
 enum SnapshotFormat {

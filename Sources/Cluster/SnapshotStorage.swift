@@ -26,7 +26,12 @@ public struct SnapshotStorage: Sendable {
     /// Makes the folder, and removes what a process that is gone has left in it. Blocks: before
     /// the node starts.
     public func prepare() throws(FileError) {
-        try fileSystem.createDirectory(directory)
+        if !fileSystem.exists(directory) {
+            try fileSystem.createDirectory(directory)
+            // It has to be there when the disk is full.
+            let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
+            try fileSystem.synchronizeDirectory(parent.isEmpty ? "/" : parent)
+        }
         for name in try fileSystem.list(directory) { try fileSystem.remove(path(name)) }
     }
 

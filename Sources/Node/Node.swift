@@ -103,8 +103,8 @@ public actor Node {
     }
 
     private let storedIndexes: [GroupID: LogIndex]
-    /// The process that installed a snapshot may have ended before it was synced, and the journal is
-    /// about to forget the log before it.
+    /// The process that installed a snapshot may have ended before it was synced, and the journal
+    /// is about to forget the log before it.
     private static func synchronize(
         _ store: StateStore, _ configuration: NodeConfiguration
     ) throws(NodeStartError) {

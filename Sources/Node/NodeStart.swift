@@ -15,10 +15,10 @@ struct StoredShards: Sendable {
 
 /// Where the groups of a node start: their parts of the journal, held against the stored state.
 ///
-///   state at or before the journal's end                     as the journal says
-///   state ahead, and it is a snapshot the journal            the log begins at the snapshot, empty;
-///   has no mark of: the process ended between the two        it is synced, and the mark is written
-///   state ahead otherwise                                    the node does not start
+///   state at or before the journal's end                 as the journal says
+///   state ahead, and it is a snapshot the journal        the log begins at the snapshot, empty;
+///   has no mark of: the process ended between the two    it is synced, and the mark is written
+///   state ahead otherwise                                the node does not start
 struct NodeStart {
     private(set) var groups: [GroupID: RecoveredLog.Group] = [:]
     /// Snapshots that the journal has no mark of, in the order of their groups.
