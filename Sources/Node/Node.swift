@@ -20,6 +20,10 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case snapshots(String)
     /// The state is ahead of the journal: one of them was replaced from outside.
     case stateAheadOfJournal(GroupID, state: LogIndex, journal: LogIndex)
+    /// The journal begins behind the state: the state store was lost or is an old one.
+    case stateBehindJournal(GroupID, state: LogIndex, journal: LogIndex)
+    /// A member of a cluster whose data is gone.
+    case emptyFolder
 
     public var description: String {
         switch self {
@@ -32,6 +36,12 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
         case .stateAheadOfJournal(let group, let state, let journal):
             "\(group): the state is at index \(state) and the journal ends at \(journal); "
                 + "the journal and the state of a node belong together: restore both"
+        case .stateBehindJournal(let group, let state, let journal):
+            "\(group): the state is at index \(state) and the journal begins behind \(journal); "
+                + "the journal and the state of a node belong together: restore both"
+        case .emptyFolder:
+            "the data folder is empty, and this node has been a member of its cluster: without "
+                + "its votes it must not come back as the same member; restore the folder"
         }
     }
 }
@@ -149,6 +159,7 @@ public actor Node {
         _ configuration: NodeConfiguration, _ environment: NodeEnvironment
     ) throws(NodeStartError) -> (Journal, RecoveredLog) {
         let members = configuration.members
+        try FirstStart.check(configuration, environment.fileSystem)
         do {
             let opened = try Journal.open(
                 loop: environment.loop, worker: environment.journalWorker,
@@ -166,6 +177,7 @@ public actor Node {
                     "entries of \(damaged.map(\.description).joined(separator: ", ")) are "
                         + "damaged; sunny journal verify names them")
             }
+            try FirstStart.takeMark(configuration, environment.fileSystem)
             return (opened.journal, opened.recovered)
         } catch let error as NodeStartError {
             throw error

@@ -18,7 +18,8 @@ struct StoredShards: Sendable {
 ///   state at or before the journal's end                 as the journal says
 ///   state ahead, and it is a snapshot the journal        the log begins at the snapshot, empty;
 ///   has no mark of: the process ended between the two    it is synced, and the mark is written
-///   state ahead otherwise                                the node does not start
+///   state ahead otherwise, or behind the journal's       the node does not start
+///   beginning
 struct NodeStart {
     private(set) var groups: [GroupID: RecoveredLog.Group] = [:]
     /// Snapshots that the journal has no mark of, in the order of their groups.
@@ -45,6 +46,9 @@ struct NodeStart {
                 unmarked.append(installed)
             } else if state?.index ?? 0 > Self.end(of: part) {
                 throw Self.isAhead(group, state, part)
+            } else if let part, state?.index ?? 0 < part.compactedUpTo {
+                throw .stateBehindJournal(
+                    group, state: state?.index ?? 0, journal: part.compactedUpTo)
             }
         }
     }

@@ -51,6 +51,7 @@ final class SimulatedNode {
     private func boot(_ incarnation: Incarnation, _ settings: Settings) {
         startCount += 1
         do {
+            if startCount == 1 { try markFirstStart(incarnation.files) }
             let vault = try SoftwareKeyVault(
                 environment: .development,
                 masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
@@ -68,6 +69,10 @@ final class SimulatedNode {
         } catch {
             world.fail("\(process) did not start: \(error)")
         }
+    }
+
+    private func markFirstStart(_ files: any FileSystem) throws {
+        _ = try files.open(FirstStart.path(in: "/data"), create: true)
     }
 
     private func links(_ incarnation: Incarnation) throws -> PeerLinks? {
