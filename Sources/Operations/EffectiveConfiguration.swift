@@ -118,7 +118,18 @@ extension NodeFile {
     /// Paths are as the node opens them; digests of keys are not shown.
     public var effective: ConfigurationTree {
         let node = configuration
-        return [
+        var pairs = effectiveKeys(node)
+        let period = Duration.seconds(Int64(node.gateway.testHoldSeconds))
+        // The rule of the live world is longer than what can be written.
+        if period <= ConfigurationSection.durationMax {
+            let mode: ConfigurationTree = ["hold_period": .text(Self.text(period))]
+            pairs.append(ConfigurationTree.Pair(key: "test_mode", value: mode))
+        }
+        return .mapping(pairs)
+    }
+
+    private func effectiveKeys(_ node: NodeConfiguration) -> [ConfigurationTree.Pair] {
+        let tree: ConfigurationTree = [
             "cluster": effectiveCluster,
             "environment": .text(environment.rawValue),
             "node": [
@@ -136,6 +147,8 @@ extension NodeFile {
                 "fixed_minor_units": .number(Int(node.gateway.fees.fixedMinorUnits)),
             ],
         ]
+        guard case .mapping(let pairs) = tree else { return [] }
+        return pairs
     }
 
     private var effectiveCluster: ConfigurationTree {
