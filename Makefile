@@ -54,7 +54,7 @@ $(SUNNY_VENV)/installed.txt: $(REQUIREMENTS) | system
 build: system ## Build the release binary.
 	swift build $(SWIFT_FLAGS) --product sunny
 
-demo: build ## Run a gateway and an acquirer on this machine, to try out.
+demo: build ## Run three regions and two acquirers on this machine, to try out.
 	@"$(BINARY)" demo $(ARGS)
 
 test: setup lint wasm ## Check the format, build everything, and run every test.

@@ -136,7 +136,7 @@ let package = Package(
             "Operations",
             [
                 "Primitives", "Environment", "Payments", "Vault", "Cluster", "Gateway",
-                "MerchantAPI", "ISO8583", "Acquirer", "Node", "Yams",
+                "MerchantAPI", "ISO8583", "Acquirer", "Node", "SecureLink", "Yams",
             ]),
         .executableTarget(
             name: "sunny",
@@ -189,7 +189,7 @@ let package = Package(
             of: "Operations",
             [
                 "Primitives", "Environment", "Payments", "ISO8583", "Acquirer", "Gateway",
-                "MerchantAPI", "Node",
+                "MerchantAPI", "Node", "Cluster", "SecureLink",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

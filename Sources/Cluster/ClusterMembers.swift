@@ -48,6 +48,9 @@ public struct ClusterMembers: Hashable, Sendable {
         return ClusterMembers(cluster: ClusterID(0), own: member.id, all: [member])
     }
 
+    /// True for a node that was configured without a cluster.
+    public var isUnnamed: Bool { cluster == ClusterID(0) }
+
     public var peers: [ClusterMember] { all.filter { $0.id != own } }
 
     public subscript(id: MemberID) -> ClusterMember? { all.first { $0.id == id } }

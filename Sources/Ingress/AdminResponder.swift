@@ -3,6 +3,8 @@ import Hummingbird
 import NIOCore
 public import Telemetry
 
+import struct Environment.SocketAddress
+
 /// What the operator's listener tells. It has no authentication: it listens on the loopback only,
 /// and tells no card data and no key.
 public struct AdminEndpoint: Sendable {
@@ -13,31 +15,43 @@ public struct AdminEndpoint: Sendable {
     public typealias Dump =
         @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])?
 
+    /// Hands the leadership of a shard to the node of that name; the status and the text that say
+    /// what came of it.
+    public typealias Transfer =
+        @Sendable (_ shard: Int, _ name: String) async -> (status: Int, text: String)
+
     let metrics: MetricRegistry
     let supplement: Supplement
     let lagNanoseconds: @Sendable () -> Int64
     let isReady: @Sendable () async -> Bool
     let payments: Dump
+    let cluster: @Sendable () async -> [UInt8]
+    let transfer: Transfer
 
     /// - Parameters:
     ///   - supplement: More metrics.
     ///   - lagNanoseconds: How far the node's loop is behind, without asking the loop.
     ///   - isReady: Whether the node can take payments; asks the loop.
     ///   - payments: What `/admin/payments` answers.
+    ///   - cluster: What `/admin/cluster` answers, in JSON; asks the loop.
+    ///   - transfer: What a POST to `/admin/cluster/transfer` does.
     public init(
         metrics: MetricRegistry, supplement: @escaping Supplement,
         lagNanoseconds: @escaping @Sendable () -> Int64,
-        isReady: @escaping @Sendable () async -> Bool, payments: @escaping Dump
+        isReady: @escaping @Sendable () async -> Bool, payments: @escaping Dump,
+        cluster: @escaping @Sendable () async -> [UInt8], transfer: @escaping Transfer
     ) {
         self.metrics = metrics
         self.supplement = supplement
         self.lagNanoseconds = lagNanoseconds
         self.isReady = isReady
         self.payments = payments
+        self.cluster = cluster
+        self.transfer = transfer
     }
 }
 
-/// `/livez`, `/readyz`, `/metrics`, `/admin/payments`.
+/// `/livez`, `/readyz`, `/metrics`, `/admin/payments`, `/admin/cluster`.
 struct AdminResponder: HTTPResponder {
     let endpoint: AdminEndpoint
 
@@ -45,10 +59,14 @@ struct AdminResponder: HTTPResponder {
     private static let stuckNanoseconds: Int64 = 10_000_000_000
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let isStuck = endpoint.lagNanoseconds() > Self.stuckNanoseconds
+        if request.uri.path == "/admin/cluster/transfer" {
+            guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
+            return await transfer(request)
+        }
         guard request.method == .get || request.method == .head else {
             return .text(.methodNotAllowed, "only GET\n")
         }
-        let isStuck = endpoint.lagNanoseconds() > Self.stuckNanoseconds
         switch request.uri.path {
         case "/livez":
             return isStuck ? .text(.serviceUnavailable, "stuck\n") : .text(.ok, "live\n")
@@ -64,10 +82,39 @@ struct AdminResponder: HTTPResponder {
                 type: "text/plain; version=0.0.4; charset=utf-8")
         case "/admin/payments":
             return try await payments()
+        case "/admin/cluster":
+            guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
+            return Response(
+                status: .ok, headers: [.contentType: "application/json"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: await endpoint.cluster())))
         default:
             return .text(
-                .notFound, "no such page: /livez, /readyz, /metrics, /admin/payments\n")
+                .notFound,
+                "no such page: /livez, /readyz, /metrics, /admin/payments, /admin/cluster\n")
         }
+    }
+
+    /// `POST /admin/cluster/transfer?shard=0&to=eu-1`.
+    private func transfer(_ request: Request) async -> Response {
+        guard request.method == .post else { return .text(.methodNotAllowed, "only POST\n") }
+        guard !Self.mayBeABrowser(request) else {
+            return .text(.forbidden, "not for browsers: send no Origin, and this machine as Host\n")
+        }
+        guard let shard = request.uri.queryParameters.get("shard", as: Int.self),
+            let name = request.uri.queryParameters.get("to")
+        else { return .text(.badRequest, "shard=NUMBER and to=NODE are needed\n") }
+        let (status, text) = await endpoint.transfer(shard, name)
+        return .text(HTTPResponse.Status(code: status), text)
+    }
+
+    /// The port asks nobody who they are, and a page that somebody looks at on this machine can
+    /// reach it. Browsers say where a request comes from, and whom they take this for: the second
+    /// tells a foreign name that was made to resolve to this machine.
+    private static func mayBeABrowser(_ request: Request) -> Bool {
+        let headers = request.headers
+        if headers[.origin] != nil || headers[.secFetchSite] != nil { return true }
+        guard let authority = request.head.authority else { return true }
+        return SocketAddress(authority)?.isLoopback != true
     }
 
     private func payments() async throws -> Response {
@@ -90,6 +137,10 @@ struct AdminResponder: HTTPResponder {
                 try await writer.finish(nil)
             })
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static let secFetchSite = Self("Sec-Fetch-Site")!
 }
 
 extension Response {

@@ -48,7 +48,7 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
 
 /// One node: shards, links and API over one loop, one journal and one state store.
 public actor Node {
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -62,8 +62,8 @@ public actor Node {
     private let writer: StateWriter
     private let journal: Journal
     private let store: StateStore
-    private let hosts: [ShardHost<GatewayMachine>]
-    private let cluster: ClusterNode
+    let hosts: [ShardHost<GatewayMachine>]
+    let cluster: ClusterNode
 
     /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
     public init(

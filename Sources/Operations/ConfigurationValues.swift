@@ -50,6 +50,8 @@ extension ConfigurationSection {
         try value(key, expecting: "true or false", else: fallback) { Bool($0) }
     }
 
+    static let durationMax = Duration.seconds(3600)
+
     /// `500ms`, `10s`, `2min`.
     func duration(_ key: String, else fallback: Duration) throws(CommandFailure) -> Duration {
         try value(

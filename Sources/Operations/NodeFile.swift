@@ -1,15 +1,35 @@
-import Cluster
+public import Cluster
 public import Environment
 import Gateway
 import MerchantAPI
 public import Node
 import Payments
+public import SecureLink
 public import Vault
 
-/// The configuration file of a node, read and checked. `ClusterConfigs/single.yaml` explains it.
+/// The configuration file of a node, read and checked. `ClusterConfigs/single.yaml` explains it,
+/// `ClusterConfigs/demo.yaml` what a node among several has besides.
 public struct NodeFile: Sendable {
-    /// What the cluster is called; tells the logs of two clusters apart.
+    /// A merchant as the file describes it; its keys are in `configuration`.
+    public struct Merchant: Hashable, Sendable {
+        public let id: String
+        public let name: String
+        public let mode: String
+        public let keyCount: Int
+        public let publishableKey: String
+    }
+
+    /// Where a node's certificate is, and where the file says so.
+    public struct Credentials: Hashable, Sendable {
+        public let files: LinkCredentialFiles
+        /// File and line.
+        public let place: String
+    }
+
+    /// What the cluster is called; in the certificates of its nodes.
     public let clusterName: String
+    /// The node's certificate; nil for a node that is alone.
+    public let credentials: Credentials?
     public let environment: DeploymentEnvironment
     /// Where merchants connect.
     public let httpAddress: SocketAddress
@@ -20,6 +40,11 @@ public struct NodeFile: Sendable {
     /// The file of the software vault's master key.
     public let vaultKeyFile: String
     public let configuration: NodeConfiguration
+    /// In the order of the file.
+    public let merchants: [Merchant]
+
+    /// The nodes of the cluster, this one among them.
+    public var members: ClusterMembers { configuration.members }
 
     private enum Mode: String, CaseIterable {
         case test, live
@@ -36,7 +61,11 @@ public struct NodeFile: Sendable {
                 "merchants", "fees", "test_mode",
             ])
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        clusterName = try root.section("cluster", keys: ["name"]).name("name")
+        let node = try root.section(
+            "node", keys: ["name", "region", "jurisdiction", "data_directory", "shards"])
+        let cluster = try ClusterPart(root, node, folder: folder)
+        clusterName = cluster.name
+        credentials = cluster.credentials
         environment = try root.value("environment", expecting: "development or production") {
             DeploymentEnvironment(rawValue: $0)
         }
@@ -45,8 +74,13 @@ public struct NodeFile: Sendable {
         httpAddress = try listen.address("http")
         adminAddress = try listen.address("admin")
         try Self.check(listen, httpAddress, adminAddress, allowsInsecure)
+        try cluster.refuse(httpAddress, "http", of: listen)
+        try cluster.refuse(adminAddress, "admin", of: listen)
         vaultKeyFile = try Self.readVault(root, environment, folder)
-        configuration = try Self.readNode(root, folder)
+        let merchants = try Self.readMerchants(root)
+        self.merchants = merchants.list
+        configuration = try Self.readNode(
+            root, node, cluster.members, merchants.entries, folder)
     }
 
     private static func check(
@@ -82,18 +116,18 @@ public struct NodeFile: Sendable {
         return try software.path("key_file", from: folder)
     }
 
+    private static let shardCountDefault = 4
+
     private static func readNode(
-        _ root: ConfigurationSection, _ folder: String
+        _ root: ConfigurationSection, _ node: ConfigurationSection, _ members: ClusterMembers,
+        _ merchants: [MerchantDirectory.Entry], _ folder: String
     ) throws(CommandFailure) -> NodeConfiguration {
-        let node = try root.section(
-            "node", keys: ["name", "region", "jurisdiction", "data_directory", "shards"])
         var configuration = NodeConfiguration(
-            members: .alone(name: try node.name("name"), region: try node.name("region")),
-            jurisdiction: try node.name("jurisdiction"),
+            members: members, jurisdiction: try node.name("jurisdiction"),
             dataDirectory: try node.path("data_directory", from: folder),
             shardCount: try node.integer(
-                "shards", in: 1...NodeConfiguration.shardCountMax, else: 4),
-            links: try readLinks(root), merchants: try readMerchants(root))
+                "shards", in: 1...NodeConfiguration.shardCountMax, else: shardCountDefault),
+            links: try readLinks(root), merchants: merchants)
         if root.has("fees") {
             let fees = try root.section("fees", keys: ["basis_points", "fixed_minor_units"])
             configuration.gateway.fees = FeeSchedule(
@@ -155,7 +189,8 @@ public struct NodeFile: Sendable {
 
     private static func readMerchants(
         _ root: ConfigurationSection
-    ) throws(CommandFailure) -> [MerchantDirectory.Entry] {
+    ) throws(CommandFailure) -> (list: [Merchant], entries: [MerchantDirectory.Entry]) {
+        var list: [Merchant] = []
         var entries: [MerchantDirectory.Entry] = []
         let sections = try root.sections(
             "merchants", keys: ["id", "name", "mode", "secret_key_digests", "publishable_key"])
@@ -164,12 +199,14 @@ public struct NodeFile: Sendable {
                 MerchantID($0)
             }
             let mode = try section.choice("mode") as Mode
-            _ = try section.value("name", expecting: "1 to 100 characters", else: "") {
+            let name = try section.value("name", expecting: "1 to 100 characters", else: "") {
                 (1...100).contains($0.count) ? $0 : nil
             }
-            // Nothing asks for it yet; it is checked so that what is in the file is right.
+            // Nothing asks for these yet; they are checked so that what is in the file is right.
             let prefix = "pk_\(mode.rawValue)_"
-            _ = try section.value("publishable_key", expecting: "\(prefix)…", else: "") {
+            let publishable = try section.value(
+                "publishable_key", expecting: "\(prefix)…", else: ""
+            ) {
                 $0.hasPrefix(prefix) ? $0 : nil
             }
             let digests = try section.list(
@@ -184,8 +221,12 @@ public struct NodeFile: Sendable {
                 entries.append(
                     MerchantDirectory.Entry(keyDigest: digest, merchant: id, isLive: mode == .live))
             }
+            list.append(
+                Merchant(
+                    id: "\(id)", name: name, mode: mode.rawValue, keyCount: digests.count,
+                    publishableKey: publishable))
         }
-        return entries
+        return (list, entries)
     }
 }
 

@@ -24,9 +24,9 @@ struct Sunny: ParsableCommand {
               78  the configuration or the data is wrong
             """,
         subcommands: [
-            DemoCommand.self, NodeCommand.self, AcquirerCommand.self, ConfigCommand.self,
-            ReconcileCommand.self, JournalCommand.self, SimulateCommand.self, BenchCommand.self,
-            VersionCommand.self,
+            DemoCommand.self, NodeCommand.self, AcquirerCommand.self, ClusterCommand.self,
+            ConfigCommand.self, ReconcileCommand.self, JournalCommand.self, SimulateCommand.self,
+            BenchCommand.self, VersionCommand.self,
         ])
 
     static func main() {

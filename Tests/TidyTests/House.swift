@@ -119,7 +119,7 @@ enum House {
             .edge,
             [
                 "Primitives", "Environment", "Payments", "Vault", "Cluster", "Gateway",
-                "MerchantAPI", "ISO8583", "Acquirer", "Node", "Yams",
+                "MerchantAPI", "ISO8583", "Acquirer", "Node", "SecureLink", "Yams",
             ],
             system: ["Glibc", "Synchronization"]),
         "sunny": Room(

@@ -34,7 +34,10 @@ struct GatewayBench {
     }
 
     func run() async throws -> (rows: [Row], work: Work) {
-        try runSelf(["demo", "--dir", directory, "--detach"])
+        try runSelf(
+            [
+                "demo", "--dir", directory, "--detach", "--nodes", "1", "--acquirers", "1",
+            ])
         defer { try? runSelf(["demo", "stop", "--dir", directory]) }
         let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/demo.json"))
         let demo = try JSONDecoder().decode(Demo.self, from: data)

@@ -2,17 +2,18 @@ import ArgumentParser
 
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Run a gateway and an acquirer on this machine, to try out.",
+        commandName: "demo",
+        abstract: "Run a gateway and its acquirers on this machine, to try out.",
         discussion: """
             EXAMPLE:
               sunny demo
               sunny demo --dir /tmp/shop --detach
-              sunny demo kill node-1 --dir /tmp/shop
-              sunny demo restart node-1 --dir /tmp/shop
+              sunny demo kill eu-1 --dir /tmp/shop
+              sunny demo restart eu-1 --dir /tmp/shop
               sunny demo stop --dir /tmp/shop
 
             Without a subcommand it starts one; `sunny demo start --help` lists the options. \
-            Prints the address, a key, and lines for curl and Python that work. For test cards \
+            Prints the addresses, a key, and lines for curl and Python that work. For test cards \
             only: never for real cards or money.
             """,
         subcommands: [

@@ -1,6 +1,7 @@
 import Environment
 import Glibc
 import Operations
+import Primitives
 
 /// `demo.json`: what runs, for people and scripts. It is there while the demo runs, and written
 /// when everything is ready.
@@ -56,16 +57,46 @@ struct DemoSettings: Codable, Sendable {
 
     struct Node: Codable, Sendable {
         var id: String
+        /// Its member's number.
+        var number: UInt64
+        var region: String
         var httpPort: UInt16 = 0
         var adminPort: UInt16 = 0
+        /// Known before the first start, as every node has to know everybody's.
+        var peerPort: UInt16
     }
 
-    var merchant: String
-    var apiKey: String
-    var publishableKey: String
-    var region: String
+    /// In hexadecimal.
+    var cluster: String
+    var keys: MerchantKeys
     var nodes: [Node]
     var acquirers: [Acquirer]
     /// Whether the folder was made for this run only.
     var isTemporary: Bool
+
+    static let nodeCounts = [1, 3, 5]
+    /// The regions of the world in which a demo has nodes, in the order in which they get them.
+    static let regions = ["eu", "us", "ap", "sa", "af"]
+
+    /// A new demo. The nodes go to the regions in turn: `eu-1`, `us-1`, `ap-1`, `eu-2`, `us-2`.
+    static func make(
+        nodeCount: Int, regionCount: Int, acquirerCount: Int, isTemporary: Bool
+    ) throws(CommandFailure) -> DemoSettings {
+        guard let ports = LocalSocket.freePorts(nodeCount) else {
+            throw CommandFailure(
+                .unavailable, "there are no free ports", at: "127.0.0.1",
+                remedy: "end some of what listens on this machine")
+        }
+        return DemoSettings(
+            cluster: String(ClusterFiles.newClusterID().rawValue, radix: 16),
+            keys: MerchantKeys.make(),
+            nodes: ports.enumerated().map { index, port in
+                let region = regions[index % regionCount]
+                return Node(
+                    id: "\(region)-\(index / regionCount + 1)", number: UInt64(index + 1),
+                    region: region, peerPort: port)
+            },
+            acquirers: (1...acquirerCount).map { Acquirer(id: "acquirer-\($0)") },
+            isTemporary: isTemporary)
+    }
 }

@@ -13,6 +13,11 @@ struct DemoFolder: Sendable {
     /// Held while `demo.json` is changed.
     var changeLock: String { path + "/change.lock" }
     var logs: String { path + "/logs" }
+    /// The key of the cards, which all nodes share: a card that came in at one is opened at another.
+    var vaultKey: String { path + "/vault.key" }
+    var authority: String { path + "/authority" }
+
+    func credentials(of node: String) -> String { "\(path)/\(node).tls" }
 
     func log(of id: String) -> String { "\(logs)/\(id).log" }
     func portsFile(of id: String) -> String { "\(path)/\(id).ports.json" }

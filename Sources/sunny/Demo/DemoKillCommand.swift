@@ -7,12 +7,12 @@ struct DemoKillCommand: ParsableCommand {
         commandName: "kill", abstract: "Kill a node or an acquirer of a demo without warning.",
         discussion: """
             EXAMPLE:
-              sunny demo kill node-1 --dir /tmp/shop
+              sunny demo kill eu-1 --dir /tmp/shop
 
             SIGKILL, as a crash would be. `sunny demo restart` starts it again.
             """)
 
-    @Argument(help: "What to kill, as demo.json calls it: node-1, acquirer-1.")
+    @Argument(help: "What to kill, as demo.json calls it: eu-1, acquirer-1.")
     var id: String
 
     @OptionGroup var dir: DemoFolderOption

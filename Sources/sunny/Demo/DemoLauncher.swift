@@ -1,3 +1,4 @@
+import Cluster
 import Environment
 import Glibc
 import Operations
@@ -35,31 +36,47 @@ struct DemoLauncher: Sendable {
             pid: process.pid)
     }
 
-    /// Writes the node's configuration and starts it.
+    /// A node that was started: its addresses are bound, and it may not be ready.
+    struct StartedNode {
+        let process: DemoProcess
+        let admin: SocketAddress
+        let file: DemoFile.Node
+    }
+
+    /// Writes the configuration of a node and starts it.
     func startNode(
-        _ settings: inout DemoSettings.Node, of demo: DemoSettings
-    ) throws(CommandFailure) -> DemoFile.Node {
-        let configuration = folder.configuration(of: settings.id)
-        try Files.write(DemoConfiguration.text(settings, of: demo), to: configuration)
-        let ports = folder.portsFile(of: settings.id)
+        _ index: Int, of demo: inout DemoSettings
+    ) throws(CommandFailure) -> StartedNode {
+        let id = demo.nodes[index].id
+        let configuration = folder.configuration(of: id)
+        try DemoConfiguration.write(index, of: demo, to: folder)
+        let ports = folder.portsFile(of: id)
         Files.remove(ports)
-        Console.progress("starting \(settings.id)")
+        Console.progress("starting \(id)")
         let process = try DemoProcess.start(
-            settings.id, ["node", "--config", configuration] + supervision(ports),
-            mark: configuration, log: folder.log(of: settings.id))
+            id, ["node", "--config", configuration] + supervision(ports),
+            mark: configuration, log: folder.log(of: id))
         let addresses = try waitForAddresses(of: process, ports)
         guard let http = addresses["http"], let admin = addresses["admin"] else {
             throw notReady(process)
         }
-        try waitUntilReady(process, admin)
-        if (settings.httpPort, settings.adminPort) != (http.port, admin.port) {
-            (settings.httpPort, settings.adminPort) = (http.port, admin.port)
+        let known = (demo.nodes[index].httpPort, demo.nodes[index].adminPort)
+        if known != (http.port, admin.port) {
+            demo.nodes[index].httpPort = http.port
+            demo.nodes[index].adminPort = admin.port
             // The next start is on the same ports.
-            try Files.write(DemoConfiguration.text(settings, of: demo), to: configuration)
+            try DemoConfiguration.write(index, of: demo, to: folder)
         }
-        return DemoFile.Node(
-            id: settings.id, region: demo.region, http: "http://\(http)",
-            admin: "http://\(admin)", pid: process.pid)
+        return StartedNode(
+            process: process, admin: admin,
+            file: DemoFile.Node(
+                id: id, region: demo.nodes[index].region, http: "http://\(http)",
+                admin: "http://\(admin)", pid: process.pid))
+    }
+
+    /// Waits for all of them: one alone would wait for a majority.
+    func waitUntilReady(_ nodes: [StartedNode]) throws(CommandFailure) {
+        for node in nodes { try waitUntilReady(node.process, node.admin) }
     }
 
     private func supervision(_ ports: String) -> [String] {
@@ -114,46 +131,54 @@ struct DemoLauncher: Sendable {
     }
 }
 
-/// The configuration of a demo's node.
+/// What a demo's node needs before it starts.
 enum DemoConfiguration {
-    static func text(_ node: DemoSettings.Node, of demo: DemoSettings) -> String {
-        let links = demo.acquirers.map { acquirer in
-            """
-              - name: \(acquirer.id)
-                address: 127.0.0.1:\(acquirer.port)
-                mode: test
-            """
-        }.joined(separator: "\n")
-        return """
-            # Written by sunny demo, and written anew when it starts.
-            cluster:
-              name: demo
-            environment: development
-            node:
-              name: \(node.id)
-              region: \(demo.region)
-              jurisdiction: eu
-              data_directory: \(node.id)
-              shards: 4
-            listen:
-              http: 127.0.0.1:\(node.httpPort)
-              admin: 127.0.0.1:\(node.adminPort)
-            vault:
-              software:
-                key_file: \(node.id).key
-            links:
-            \(links)
-            merchants:
-              - id: \(demo.merchant)
-                name: Demo shop
-                mode: test
-                secret_key_digests:
-                  - \(DemoKeys.digest(of: demo.apiKey))
-                publishable_key: \(demo.publishableKey)
-            fees:
-              basis_points: 290
-              fixed_minor_units: 30
+    private static let clusterName = "demo"
 
-            """
+    /// Writes the node's configuration and, in a cluster, a new certificate.
+    static func write(
+        _ index: Int, of demo: DemoSettings, to folder: DemoFolder
+    ) throws(CommandFailure) {
+        let node = demo.nodes[index]
+        try ClusterFiles.makeVaultKey(at: folder.vaultKey)
+        if demo.nodes.count > 1 {
+            let authority = try ClusterFiles.authority(of: clusterName, in: folder.authority)
+            try ClusterFiles.issue(
+                to: node.id, region: node.region, by: authority,
+                into: folder.credentials(of: node.id))
+        }
+        let text = try text(node, of: demo, in: folder)
+        try Files.write(text, to: folder.configuration(of: node.id))
+    }
+
+    private static func text(
+        _ node: DemoSettings.Node, of demo: DemoSettings, in folder: DemoFolder
+    ) throws(CommandFailure) -> String {
+        guard let cluster = UInt64(demo.cluster, radix: 16) else {
+            throw CommandFailure(
+                .badConfiguration, "this is not what a demo wrote", at: folder.settingsFile,
+                remedy: "name another folder, or remove this one")
+        }
+        let members = ClusterMembers(
+            cluster: ClusterID(cluster), own: MemberID(node.number),
+            all: demo.nodes.map { node in
+                ClusterMember(
+                    id: MemberID(node.number), name: node.id, region: node.region,
+                    address: local(node.peerPort))
+            })
+        return NodeFileTemplate(
+            heading: "# Written by sunny demo, and written anew when it starts.",
+            clusterName: clusterName, members: members, jurisdiction: "world",
+            dataDirectory: node.id, httpAddress: local(node.httpPort),
+            adminAddress: local(node.adminPort), vaultKeyFile: "vault.key",
+            credentialFolder: "\(node.id).tls",
+            links: demo.acquirers.map {
+                NodeFileTemplate.Link(name: $0.id, address: local($0.port))
+            }, merchant: demo.keys.section(name: "Demo shop")
+        ).text
+    }
+
+    private static func local(_ port: UInt16) -> SocketAddress {
+        SocketAddress(host: "127.0.0.1", port: port)
     }
 }

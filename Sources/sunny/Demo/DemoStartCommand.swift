@@ -9,7 +9,10 @@ struct DemoStartCommand: ParsableCommand {
         discussion: """
             EXAMPLE:
               sunny demo --dir /tmp/shop
+              sunny demo --nodes 5 --regions 3
+              sunny demo --nodes 1 --acquirers 1
 
+            Three regions with a node each and two acquirers, unless it is told otherwise. \
             Ctrl-C ends all of it. Started again with the same folder it has the same keys, ports \
             and payments.
             """)
@@ -17,26 +20,36 @@ struct DemoStartCommand: ParsableCommand {
     @Option(help: "Keep everything in this folder; without it a temporary one goes at the end.")
     var dir: String?
 
-    @Option(help: "How many nodes; one, until nodes form clusters.")
-    var nodes = 1
+    @Option(help: "How many nodes: 1, 3 or 5. [default: 3]")
+    var nodes: Int?
 
-    @Option(help: "How many regions; one, until nodes form clusters.")
-    var regions = 1
+    @Option(help: "How many regions, 1 to 5, and no more than nodes. [default: 3]")
+    var regions: Int?
 
-    @Option(help: "How many acquirers, 1 to 8. [default: 1]")
+    @Option(help: "How many acquirers, 1 to 8. [default: 2]")
     var acquirers: Int?
 
     @Flag(help: "Return when everything is ready; `sunny demo stop` ends it.")
     var detach = false
 
     @Option(
-        help: "The API's port. 0 takes 12111, or a free one when it is taken, and keeps it.")
+        help:
+            "The first node's API port. 0 takes 12111, or a free one when it is taken, and keeps it."
+    )
     var httpPort: UInt16 = 0
 
+    private var nodeCount: Int { nodes ?? 3 }
+    private var regionCount: Int { regions ?? min(3, nodeCount) }
+
     func validate() throws {
-        guard nodes == 1, regions == 1 else {
+        guard DemoSettings.nodeCounts.contains(nodeCount) else {
             throw ValidationError(
-                "this version runs one node in one region; nodes do not form clusters yet")
+                "--nodes takes 1, 3 or 5: an even number survives no more failures than one fewer")
+        }
+        guard (1...min(nodeCount, DemoSettings.regions.count)).contains(regionCount) else {
+            throw ValidationError(
+                "--regions takes 1 to \(min(nodeCount, DemoSettings.regions.count)) with "
+                    + "\(nodeCount) nodes")
         }
         guard (1...8).contains(acquirers ?? 1) else {
             throw ValidationError("--acquirers takes 1 to 8")
@@ -105,15 +118,20 @@ struct DemoStartCommand: ParsableCommand {
 
     private func settings(_ folder: DemoFolder) throws(CommandFailure) -> DemoSettings {
         guard var settings = try folder.readSettings() else {
-            var settings = DemoKeys.settings(
-                acquirerCount: acquirers ?? 1, isTemporary: dir == nil)
+            var settings = try DemoSettings.make(
+                nodeCount: nodeCount, regionCount: regionCount, acquirerCount: acquirers ?? 2,
+                isTemporary: dir == nil)
             settings.nodes[0].httpPort = httpPort
             return settings
         }
-        guard acquirers == nil || acquirers == settings.acquirers.count else {
+        let regionsThen = Set(settings.nodes.map(\.region)).count
+        for (name, asked, found) in [
+            ("nodes", nodes, settings.nodes.count), ("regions", regions, regionsThen),
+            ("acquirers", acquirers, settings.acquirers.count),
+        ] where asked != nil && asked != found {
             throw CommandFailure(
-                .usage, "the demo was made with \(settings.acquirers.count) acquirers",
-                at: folder.path, remedy: "leave --acquirers out, or name another folder")
+                .usage, "the demo was made with \(found) \(name)", at: folder.path,
+                remedy: "leave --\(name) out, or name another folder")
         }
         if httpPort != 0 { settings.nodes[0].httpPort = httpPort }
         return settings
@@ -126,15 +144,21 @@ struct DemoStartCommand: ParsableCommand {
         var settings = given
         let launcher = DemoLauncher(folder: folder, isSupervised: !detach)
         var demo = DemoFile(
-            apiKey: settings.apiKey, publishableKey: settings.publishableKey, nodes: [],
+            apiKey: settings.keys.apiKey, publishableKey: settings.keys.publishableKey, nodes: [],
             acquirers: [])
         do throws(CommandFailure) {
             for index in settings.acquirers.indices {
                 demo.acquirers.append(try launcher.startAcquirer(&settings.acquirers[index]))
             }
+            var started: [DemoLauncher.StartedNode] = []
             for index in settings.nodes.indices {
-                demo.nodes.append(try startNode(index, &settings, launcher))
+                started.append(
+                    index == 0
+                        ? try startFirst(&settings, launcher)
+                        : try launcher.startNode(index, of: &settings))
+                demo.nodes.append(started[index].file)
             }
+            try launcher.waitUntilReady(started)
             try folder.write(settings)
             try folder.write(demo)
         } catch {
@@ -145,22 +169,20 @@ struct DemoStartCommand: ParsableCommand {
     }
 
     /// The port that Stripe's own mock server has is tried first, when no port is asked for.
-    private func startNode(
-        _ index: Int, _ settings: inout DemoSettings, _ launcher: DemoLauncher
-    ) throws(CommandFailure) -> DemoFile.Node {
-        var node = settings.nodes[index]
-        defer { settings.nodes[index] = node }
-        guard node.httpPort == 0, LocalSocket.isFree(Self.usualPort) else {
-            return try launcher.startNode(&node, of: settings)
+    private func startFirst(
+        _ settings: inout DemoSettings, _ launcher: DemoLauncher
+    ) throws(CommandFailure) -> DemoLauncher.StartedNode {
+        guard settings.nodes[0].httpPort == 0, LocalSocket.isFree(Self.usualPort) else {
+            return try launcher.startNode(0, of: &settings)
         }
         do throws(CommandFailure) {
-            node.httpPort = Self.usualPort
-            return try launcher.startNode(&node, of: settings)
+            settings.nodes[0].httpPort = Self.usualPort
+            return try launcher.startNode(0, of: &settings)
         } catch {
             // Somebody may have taken the port meanwhile.
             guard !LocalSocket.isFree(Self.usualPort) else { throw error }
-            node.httpPort = 0
-            return try launcher.startNode(&node, of: settings)
+            settings.nodes[0].httpPort = 0
+            return try launcher.startNode(0, of: &settings)
         }
     }
 

@@ -4,19 +4,23 @@ enum DemoText {
         let node = demo.nodes[0]
         // Apart from the text, where it would read as an import of this file.
         let importLine = "import stripe"
-        let acquirers = demo.acquirers.map { acquirer in
-            "  \(acquirer.id)   \(acquirer.address), control port \(acquirer.control)"
-        }.joined(separator: "\n")
+        var table = TextTable("", "API", "OPERATOR")
+        for node in demo.nodes { table.add(node.id, node.http, node.admin) }
+        for acquirer in demo.acquirers {
+            table.add(acquirer.id, acquirer.address, "control port \(acquirer.control)")
+        }
+        let processes = table.text.split(separator: "\n").map { "  \($0)" }
+            .joined(separator: "\n")
         return """
             The demo is ready. It is for trying out with test cards: never for real cards or money.
 
-              API          \(node.http)
+            \(processes)
+
               secret key   \(demo.apiKey)
-              operator     \(node.admin)/metrics, /readyz, /livez, /admin/payments
-            \(acquirers)
+              pages        /metrics, /readyz, /livez, /admin/payments, /admin/cluster
               folder       \(folder.path), logs in \(folder.logs)
 
-            Pay with curl:
+            Pay with curl, at any node:
 
               curl \(node.http)/v1/payment_intents -u \(demo.apiKey): \\
                 -d amount=1099 -d currency=usd -d payment_method=pm_card_visa -d confirm=true
@@ -29,6 +33,10 @@ enum DemoText {
               payment = stripe.PaymentIntent.create(
                   amount=1099, currency="usd", payment_method="pm_card_visa", confirm=True)
               print(payment.id, payment.status)
+
+            Look at the cluster:
+
+              \(program) cluster status --config \(folder.configuration(of: node.id))
 
             Break it, and find that nothing was lost:
 

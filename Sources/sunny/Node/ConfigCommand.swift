@@ -1,7 +1,9 @@
 import ArgumentParser
+import Cluster
 import Gateway
 import Node
 import Operations
+import SecureLink
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,8 +11,9 @@ struct ConfigCommand: ParsableCommand {
         discussion: """
             EXAMPLE:
               sunny config check ClusterConfigs/single.yaml
+              sunny config show ClusterConfigs/single.yaml
             """,
-        subcommands: [ConfigCheckCommand.self])
+        subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self])
 }
 
 struct ConfigCheckCommand: ParsableCommand {
@@ -19,20 +22,79 @@ struct ConfigCheckCommand: ParsableCommand {
         discussion: """
             EXAMPLE:
               sunny config check ClusterConfigs/single.yaml
+              sunny config check ClusterConfigs/demo.yaml --without-certificate
 
-            Starts nothing and makes nothing. Exit code 78 when something is wrong.
+            Reads the node's certificate too, where the file names one, and says until when it is \
+            valid. Starts nothing and makes nothing. Exit code 78 when something is wrong.
             """)
 
     @Argument(help: "The file.")
     var file: String
 
+    @Flag(help: "Leave the certificate out: on a machine that is not the node's.")
+    var withoutCertificate = false
+
+    @OptionGroup var output: OutputOption
+
+    private struct Findings: Encodable {
+        let file: String
+        let node: String
+        let cluster: String
+        let region: String
+        let nodes: [String]
+        let shards: Int
+        let links: [String]
+        let certificateEnd: String?
+    }
+
     func run() throws {
         let node = try ConfigurationFile.read(file)
+        let channels =
+            withoutCertificate ? nil : try NodeCertificate.channels(of: node) { CivilClock.now }
         let configuration = node.configuration
-        Console.print(
-            "\(file) is right: node \(configuration.name) of \(node.clusterName) in "
-                + "\(configuration.region), \(configuration.shardCount) shards, links "
-                + configuration.links.map(\.name).joined(separator: ", "))
+        let findings = Findings(
+            file: file, node: configuration.name, cluster: node.clusterName,
+            region: configuration.region, nodes: node.members.all.map(\.name),
+            shards: configuration.shardCount, links: configuration.links.map(\.name),
+            certificateEnd: channels.map { CivilText.text($0.validUntil) })
+        switch output.format {
+        case .json: Console.print(JSON.text(findings))
+        case .table: Console.print(Self.text(findings))
+        }
+    }
+
+    private static func text(_ found: Findings) -> String {
+        let others = found.nodes.filter { $0 != found.node }
+        let peers = others.isEmpty ? "" : " with \(others.joined(separator: ", "))"
+        let certificate = found.certificateEnd.map { "; its certificate is valid until \($0)" }
+        return "\(found.file) is right: node \(found.node) of \(found.cluster) in \(found.region)"
+            + "\(peers), \(found.shards) shards, links \(found.links.joined(separator: ", "))"
+            + (certificate ?? "")
+    }
+}
+
+struct ConfigShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Print what a node goes by, with all defaults.",
+        discussion: """
+            EXAMPLE:
+              sunny config show ClusterConfigs/single.yaml
+              sunny config show ClusterConfigs/single.yaml --output json
+
+            Paths are as the node opens them. Digests of keys are printed as ***. The table is YAML.
+            """)
+
+    @Argument(help: "The file.")
+    var file: String
+
+    @OptionGroup var output: OutputOption
+
+    func run() throws {
+        let effective = try ConfigurationFile.read(file).effective
+        switch output.format {
+        case .json: Console.print(JSON.text(effective))
+        case .table: Console.print(effective.yaml)
+        }
     }
 }
 

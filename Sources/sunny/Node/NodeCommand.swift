@@ -12,8 +12,8 @@ struct NodeCommand: ParsableCommand {
               sunny node --config ClusterConfigs/single.yaml
 
             Logs its addresses, and then "ready", to standard error. SIGTERM or SIGINT lets \
-            requests under way finish and ends with 0; a second one ends at once. It may also just \
-            be killed: the next start recovers from the journal.
+            requests under way finish and ends with 0; a second one ends at once. SIGHUP reads the \
+            certificate again. It may also just be killed: the next start recovers from the journal.
             """)
 
     @Option(help: "The configuration file; `sunny config check FILE` reads it without starting.")
@@ -22,7 +22,7 @@ struct NodeCommand: ParsableCommand {
     @OptionGroup var supervision: SupervisionOptions
 
     func run() throws {
-        let signals = Signals(SIGTERM, SIGINT)
+        let signals = Signals(SIGTERM, SIGINT, SIGHUP)
         try hardenProcess()
         let file = try ConfigurationFile.read(config)
         let logger = LineLog.logger(file.configuration.name, supervision.log)
@@ -33,10 +33,24 @@ struct NodeCommand: ParsableCommand {
             let status = await service.run()
             endProcess(status.rawValue)
         }
-        logger.info("ending", metadata: ["signal": "\(signals.next())"])
+        let first = nextEnd(signals, node)
+        logger.info("ending", metadata: ["signal": "\(first)"])
         service.shutDown()
-        let second = signals.next()
+        let second = nextEnd(signals, node)
         logger.warning("ending at once", metadata: ["signal": "\(second)"])
         endProcess(Signals.status(of: second))
     }
+    /// Waits for a signal that ends the node, and looks after its certificate meanwhile.
+    private func nextEnd(_ signals: Signals, _ node: NodeProcess) -> Int32 {
+        while true {
+            switch signals.next(within: Self.certificateCheckMilliseconds) {
+            case nil: node.warnOfCertificate()
+            case SIGHUP?: node.reloadCertificate()
+            case let signal?: return signal
+            }
+        }
+    }
+
+    /// Twice a day: a warning that is repeated more often is not read any more.
+    private static let certificateCheckMilliseconds = 12 * 3_600_000
 }

@@ -1,5 +1,8 @@
+import Cluster
 import MerchantAPI
 import Node
+import Primitives
+import SecureLink
 import Transport
 
 /// What the node counts outside the registry, in Prometheus' text format 0.0.4.
@@ -25,7 +28,24 @@ enum NodeMetricsText {
         }
         let name = "sunny_loop_lag_seconds"
         text += family(name, "How long the loop let something ready wait, lately.", "gauge")
-        return text + "\(name) \(seconds(process.loop.lagNanoseconds))\n"
+        text += "\(name) \(seconds(process.loop.lagNanoseconds))\n"
+        return text + clusterText(process, await process.node.clusterStatus())
+    }
+
+    private static func clusterText(_ process: NodeProcess, _ status: ClusterStatus) -> String {
+        let shards = "sunny_shards_led"
+        var text = family(shards, "Shards that this node leads and serves.", "gauge")
+        text += "\(shards) \(status.shards.count { $0.isServing })\n"
+        guard let channels = process.channels else { return text }
+        let links = "sunny_peer_link_up"
+        text += family(links, "Whether the link to a peer is up.", "gauge")
+        for peer in status.members.peers {
+            let isUp = status.connected.contains(peer.id)
+            text += "\(links){peer=\"\(peer.name)\"} \(isUp ? 1 : 0)\n"
+        }
+        let end = "sunny_certificate_end_seconds"
+        text += family(end, "When this node's certificate ends, since 1970.", "gauge")
+        return text + "\(end) \(channels.validUntil.seconds)\n"
     }
 
     private static func family(_ name: String, _ help: String, _ type: String) -> String {

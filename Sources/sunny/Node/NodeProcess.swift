@@ -1,8 +1,10 @@
+import Cluster
 import Environment
 import Journal
 import Logging
 import Node
 import Operations
+import SecureLink
 import StateStore
 import Telemetry
 import Transport
@@ -14,6 +16,10 @@ struct NodeProcess: Sendable {
     let loop: UVLoop
     let node: Node
     let metrics: MetricRegistry
+    let logger: Logger
+    /// Nil for a node that is alone, as `links`.
+    let channels: TLSChannels?
+    let links: PeerLinks?
     private let workers: [WorkerThread]
     private let store: StateStore
     private let lock: FileLock
@@ -22,6 +28,8 @@ struct NodeProcess: Sendable {
     /// read.
     init(_ file: NodeFile, logger: Logger) throws(CommandFailure) {
         self.file = file
+        self.logger = logger
+        channels = try NodeCertificate.channels(of: file) { CivilClock.now }
         let folder = file.configuration.dataDirectory
         try Files.makeFolder(folder)
         guard let lock = try FileLock(folder + "/lock") else {
@@ -45,8 +53,11 @@ struct NodeProcess: Sendable {
                 .unavailable, "the system gives no thread: \(error)",
                 remedy: "look at the limits of this process (ulimit -a)")
         }
+        let network = UVNetwork(loop: loop)
+        links = Self.makeLinks(
+            file, channels, loop: loop, network: network, random: SystemRandom(), logger: logger)
         let environment = NodeEnvironment(
-            loop: loop, network: UVNetwork(loop: loop), links: nil, fileSystem: PosixFileSystem(),
+            loop: loop, network: network, links: links, fileSystem: PosixFileSystem(),
             journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
             random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt())
         do throws(NodeStartError) {

@@ -51,12 +51,19 @@ final class NodeService: Sendable {
 
     /// Serves until `shutDown`, or until a listener fails.
     func run() async -> ExitStatus {
-        let starting = Task { [process, logger] in
-            await process.node.start()
+        let starting = Task<ExitStatus, Never> { [process, logger, group] in
+            do throws(CommandFailure) {
+                try await process.start()
+            } catch {
+                Console.complain("\(error)")
+                await group.triggerGracefulShutdown()
+                return error.status
+            }
             while !Task.isCancelled, !(await process.node.isReady()) {
                 try? await Task.sleep(for: .milliseconds(10))
             }
             if !Task.isCancelled { logger.info("ready") }
+            return .success
         }
         var status = ExitStatus.success
         do {
@@ -73,6 +80,8 @@ final class NodeService: Sendable {
             status = .failed
         }
         starting.cancel()
+        let started = await starting.value
+        if status == .success { status = started }
         await process.stop()
         logger.info("ended")
         return status
@@ -99,6 +108,11 @@ final class NodeService: Sendable {
                 guard await node.catchUp() else { return nil }
                 let payments = await node.allPayments()
                 return (payments.count, { JSON.line(PaymentRecord(payments[$0])) })
+            },
+            cluster: { Array((JSON.text(await ClusterPage(process)) + "\n").utf8) },
+            transfer: { [node = process.node] shard, name in
+                ClusterTransfer.answer(
+                    await node.transfer(shard: shard, to: name), shard: shard, name: name)
             })
     }
 

@@ -69,27 +69,55 @@ struct ReconcileCommand: ParsableCommand {
             before: before, journals: journals, after: try payments(demo, folder))
     }
 
+    /// Every payment, once: each node that is up to date has all of them, so one is asked.
     private func payments(
         _ demo: DemoFile, _ folder: DemoFolder
     ) throws(CommandFailure) -> [PaymentRecord] {
-        var records: [PaymentRecord] = []
-        for node in demo.nodes {
-            guard let address = node.adminAddress,
-                let answer = try? LocalHTTP.get("/admin/payments", from: address, seconds: 30),
-                answer.status == 200
-            else {
+        let names = demo.nodes.map(\.id)
+        var rest = Self.patienceMilliseconds / Self.pauseMilliseconds
+        while true {
+            var isBehind = false
+            for node in demo.nodes {
+                guard let address = node.adminAddress,
+                    let answer = try? LocalHTTP.get("/admin/payments", from: address, seconds: 30)
+                else { continue }
+                if answer.status == 200 { return try records(answer.body, of: node) }
+                isBehind = true
+            }
+            guard isBehind else {
                 throw CommandFailure(
-                    .unavailable, "\(node.id) does not answer", at: node.admin,
-                    remedy: "start it: sunny demo restart \(node.id) --dir \(folder.path)")
+                    .unavailable, "\(names.joined(separator: ", ")): nobody answers",
+                    at: folder.path,
+                    remedy: "start them: sunny demo restart \(names.joined(separator: " ")) "
+                        + "--dir \(folder.path)")
             }
-            for line in answer.body.split(separator: UInt8(ascii: "\n")) {
-                guard let record = JSON.decode(PaymentRecord.self, Array(line)) else {
-                    throw CommandFailure(
-                        .unavailable, "\(node.id) tells payments in another form", at: node.admin,
-                        remedy: "use the sunny that runs the node")
-                }
-                records.append(record)
+            guard rest > 0 else {
+                throw CommandFailure(
+                    .tryAgain, "no node is up to date", at: folder.path,
+                    remedy: "does a majority of \(names.joined(separator: ", ")) run? "
+                        + "sunny demo status "
+                        + "--dir \(folder.path)")
             }
+            rest -= 1
+            usleep(UInt32(Self.pauseMilliseconds) * 1000)
+        }
+    }
+
+    /// An election takes a second or two.
+    private static let patienceMilliseconds = 10_000
+    private static let pauseMilliseconds = 200
+
+    private func records(
+        _ body: [UInt8], of node: DemoFile.Node
+    ) throws(CommandFailure) -> [PaymentRecord] {
+        var records: [PaymentRecord] = []
+        for line in body.split(separator: UInt8(ascii: "\n")) {
+            guard let record = JSON.decode(PaymentRecord.self, Array(line)) else {
+                throw CommandFailure(
+                    .unavailable, "\(node.id) tells payments in another form", at: node.admin,
+                    remedy: "use the sunny that runs the node")
+            }
+            records.append(record)
         }
         return records
     }

@@ -10,13 +10,30 @@ enum Files {
         FileManager.default.contents(atPath: path).map { Array($0) }
     }
 
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// What is in a folder, sorted.
+    static func names(in folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+    }
+
+    /// Copies a small file, for its owner only.
+    static func copy(_ path: String, to copy: String) throws(CommandFailure) {
+        guard let bytes = read(path) else { throw failure("read", path) }
+        try write(bytes, to: copy)
+    }
+
     /// Replaces the file in one step, readable by its owner only: whoever looks sees all of the old
     /// content or all of the new.
     static func write(_ text: String, to path: String) throws(CommandFailure) {
+        try write(Array(text.utf8), to: path)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws(CommandFailure) {
         let draft = "\(path).\(getpid()).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure("write", draft) }
-        Console.write(text, to: descriptor)
+        Console.write(bytes, to: descriptor)
         let isSynced = fsync(descriptor) == 0
         close(descriptor)
         guard isSynced, rename(draft, path) == 0 else {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Logging
 import Primitives
 
@@ -52,14 +51,12 @@ struct LineLog: LogHandler {
 
     /// As ISO 8601 has it, in milliseconds.
     private static func time() -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let milliseconds = Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
-        let civil = CivilTime(Timestamp(milliseconds: milliseconds))
+        let now = CivilClock.now
+        let civil = CivilTime(now)
         let date = [(civil.year, 4), (civil.month, 2), (civil.day, 2)].map(padded)
         let time = [(civil.hour, 2), (civil.minute, 2), (civil.second, 2)].map(padded)
         return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "."
-            + padded(Int(milliseconds % 1000), 3) + "Z"
+            + padded(Int(now.milliseconds % 1000), 3) + "Z"
     }
 
     private static func padded(_ number: Int, _ width: Int) -> String {

@@ -1,6 +1,6 @@
 import Environment
 
-/// GET requests to the admin ports of nodes on this machine, blocking.
+/// Requests to the admin ports of nodes on this machine, blocking.
 enum LocalHTTP {
     enum Failure: Error {
         /// Nobody listens there, or whoever does fell silent.
@@ -17,7 +17,21 @@ enum LocalHTTP {
     static func get(
         _ path: String, from address: SocketAddress, seconds: Int = 5
     ) throws(Failure) -> Answer {
-        let request = "GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
+        try exchange("GET", path, "", with: address, seconds: seconds)
+    }
+
+    /// Without a body.
+    static func post(_ path: String, to address: SocketAddress) throws(Failure) -> Answer {
+        try exchange("POST", path, "Content-Length: 0\r\n", with: address, seconds: 10)
+    }
+
+    private static func exchange(
+        _ method: String, _ path: String, _ fields: String, with address: SocketAddress,
+        seconds: Int
+    ) throws(Failure) -> Answer {
+        let request =
+            "\(method) \(path) HTTP/1.1\r\nHost: \(address)\r\n\(fields)"
+            + "Connection: close\r\n\r\n"
         guard let bytes = LocalSocket.exchange(request, with: address, seconds: seconds) else {
             throw .noAnswer
         }

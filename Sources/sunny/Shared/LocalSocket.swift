@@ -37,6 +37,17 @@ enum LocalSocket {
         }
     }
 
+    /// Ports of the loopback that are free now and differ; nil when not so many were found. They
+    /// are below those that the system gives to outgoing connections, so that they stay free.
+    static func freePorts(_ count: Int) -> [UInt16]? {
+        var ports: [UInt16] = []
+        for _ in 0..<(count * 100) where ports.count < count {
+            let port = UInt16.random(in: 20_000..<32_000)
+            if !ports.contains(port), isFree(port) { ports.append(port) }
+        }
+        return ports.count == count ? ports : nil
+    }
+
     private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
         withName(address) { Glibc.connect(descriptor, $0, $1) == 0 }
     }

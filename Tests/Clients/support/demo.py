@@ -55,15 +55,16 @@ def read_page(url: str, timeout: float = 10) -> tuple[int, str, str]:
 
 
 class Demo:
-    """One node and one acquirer with a data folder of their own."""
+    """Nodes and acquirers with a data folder of their own; one of each unless a test says more."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, nodes: int = 1, acquirers: int = 1):
         self.folder = folder
+        self.shape = ["--nodes", nodes, "--acquirers", acquirers]
 
     # Its life
 
     def start(self) -> "Demo":
-        done = run("demo", "--dir", self.folder, "--detach")
+        done = run("demo", "--dir", self.folder, "--detach", *self.shape)
         assert done.returncode == 0, f"sunny demo failed:\n{done.stdout}\n{done.stderr}"
         return self
 
@@ -82,6 +83,16 @@ class Demo:
     @property
     def node(self) -> dict[str, Any]:
         return self.description["nodes"][0]
+
+    @property
+    def nodes(self) -> list[dict[str, Any]]:
+        return self.description["nodes"]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of everything that runs."""
+        description = self.description
+        return [process["pid"] for process in description["nodes"] + description["acquirers"]]
 
     @property
     def acquirer(self) -> dict[str, Any]:

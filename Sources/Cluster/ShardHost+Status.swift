@@ -1,0 +1,57 @@
+public import Primitives
+import Raft
+
+/// A shard as one of its members sees it at this moment.
+public struct ShardStatus: Hashable, Sendable {
+    public let group: GroupID
+    /// Nil while nobody is known to lead.
+    public let leader: MemberID?
+    public let term: Term
+    /// What is known to be committed, and what of it is applied here.
+    public let commitIndex: LogIndex
+    public let appliedIndex: LogIndex
+    public let lastIndex: LogIndex
+    /// Whether this member leads the shard and has taken up its work.
+    public let isServing: Bool
+    /// Whether nobody else can serve it at this moment.
+    public let holdsLease: Bool
+}
+
+/// Why a shard's leadership was not handed over.
+public enum TransferRefusal: Hashable, Sendable {
+    /// This node does not lead it, or has only just begun to.
+    case notLeading
+    /// It is being handed over already.
+    case underWay
+    /// The target has no vote in it, or is this node.
+    case noVoter
+    /// Nothing was heard from the target lately.
+    case unreachable
+}
+
+extension ShardHost {
+    public var status: ShardStatus {
+        ShardStatus(
+            group: group, leader: knownLeader, term: raft.hardState.term,
+            commitIndex: max(committedIndex, raft.commitIndex), appliedIndex: appliedIndex,
+            lastIndex: raft.lastIndex, isServing: raft.servingTerm != nil,
+            holdsLease: holdsLease)
+    }
+
+    /// Asks a peer to lead instead of this node. It takes a round trip and a sync; `knownLeader`
+    /// tells when it is done. Nil when it has begun.
+    public func transfer(to target: MemberID) -> TransferRefusal? {
+        do throws(Instance.ChangeRefusal) {
+            try raft.transferLeadership(to: target, node.moment(), &directives)
+        } catch {
+            switch error {
+            case .notServing, .isChanging: return .notLeading
+            case .isTransferring: return .underWay
+            case .impossible, .notVoter: return .noVoter
+            case .learnerIsBehind, .unreachable: return .unreachable
+            }
+        }
+        perform()
+        return nil
+    }
+}

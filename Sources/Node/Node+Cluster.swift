@@ -1,0 +1,53 @@
+public import Cluster
+import Environment
+public import Primitives
+
+/// The cluster as one node sees it at this moment.
+public struct ClusterStatus: Sendable {
+    /// The nodes, this one among them.
+    public let members: ClusterMembers
+    /// Peers whose link is up.
+    public let connected: [MemberID]
+    /// In the order of their numbers.
+    public let shards: [ShardStatus]
+}
+
+/// What became of a request to hand a shard over.
+public enum TransferOutcome: Hashable, Sendable {
+    /// The target leads it now.
+    case done
+    case refused(TransferRefusal)
+    /// The target was asked, and does not lead it so far.
+    case open
+    case noSuchShard
+    case noSuchNode
+}
+
+extension Node {
+    public func clusterStatus() async -> ClusterStatus {
+        var shards: [ShardStatus] = []
+        for host in hosts { shards.append(await host.status) }
+        return ClusterStatus(
+            members: cluster.members, connected: await cluster.connectedPeers, shards: shards)
+    }
+
+    /// Hands the leadership of a shard that this node leads to the node called `name`, and waits
+    /// for it, though not for long.
+    public func transfer(shard: Int, to name: String) async -> TransferOutcome {
+        guard hosts.indices.contains(shard) else { return .noSuchShard }
+        guard let target = cluster.members.all.first(where: { $0.name == name })?.id else {
+            return .noSuchNode
+        }
+        let host = hosts[shard]
+        if let refusal = await host.transfer(to: target) { return .refused(refusal) }
+        let end = loop.now + Self.transferMax
+        while loop.now < end {
+            if host.knownLeader == target { return .done }
+            await loop.sleep(for: .milliseconds(10))
+        }
+        return .open
+    }
+
+    /// A transfer that has not happened within two election timeouts was given up.
+    private static let transferMax = Duration.seconds(3)
+}

@@ -1,0 +1,249 @@
+import Cluster
+import Environment
+import Glibc
+import Operations
+import Primitives
+import SecureLink
+import Testing
+
+/// A node of three; tests change a line of it.
+private let sound = """
+    cluster:
+      name: three
+      id: 00ff
+      nodes:
+        - name: eu-1
+          id: 1
+          region: eu
+          address: 10.0.0.1:7001
+        - name: us-1
+          id: 2
+          region: us
+          address: "[fd00::2]:7001"
+        - name: ap-1
+          id: 7
+          region: ap
+          address: ap.example.com:7001
+      tls:
+        folder: tls
+    environment: development
+    node:
+      name: us-1
+      jurisdiction: world
+      data_directory: data
+    listen:
+      http: 127.0.0.1:8080
+      admin: 127.0.0.1:8081
+    vault:
+      software:
+        key_file: vault.key
+    links:
+      - name: acquirer
+        address: localhost:8583
+        mode: test
+    merchants:
+      - id: acct_0000000000000demo
+        mode: test
+        secret_key_digests:
+          - 0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF
+    """
+
+private func failure(of text: String) -> CommandFailure? {
+    do throws(CommandFailure) {
+        _ = try NodeFile(path: "etc/node.yaml", text: text)
+        return nil
+    } catch {
+        return error
+    }
+}
+
+@Test("A cluster's nodes are read, and this one is found by its name")
+func readsCluster() throws {
+    let file = try NodeFile(path: "etc/node.yaml", text: sound)
+    #expect(file.clusterName == "three")
+    #expect(file.members.cluster == ClusterID(0xFF))
+    #expect(file.members.own == MemberID(2))
+    #expect(file.members.all.map(\.name) == ["eu-1", "us-1", "ap-1"])
+    #expect(file.members.all.map(\.id.rawValue) == [1, 2, 7])
+    #expect(file.members.peers.map(\.address.port) == [7001, 7001])
+    #expect(file.members[MemberID(2)]?.address == SocketAddress(host: "fd00::2", port: 7001))
+    // Without node.region it is the one that stands in the list.
+    #expect(file.configuration.region == "us")
+    #expect(file.configuration.shardCount == 4)
+    #expect(file.credentials?.files == LinkCredentialFiles(folder: "etc/tls"))
+    #expect(file.credentials?.place == "etc/node.yaml:18")
+}
+
+@Test("Certificate, key and authorities may be anywhere")
+func readsFilesOfCertificate() throws {
+    let tls = "tls: {certificate: /a/node.pem, key: b.key, authorities: /c/all.pem}"
+    let text = sound.replacing("tls:\n    folder: tls", with: tls)
+    let files = try #require(try NodeFile(path: "etc/node.yaml", text: text).credentials?.files)
+    #expect(files.certificate == "/a/node.pem")
+    #expect(files.key == "etc/b.key")
+    #expect(files.authorities == "/c/all.pem")
+}
+
+@Test("A node without a list of nodes is alone")
+func readsLoneNode() throws {
+    let begin = try #require(sound.range(of: "  id: 00ff"))
+    let end = try #require(sound.range(of: "environment"))
+    let alone = sound.replacingCharacters(
+        begin.lowerBound..<end.lowerBound, with: ""
+    ).replacing("  name: us-1", with: "  name: us-1\n  region: us")
+    let file = try NodeFile(path: "node.yaml", text: alone)
+    #expect(file.members.isUnnamed)
+    #expect(file.members.peers.isEmpty)
+    #expect(file.credentials == nil)
+}
+
+@Test(
+    "What is wrong with a cluster is refused with its line and what helps",
+    arguments: [
+        ("  id: 00ff", "  id: 00fg", 3, "cluster.id must be 1 to 16 hexadecimal digits"),
+        ("  id: 00ff", "  id: 0", 3, "cluster.id must be 1 to 16 hexadecimal digits"),
+        ("  id: 00ff\n", "", 2, "cluster.id is missing"),
+        ("  id: 00ff", "  idd: 00ff", 3, "unknown key cluster.idd"),
+        ("name: three", "name: Three", 2, "cluster.name: certificates name clusters in lower"),
+        ("  region: eu\n", "  zone: eu\n", 7, "unknown key cluster.nodes[0].zone"),
+        ("id: 7", "id: 2", 14, "cluster.nodes[2].id: us-1 has the number 2 too"),
+        ("id: 7", "id: 0", 14, "cluster.nodes[2].id must be a number from 1"),
+        ("- name: ap-1", "- name: us-1", 13, "cluster.nodes[2].name: two nodes are called us-1"),
+        ("ap.example.com", "10.0.0.1", 16, "cluster.nodes[2].address: eu-1 has the address"),
+        ("ap.example.com:7001", "10.0.0.3:0", 16, "cluster.nodes[2].address must be a host"),
+        ("  name: us-1\n  j", "  name: us1\n  j", 21, "node.name: cluster.nodes has no us1"),
+        ("  jurisdiction", "  region: eu\n  jurisdiction", 22, "node.region: cluster.nodes says"),
+        ("folder: tls", "folder: tls\n    key: k", 19, "cluster.tls.key: the folder says already"),
+        ("    folder: tls", "    certificate: c", 18, "cluster.tls.key is missing"),
+        ("  tls:\n    folder: tls\n", "", 2, "cluster.tls is missing"),
+        ("127.0.0.1:8080", "\"[fd00::2]:7001\"\ninsecure_listen: true", 25, "listen.http: "),
+    ])
+func refusesCluster(part: String, other: String, line: Int, message: String) throws {
+    #expect(sound.contains(part))
+    let found = try #require(failure(of: sound.replacing(part, with: other)))
+    #expect(found.what.hasPrefix(message), "\(found)")
+    #expect(found.place == "etc/node.yaml:\(line)", "\(found)")
+    #expect(found.status == .badConfiguration)
+    #expect(!found.remedy.isEmpty)
+}
+
+@Test("The nearest node is named where this one is not in the list")
+func namesNearestNode() {
+    let slip = failure(of: sound.replacing("  name: us-1\n  j", with: "  name: us1\n  j"))
+    #expect(slip?.remedy == "did you mean us-1?")
+    let stranger = failure(of: sound.replacing("  name: us-1\n  j", with: "  name: berlin\n  j"))
+    #expect(stranger?.remedy == "its nodes are eu-1, us-1, ap-1")
+}
+
+@Test("A cluster has one, three, five or seven nodes", arguments: 0...9)
+func countsNodes(count: Int) throws {
+    let nodes = (0..<count).map { number in
+        "    - {name: n\(number), id: \(number + 1), region: eu, address: \"10.0.0.\(number):1\"}"
+    }
+    let begin = try #require(sound.range(of: "  nodes:"))
+    let end = try #require(sound.range(of: "  tls:"))
+    let list = count == 0 ? "  nodes: []\n" : "  nodes:\n\(nodes.joined(separator: "\n"))\n"
+    let text = sound.replacingCharacters(begin.lowerBound..<end.lowerBound, with: list)
+        .replacing("  name: us-1\n", with: "  name: n0\n")
+    let found = failure(of: text)
+    if [1, 3, 5, 7].contains(count) {
+        #expect(found == nil, "\(found!)")
+    } else {
+        #expect(found?.what.hasPrefix("cluster.nodes: ") == true)
+        #expect(found?.remedy == "list 1, 3, 5 or 7 nodes")
+    }
+}
+
+@Test(
+    "What is for several nodes is refused where there are none", arguments: ["id: ff", "tls: {}"])
+func refusesClusterKeysAlone(key: String) throws {
+    let begin = try #require(sound.range(of: "  id: 00ff"))
+    let end = try #require(sound.range(of: "environment"))
+    let text = sound.replacingCharacters(begin.lowerBound..<end.lowerBound, with: "  \(key)\n")
+    #expect(failure(of: text)?.what.contains("the cluster has no nodes") == true)
+}
+
+// MARK: Examples, and what is shown of a file
+
+@Test("Every example is right", arguments: ["single.yaml", "demo.yaml", "five-nodes.yaml"])
+func readsExamples(name: String) throws {
+    let file = try example(name)
+    #expect(!file.configuration.links.isEmpty)
+    #expect(file.members.all.count == ["single.yaml": 1, "demo.yaml": 3][name] ?? 5)
+}
+
+@Test("No example is left out")
+func knowsEveryExample() throws {
+    let folder = try #require(opendir(exampleFolder))
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if !name.hasPrefix(".") { names.append(name) }
+    }
+    #expect(names.sorted() == ["demo.yaml", "five-nodes.yaml", "single.yaml"])
+}
+
+@Test("What is shown has every default, is read again, and hides digests")
+func showsEffectiveConfiguration() throws {
+    let file = try NodeFile(path: "/etc/node.yaml", text: sound)
+    let shown = file.effective.yaml
+    #expect(shown.contains("shards: 4"))
+    #expect(shown.contains("quiet_period: 1s"))
+    #expect(shown.contains("key: /etc/tls/node.key"))
+    #expect(shown.contains("secret_key_digests:\n      - \"***\""))
+    #expect(!shown.contains("0123456789abcdef"))
+    let digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
+    let again = try NodeFile(
+        path: "/elsewhere/node.yaml",
+        text: shown.replacing("\"***\"", with: digest)
+            .replacing("    name: \"\"\n", with: "")
+            .replacing("    publishable_key: \"\"\n", with: ""))
+    #expect(again.effective == file.effective)
+    #expect(again.members == file.members)
+}
+
+@Test("What a template writes is read as it was meant")
+func readsTemplate() throws {
+    let file = try NodeFile(path: "/etc/node.yaml", text: sound)
+    let digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    let template = NodeFileTemplate(
+        heading: "# Hello.", clusterName: "three", members: file.members, jurisdiction: "world",
+        dataDirectory: "data", shardCount: 9, httpAddress: SocketAddress("127.0.0.1:1")!,
+        adminAddress: SocketAddress("[::1]:2")!, vaultKeyFile: "vault.key",
+        credentialFolder: "tls",
+        links: ["a", "b"].map {
+            NodeFileTemplate.Link(name: $0, address: SocketAddress("[::1]:8583")!)
+        },
+        merchant: NodeFileTemplate.Merchant(
+            id: "acct_0000000000000demo", name: "Shop", keyDigest: digest,
+            publishableKey: "pk_test_1"))
+    let written = try NodeFile(path: "/etc/node.yaml", text: template.text)
+    #expect(written.members == file.members)
+    #expect(written.configuration.shardCount == 9)
+    #expect(written.configuration.links.map(\.name) == ["a", "b"])
+    #expect(written.credentials?.files == file.credentials?.files)
+    var alone = template
+    alone.members = .alone(name: "one", region: "eu")
+    #expect(try NodeFile(path: "node.yaml", text: alone.text).members.isUnnamed)
+}
+
+private let exampleFolder =
+    "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/ClusterConfigs"
+
+private func example(_ name: String) throws(CommandFailure) -> NodeFile {
+    let path = "\(exampleFolder)/\(name)"
+    return try NodeFile(path: path, text: contents(of: path))
+}
+
+extension String {
+    fileprivate func range(of part: String) -> Range<Index>? { firstRange(of: part) }
+
+    fileprivate func replacingCharacters(_ range: Range<Index>, with other: String) -> String {
+        var text = self
+        text.replaceSubrange(range, with: other)
+        return text
+    }
+}
