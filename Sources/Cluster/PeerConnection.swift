@@ -18,8 +18,8 @@ actor PeerConnection: ByteStreamHandler {
     private var lastReceived: MonotonicInstant
     private var hasEnded = false
 
-    /// What may wait to be written: a snapshot's chunks and appends in flight to one peer. Beyond it
-    /// messages are dropped, as a network drops them.
+    /// What may wait to be written: a snapshot's chunks and appends in flight to one peer. Beyond
+    /// it messages are dropped, as a network drops them.
     private static let unsentByteCountMax = 32 << 20
 
     init(

@@ -9,11 +9,12 @@ import StateStore
 //
 //   perform ─┬─ leads, serves ──▶ read barrier ──▶ ShardGateway of the term ──▶ reply
 //            ├─ another leads ──▶ ask, once ──┬─ answer ───────────────────────▶ reply
-//            │                                └─ moved, lost ──▶ pause ──▶ again, until the deadline
+//            │                                └─ moved, lost ──▶ pause ─▶ again, until the deadline
 //            └─ nobody leads ───▶ pause ──▶ again, until the deadline
 //
 // It may be asked again because the shard remembers the claim of the request: what was done is told
-// and not done twice. A claim that is found in flight is then this request's own, and is waited for.
+// and not done twice. A claim that is found in flight then is this request's own, and is waited
+// for.
 
 /// A shard's place on this node.
 actor MerchantShard: ShardObserver, AskHandler {
@@ -108,18 +109,20 @@ actor MerchantShard: ShardObserver, AskHandler {
     /// One try's end.
     private enum Try<Reply: Sendable>: Sendable {
         case reply(Reply)
-        /// Nothing that counts came of it here; it may have been done.
-        case again
+        /// No answer came of it.
+        case again(mayBeDone: Bool)
     }
 
     func perform(_ request: MerchantRequest) async -> CommandReply {
         var isRepeated = false
         while loop.now < request.deadline {
-            if case .reply(let reply) = await tryPerform(request) {
+            switch await tryPerform(request) {
+            case .reply(let reply):
                 guard isRepeated else { return reply }
                 if !reply.waitsForItself(request) { return reply.asFirst(of: request) }
+            case .again(let mayBeDone):
+                isRepeated = isRepeated || mayBeDone
             }
-            isRepeated = true
             await loop.sleep(for: Self.pause)
         }
         return .failure(.unavailable)
@@ -129,18 +132,22 @@ actor MerchantShard: ShardObserver, AskHandler {
         if let gateway = await current() {
             return await perform(request, by: gateway)
         }
-        let answer = await ask(.command(request), deadline: request.deadline)
-        guard case .command(let reply)? = answer else { return .again }
-        return .reply(reply)
+        switch await ask(.command(request), deadline: request.deadline) {
+        case .reply(.command(let reply)): return .reply(reply)
+        case .reply(.query): return .again(mayBeDone: true)
+        case .again(let mayBeDone): return .again(mayBeDone: mayBeDone)
+        }
     }
 
     private func perform(
         _ request: MerchantRequest, by gateway: ShardGateway
     ) async -> Try<CommandReply> {
         // A refusal is told of the state as it is, so that it has to be known to be the newest.
-        guard await host.readBarrier() else { return .again }
+        guard await host.readBarrier() else { return .again(mayBeDone: false) }
         let reply = await gateway.perform(request)
-        if case .failure(.unavailable) = reply, gateway.isElsewhere { return .again }
+        if case .failure(.unavailable) = reply, gateway.isElsewhere {
+            return .again(mayBeDone: true)
+        }
         return .reply(reply)
     }
 
@@ -154,7 +161,7 @@ actor MerchantShard: ShardObserver, AskHandler {
                 }
             } else {
                 let question = MerchantAsk.query(query, merchant: merchant, isLive: isLive)
-                if case .query(let reply)? = await ask(question, deadline: deadline) {
+                if case .reply(.query(let reply)) = await ask(question, deadline: deadline) {
                     return reply
                 }
             }
@@ -163,25 +170,31 @@ actor MerchantShard: ShardObserver, AskHandler {
         return .failure(.unavailable)
     }
 
-    /// Asks the leader; nil when no answer came of it.
-    private func ask(_ question: MerchantAsk, deadline: MonotonicInstant) async -> MerchantAnswer? {
-        guard let leader = host.knownLeader, leader != node.members.own else { return nil }
+    /// Asks the leader, if there is one that is known.
+    private func ask(
+        _ question: MerchantAsk, deadline: MonotonicInstant
+    ) async -> Try<MerchantAnswer> {
+        guard let leader = host.knownLeader, leader != node.members.own else {
+            return .again(mayBeDone: false)
+        }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
         switch outcome {
         case .answer(let bytes):
-            // What cannot be read, such as the answer of a later version, is no answer; nor is one to
-            // something else.
+            // What cannot be read, such as the answer of a later version, is no answer; nor is one
+            // to something else.
             guard let answer = try? MerchantAnswer(encoded: bytes), answer.fits(question) else {
-                return nil
+                return .again(mayBeDone: true)
             }
-            return answer
+            return .reply(answer)
         case .overloaded:
             switch question {
-            case .command: return .command(.failure(.overloaded))
-            case .query: return .query(.failure(.overloaded))
+            case .command: return .reply(.command(.failure(.overloaded)))
+            case .query: return .reply(.query(.failure(.overloaded)))
             }
-        case .moved, .lost, .unreachable:
-            return nil
+        case .moved, .lost:
+            return .again(mayBeDone: true)
+        case .unreachable:
+            return .again(mayBeDone: false)
         }
     }
 

@@ -3,8 +3,8 @@ import Primitives
 /// Where in the table of members each is, by its id.
 ///
 /// A table of places with open addressing: a look into it and one at the member, in two bytes a
-/// slot, so that a simulation's thousand tables stay near the processor. An id is multiplied by a number that the seed
-/// gives, so that nobody can choose ids that crowd.
+/// slot, so that a simulation's thousand tables stay near the processor. An id is multiplied by a
+/// number that the seed gives, so that nobody can choose ids that crowd.
 struct MemberIndex: Sendable {
     /// A place in the table of members plus one; 0 where the slot is free. At most half are taken.
     private var slots: [UInt16]

@@ -3,11 +3,11 @@ import Environment
 
 /// Whether a node may begin with an empty folder.
 ///
-/// A member that has lost its disk has lost its votes and what it acknowledged: started again as the
-/// same member it could help to elect a leader without what is committed. So a node of a cluster
-/// begins with an empty folder only where a mark says that this is its first start. Whoever makes
-/// the cluster puts it there, and the first start takes it away. A node that is alone has nobody to
-/// contradict, and needs none.
+/// A member that has lost its disk has lost its votes and what it acknowledged: started again as
+/// the same member it could help to elect a leader without what is committed. So a node of a
+/// cluster begins with an empty folder only where a mark says that this is its first start. Whoever
+/// makes the cluster puts it there, and the first start takes it away. A node that is alone has
+/// nobody to contradict, and needs none.
 public enum FirstStart {
     /// The mark's path in a node's data folder.
     public static func path(in dataDirectory: String) -> String {

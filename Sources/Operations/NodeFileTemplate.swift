@@ -91,8 +91,7 @@ public struct NodeFileTemplate: Sendable {
               name: \(clusterName)
               # Made once, so that no node ever takes another cluster's messages for its own.
               id: \(String(members.cluster.rawValue, radix: 16))
-              # 1, 3, 5 or 7 nodes. Each holds all data, and a majority of them goes on without the \
-            rest.
+              # 1, 3, 5 or 7 nodes. Each holds all data; a majority goes on without the rest.
               # The numbers stay with their nodes, and are never given to others.
               nodes:
             \(nodes)

@@ -24,8 +24,8 @@ public struct Slot: Hashable, Comparable, Sendable {
 ///
 /// `pi_<stem>` is a payment; the charges and refunds of it are `ch_<stem><n>` and `re_<stem><n>`.
 public struct IdentifierStem: Hashable, Comparable, Sendable {
-    // The characters as bytes, eight, eight and one, the first in the highest byte: a stem is copied
-    // and compared without a look at memory elsewhere, and ordered as its text.
+    // The characters as bytes, eight, eight and one, the first in the highest byte: a stem is
+    // copied and compared without a look at memory elsewhere, and ordered as its text.
     private var head: UInt64 = 0
     private var middle: UInt64 = 0
     private var last: UInt8 = 0

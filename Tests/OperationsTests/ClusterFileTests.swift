@@ -1,6 +1,8 @@
 import Cluster
 import Environment
+import Gateway
 import Glibc
+import Node
 import Operations
 import Primitives
 import SecureLink

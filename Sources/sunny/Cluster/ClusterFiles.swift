@@ -1,4 +1,5 @@
 import Environment
+import Node
 import Operations
 import Primitives
 import SecureLink
@@ -47,6 +48,12 @@ enum ClusterFiles {
             throw CommandFailure(
                 .badConfiguration, "\(error)", at: path, remedy: "look at the file and its owner")
         }
+    }
+
+    /// Lets a member begin with an empty data folder, once.
+    static func allowFirstStart(in dataDirectory: String) throws(CommandFailure) {
+        try Files.makeFolder(dataDirectory)
+        try Files.write("", to: FirstStart.path(in: dataDirectory))
     }
 
     /// A number of a cluster that no other has: 63 random bits, never 0.

@@ -132,6 +132,7 @@ struct ClusterInitCommand: ParsableCommand {
             }
             try ClusterFiles.issue(
                 to: node.name, region: node.region, by: authority, into: own + "/tls")
+            try ClusterFiles.allowFirstStart(in: own + "/data")
             try Files.write(text, to: path(of: node))
         }
         Console.print(nextSteps(merchant))

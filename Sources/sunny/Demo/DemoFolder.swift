@@ -13,7 +13,8 @@ struct DemoFolder: Sendable {
     /// Held while `demo.json` is changed.
     var changeLock: String { path + "/change.lock" }
     var logs: String { path + "/logs" }
-    /// The key of the cards, which all nodes share: a card that came in at one is opened at another.
+    /// The key of the cards, which all nodes share: a card that came in at one is opened at
+    /// another.
     var vaultKey: String { path + "/vault.key" }
     var authority: String { path + "/authority" }
 

@@ -34,7 +34,7 @@ struct DemoStartCommand: ParsableCommand {
 
     @Option(
         help:
-            "The first node's API port. 0 takes 12111, or a free one when it is taken, and keeps it."
+            "The first node's API port. 0 takes 12111, or a free one when it is taken, and keeps it"
     )
     var httpPort: UInt16 = 0
 
@@ -122,6 +122,9 @@ struct DemoStartCommand: ParsableCommand {
                 nodeCount: nodeCount, regionCount: regionCount, acquirerCount: acquirers ?? 2,
                 isTemporary: dir == nil)
             settings.nodes[0].httpPort = httpPort
+            for node in settings.nodes {
+                try ClusterFiles.allowFirstStart(in: "\(folder.path)/\(node.id)")
+            }
             return settings
         }
         let regionsThen = Set(settings.nodes.map(\.region)).count

@@ -75,8 +75,8 @@ extension NodeProcess {
         }
     }
 
-    /// Reads the certificate anew, for the links that are made from now on. On a mistake the old one
-    /// stays in use.
+    /// Reads the certificate anew, for the links that are made from now on. On a mistake the old
+    /// one stays in use.
     func reloadCertificate() {
         guard let channels, let files = file.credentials?.files else {
             return logger.info("there is no certificate to read again")
