@@ -1,6 +1,7 @@
 """Several nodes: any of them takes any request, and money moves once whichever of them is lost."""
 
 import json
+import shutil
 import signal
 import stat
 import subprocess
@@ -266,6 +267,23 @@ def test_a_certificate_is_read_again_while_payments_go_on(cluster: Cluster) -> N
     assert pay(cluster.clients()[0]).status == "succeeded"
 
 
+def test_a_member_does_not_begin_again_with_an_empty_folder(cluster: Cluster) -> None:
+    """Its votes would be forgotten, and with them what it helped to decide."""
+    name = cluster.names[0]
+    cluster.kill(name)
+    folder, kept = cluster.folder / name, cluster.folder / "kept"
+    folder.rename(kept)
+    try:
+        done = run("demo", "restart", name, "--dir", cluster.folder)
+        assert done.returncode != 0
+        assert "folder" in done.stderr
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        kept.rename(folder)
+    cluster.restart_all(name)
+    assert pay(cluster.clients()[0]).status == "succeeded"
+
+
 # Making a cluster
 
 
@@ -349,6 +367,9 @@ def test_peers_that_cannot_be_heard_end_a_node_with_the_reason(cluster: Cluster)
     for kind in ("http", "admin"):
         text = text.replace(address(node[kind]).removeprefix("http://"), "127.0.0.1:0")
     text = text.replace(f"data_directory: {name}", "data_directory: copied")
+    # As at its very first start: otherwise a member does not begin with an empty folder.
+    (cluster.folder / "copied").mkdir()
+    (cluster.folder / "copied" / "first-start").touch()
     copied = cluster.folder / "copied.yaml"
     copied.write_text(text)
     done: subprocess.CompletedProcess[str] = run("node", "--config", copied)

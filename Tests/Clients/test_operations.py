@@ -445,33 +445,38 @@ def test_reconciling_without_a_node_says_what_is_missing(tmp_path: Path) -> None
         demo.stop()
 
 
-def test_a_stopped_nodes_journal_is_verified_and_its_damage_named(new_demo: Demo) -> None:
-    folder = new_demo.folder / new_demo.node["id"]
-    pay(new_demo)
-    busy = run("journal", "verify", folder)
-    assert busy.returncode == 75
-    assert "a node works in this folder" in busy.stderr
+def test_a_stopped_nodes_journal_is_verified_and_its_damage_named(tmp_path: Path) -> None:
+    # Without a reconciliation in the end: its node does not start again.
+    demo = Demo(tmp_path / "demo").start()
+    try:
+        folder = demo.folder / demo.node["id"]
+        pay(demo)
+        busy = run("journal", "verify", folder)
+        assert busy.returncode == 75
+        assert "a node works in this folder" in busy.stderr
 
-    new_demo.kill_node()
-    whole = run("journal", "verify", folder)
-    assert whole.returncode == 0, whole.stdout
-    report = json.loads(run("journal", "inspect", folder, "--output", "json").stdout)
-    assert report["verdict"] == "whole"
-    assert any(group["terms"] for group in report["groups"])
+        demo.kill_node()
+        whole = run("journal", "verify", folder)
+        assert whole.returncode == 0, whole.stdout
+        report = json.loads(run("journal", "inspect", folder, "--output", "json").stdout)
+        assert report["verdict"] == "whole"
+        assert any(group["terms"] for group in report["groups"])
 
-    segment = folder / "journal" / report["segments"][0]["file"]
-    with segment.open("r+b") as file:
-        # In the first record, behind the header, its copy and the first batch's header.
-        file.seek(8192 + 64 + 20)
-        [byte] = file.read(1)
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte ^ 1]))
-    done = run("journal", "verify", folder, "--output", "json")
-    assert done.returncode == 1
-    damaged = json.loads(done.stdout)
-    assert damaged["verdict"] == "damaged"
-    assert [(place["segment"], place["offset"]) for place in damaged["damage"]] == [(1, 8192)]
-    assert run("journal", "inspect", folder).returncode == 0
+        segment = folder / "journal" / report["segments"][0]["file"]
+        with segment.open("r+b") as file:
+            # In the first record, behind the header, its copy and the first batch's header.
+            file.seek(8192 + 64 + 20)
+            [byte] = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+        done = run("journal", "verify", folder, "--output", "json")
+        assert done.returncode == 1
+        damaged = json.loads(done.stdout)
+        assert damaged["verdict"] == "damaged"
+        assert [(place["segment"], place["offset"]) for place in damaged["damage"]] == [(1, 8192)]
+        assert run("journal", "inspect", folder).returncode == 0
+    finally:
+        demo.stop()
 
 
 def test_a_folder_without_a_journal_is_named(tmp_path: Path) -> None:
