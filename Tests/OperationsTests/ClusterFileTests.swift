@@ -118,7 +118,10 @@ func readsLoneNode() throws {
         ("folder: tls", "folder: tls\n    key: k", 19, "cluster.tls.key: the folder says already"),
         ("    folder: tls", "    certificate: c", 18, "cluster.tls.key is missing"),
         ("  tls:\n    folder: tls\n", "", 2, "cluster.tls is missing"),
-        ("127.0.0.1:8080", "\"[fd00::2]:7001\"\ninsecure_listen: true", 25, "listen.http: "),
+        (
+            "listen:\n  http: 127.0.0.1:8080",
+            "insecure_listen: true\nlisten:\n  http: \"[fd00::2]:7001\"", 26, "listen.http: "
+        ),
     ])
 func refusesCluster(part: String, other: String, line: Int, message: String) throws {
     #expect(sound.contains(part))
