@@ -97,11 +97,6 @@ actor NodeGossip {
         }
     }
 
-    /// Whether a peer is thought to be up.
-    nonisolated func isUp(_ member: MemberID) -> Bool {
-        assumeIsolated { $0.instance.member(member)?.isUp ?? false }
-    }
-
     /// What a peer said. True when it was refused.
     nonisolated func receive(_ bytes: [UInt8], from member: MemberID) -> Bool {
         assumeIsolated { gossip in
