@@ -11,6 +11,8 @@ public struct ShardStatus: Hashable, Sendable {
     public let commitIndex: LogIndex
     public let appliedIndex: LogIndex
     public let lastIndex: LogIndex
+    /// Whether this node votes in the shard, or listens.
+    public let isReplica: Bool
     /// Whether this member leads the shard and has taken up its work.
     public let isServing: Bool
     /// Whether nobody else can serve it at this moment.
@@ -34,7 +36,7 @@ extension ShardHost {
         ShardStatus(
             group: group, leader: knownLeader, term: raft.hardState.term,
             commitIndex: max(committedIndex, raft.commitIndex), appliedIndex: appliedIndex,
-            lastIndex: raft.lastIndex, isServing: raft.servingTerm != nil,
+            lastIndex: raft.lastIndex, isReplica: isReplica, isServing: raft.servingTerm != nil,
             holdsLease: holdsLease)
     }
 

@@ -1,7 +1,7 @@
 public import Environment
 public import Journal
 public import Primitives
-package import Raft
+public import Raft
 public import StateStore
 
 /// Who is told when a shard begins and ends to be served here, and who leads it. Called on the
@@ -11,6 +11,12 @@ public protocol ShardObserver: AnyObject, Sendable {
     func shardEndedServing(_ group: GroupID, term: Term)
     /// Nil while nobody is known to lead.
     func shardLeaderChanged(_ group: GroupID, to leader: MemberID?)
+    /// More of the log is applied, or a snapshot has taken its place.
+    func shardApplied(_ group: GroupID)
+}
+
+extension ShardObserver {
+    public func shardApplied(_ group: GroupID) {}
 }
 
 /// What became of a proposal.
@@ -58,7 +64,7 @@ public actor ShardHost<Machine: ShardMachine> {
     let halt: any NodeHalt
     let snapshotStorage: SnapshotStorage
     var snapshots: SnapshotShelf
-    private weak var observer: (any ShardObserver)?
+    weak var observer: (any ShardObserver)?
 
     var table: AggregateTable<Machine.Aggregate>
     /// Committed, and to be applied as soon as its aggregates are in memory.
@@ -67,6 +73,8 @@ public actor ShardHost<Machine: ShardMachine> {
     var appliedTerm: Term
     /// How far the journal was told to forget; a mark only rises.
     var compactedIndex: LogIndex
+    /// The members that the store knows of.
+    var storedConfiguration: Configuration
     var isApplying = false
     var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
     var directives: [Directive] = []
@@ -87,11 +95,14 @@ public actor ShardHost<Machine: ShardMachine> {
     }
 
     /// The shard as its disk remembers it: the journal's part, and the rows up to `stored`.
-    /// - Parameter seed: chance that differs between starts.
+    /// - Parameters:
+    ///   - configuration: the members at the log's beginning, or at `stored`.
+    ///   - seed: chance that differs between starts.
     public init(
         group: GroupID, node: ClusterNode, loop: any NodeLoop, journal: Journal,
-        log: RecoveredLog.Group?, store: StateStore, stored: AppliedState?,
-        reader: any BlockingWorker, snapshots: SnapshotStorage, halt: any NodeHalt, seed: UInt64
+        log: RecoveredLog.Group?, configuration: Configuration, store: StateStore,
+        stored: AppliedState?, reader: any BlockingWorker, snapshots: SnapshotStorage,
+        halt: any NodeHalt, seed: UInt64
     ) {
         self.group = group
         self.node = node
@@ -106,26 +117,17 @@ public actor ShardHost<Machine: ShardMachine> {
         appliedTerm = stored?.term ?? 0
         committedIndex = appliedIndex
         compactedIndex = log?.compactedUpTo ?? 0
-        let members = node.members
-        raft = Instance(
-            cluster: members.cluster, group: group, member: members.own,
-            start: Self.start(members, log, appliedIndex: appliedIndex), seed: seed)
-        table = AggregateTable()
-    }
-
-    private static func start(
-        _ members: ClusterMembers, _ log: RecoveredLog.Group?, appliedIndex: LogIndex
-    ) -> Instance.Start {
-        let configuration: Configuration
-        do {
-            configuration = try Configuration(voters: members.all.map(\.id))
-        } catch {
-            preconditionFailure("the members are no configuration: \(error)")
-        }
-        return Instance.Start(
+        // A configuration behind the log's base, up to what is applied, is in the entries too, and
+        // none of those is ever taken back.
+        let start = Instance.Start(
             hardState: log?.hardState ?? HardState(),
             base: LogPosition(index: log?.compactedUpTo ?? 0, term: log?.compactedTerm ?? 0),
             configuration: configuration, entries: log?.entries ?? [], appliedIndex: appliedIndex)
+        raft = Instance(
+            cluster: node.seat.cluster, group: group, member: node.seat.member, start: start,
+            seed: seed)
+        storedConfiguration = configuration
+        table = AggregateTable()
     }
 
     /// Takes part in the group; `observer` is told when it is served here, and by whom it is led.
@@ -151,8 +153,23 @@ public actor ShardHost<Machine: ShardMachine> {
         }
     }
 
-    /// True when no other node has a part in the group.
-    public nonisolated var isAlone: Bool { node.members.all.count == 1 }
+    /// True when this node decides for the group alone.
+    public nonisolated var isAlone: Bool {
+        assumeIsolated { host in
+            let configuration = host.raft.configuration
+            return configuration.voters == [host.node.seat.member] && !configuration.isJoint
+        }
+    }
+
+    /// Who votes in the group, as far as this node's log tells. Loop only.
+    public nonisolated var voters: [MemberID] {
+        assumeIsolated { $0.raft.configuration.voters }
+    }
+
+    /// Whether this node has a replica: votes in the group, or listens.
+    public nonisolated var isReplica: Bool {
+        assumeIsolated { $0.raft.configuration.contains($0.node.seat.member) }
+    }
 
     /// Hands the leadership to a peer that can take it, if this node leads; nil when there is none.
     @discardableResult

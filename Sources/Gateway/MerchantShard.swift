@@ -31,6 +31,10 @@ actor MerchantShard: ShardObserver, AskHandler {
     private var serving: (gateway: ShardGateway, hasBegun: Bool)?
     private var changeWaiters: [Resumption<Void>] = []
     private var lateApprovalCount = 0
+    /// Who was said to lead by a node that was asked, where this node has no replica; and how many
+    /// of those that vote were asked in vain.
+    private var hint: MemberID?
+    private var vainAskCount = 0
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -55,8 +59,15 @@ actor MerchantShard: ShardObserver, AskHandler {
 
     /// True once it is known who leads; where it is this node, once it serves.
     var isReady: Bool {
-        guard let leader = host.knownLeader else { return false }
-        return leader != node.members.own || serving?.hasBegun == true
+        get async {
+            guard host.isReplica else {
+                // Another node has it: one that can be asked has to be there.
+                let connected = await node.connectedPeers
+                return node.voters(of: group).contains { connected.contains($0) }
+            }
+            guard let leader = host.knownLeader else { return false }
+            return leader != node.members.own || serving?.hasBegun == true
+        }
     }
 
     // MARK: Terms
@@ -174,10 +185,9 @@ actor MerchantShard: ShardObserver, AskHandler {
     private func ask(
         _ question: MerchantAsk, deadline: MonotonicInstant
     ) async -> Try<MerchantAnswer> {
-        guard let leader = host.knownLeader, leader != node.members.own else {
-            return .again(mayBeDone: false)
-        }
+        guard let leader = leaderToAsk() else { return .again(mayBeDone: false) }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
+        learn(from: outcome)
         switch outcome {
         case .answer(let bytes):
             // What cannot be read, such as the answer of a later version, is no answer; nor is one
@@ -195,6 +205,31 @@ actor MerchantShard: ShardObserver, AskHandler {
             return .again(mayBeDone: true)
         case .unreachable:
             return .again(mayBeDone: false)
+        }
+    }
+
+    /// The leader as this node's replica knows it; without a replica, who was said to lead, and
+    /// else one after the other of those that vote.
+    private func leaderToAsk() -> MemberID? {
+        if host.isReplica {
+            let leader = host.knownLeader
+            return leader == node.members.own ? nil : leader
+        }
+        if let hint { return hint }
+        let voters = node.voters(of: group).filter { $0 != node.members.own }
+        return voters.isEmpty ? nil : voters[vainAskCount % voters.count]
+    }
+
+    private func learn(from outcome: AskOutcome) {
+        switch outcome {
+        case .answer, .overloaded:
+            break
+        case .moved(let leader):
+            hint = leader == node.members.own ? nil : leader
+            vainAskCount &+= 1
+        case .lost, .unreachable:
+            hint = nil
+            vainAskCount &+= 1
         }
     }
 
@@ -296,9 +331,10 @@ actor MerchantShard: ShardObserver, AskHandler {
         while loop.now < end {
             if let gateway = await current() {
                 if await gateway.take(approval) { return }
-            } else if let leader = host.knownLeader, leader != node.members.own {
+            } else if let leader = leaderToAsk() {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
+                learn(from: outcome)
                 if case .answer(LateApproval.seenTo) = outcome { return }
             }
             await loop.sleep(for: .milliseconds(200))

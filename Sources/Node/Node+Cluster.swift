@@ -1,6 +1,7 @@
 public import Cluster
 import Environment
 public import Primitives
+public import Topology
 
 /// The cluster as one node sees it at this moment.
 public struct ClusterStatus: Sendable {
@@ -10,6 +11,10 @@ public struct ClusterStatus: Sendable {
     public let connected: [MemberID]
     /// In the order of their numbers.
     public let shards: [ShardStatus]
+    /// The group that holds the topology.
+    public let meta: ShardStatus
+    /// What the cluster is and shall be, as far as this node has heard.
+    public let topology: Topology
 }
 
 /// What became of a request to hand a shard over.
@@ -28,8 +33,17 @@ extension Node {
         var shards: [ShardStatus] = []
         for host in hosts { shards.append(await host.status) }
         return ClusterStatus(
-            members: cluster.members, connected: await cluster.connectedPeers, shards: shards)
+            members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
+            meta: await keeper.host.status, topology: cluster.topology)
     }
+
+    /// Changes the topology; whoever leads the meta group decides.
+    public func change(_ command: TopologyCommand) async -> TopologyReply {
+        await keeper.perform(command, deadline: loop.now + Self.changeMax)
+    }
+
+    /// An election, a round trip to another region, and a sync.
+    private static let changeMax = Duration.seconds(10)
 
     /// Hands the leadership of a shard that this node leads to the node called `name`, and waits
     /// for it, though not for long.

@@ -1,13 +1,19 @@
+import Cluster
 import Journal
 import Primitives
+import Raft
 import StateStore
+import Topology
 
 /// What the store says of the shards.
 struct StoredShards: Sendable {
     private(set) var applied: [GroupID: AppliedState] = [:]
     private(set) var installed: [GroupID: InstalledState] = [:]
+    /// The groups' members, where they are not the first ones.
+    let configurations: [GroupID: [UInt8]]
 
     init(_ store: StateStore) throws(StateStoreError) {
+        configurations = try store.configurations()
         for state in try store.appliedStates() { applied[state.group] = state }
         for state in try store.installedStates() { installed[state.applied.group] = state }
     }
@@ -24,10 +30,13 @@ struct NodeStart {
     private(set) var groups: [GroupID: RecoveredLog.Group] = [:]
     /// Snapshots that the journal has no mark of, in the order of their groups.
     private(set) var unmarked: [AppliedState] = []
+    /// The members of the groups where they start.
+    private(set) var configurations: [GroupID: Configuration] = [:]
 
-    init(log: RecoveredLog, stored: StoredShards, shardCount: Int) throws(NodeStartError) {
-        for number in 0..<shardCount {
-            let group = GroupID(UInt32(number))
+    init(log: RecoveredLog, stored: StoredShards, seat: Seat) throws(NodeStartError) {
+        let shards = seat.founding.shards.indices.map { GroupID(UInt32($0)) }
+        for group in shards + [ClusterNode.metaGroup] {
+            configurations[group] = try Self.configuration(of: group, stored, seat)
             let part = log.groups[group]
             groups[group] = part
             let state = stored.applied[group]
@@ -50,6 +59,23 @@ struct NodeStart {
                 throw .stateBehindJournal(
                     group, state: state?.index ?? 0, journal: part.compactedUpTo)
             }
+        }
+    }
+
+    private static func configuration(
+        of group: GroupID, _ stored: StoredShards, _ seat: Seat
+    ) throws(NodeStartError) -> Configuration {
+        do {
+            if let bytes = stored.configurations[group] { return try Configuration(encoded: bytes) }
+            let founding = seat.founding
+            guard group == ClusterNode.metaGroup else {
+                return try Configuration(voters: founding.shards[Int(group.rawValue)])
+            }
+            let voters = founding.metaReplicas
+            let others = founding.nodes.map(\.id).filter { !voters.contains($0) }
+            return try Configuration(voters: voters, learners: others)
+        } catch {
+            throw .store("the members of \(group) cannot be read: \(error)")
         }
     }
 

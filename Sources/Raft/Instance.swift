@@ -156,6 +156,8 @@ public struct Instance: Sendable {
     public var last: LogPosition { log.last }
     public var firstIndex: LogIndex { log.firstIndex }
     public var configuration: Configuration { configurations.latest }
+    /// Whether the configuration can be taken back no more.
+    public var isConfigurationCommitted: Bool { configurations.latestIndex <= commitIndex }
 
     /// The term in which this member serves; nil when it does not.
     public var servingTerm: Term? {

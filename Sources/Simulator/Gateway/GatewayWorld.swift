@@ -7,6 +7,7 @@ import Node
 import Payments
 import Primitives
 import StateStore
+import Topology
 import Vault
 
 /// Some nodes and one acquirer in a world, with what of them outlives a crash.
@@ -41,15 +42,16 @@ final class GatewayWorld {
         merchant = MerchantID(
             stem: IdentifierStem(slot: Slot(4711)!, random: WorldRandom(seed: world.seed)))
         acquirerJournal = try AcquirerJournal(path: nil)
-        let members = (1...nodeCount).map { number in
-            ClusterMember(
+        let planned = (1...nodeCount).map { number in
+            ClusterPlan.Node(
                 id: MemberID(UInt64(number)), name: "node\(number)", region: "region\(number)",
                 address: SocketAddress(host: "node\(number)", port: 7000))
         }
-        let cluster = ClusterID(world.random.next())
-        nodes = try members.map { member in
+        let cluster = ClusterID(world.random.next() | 1)
+        nodes = try planned.map { node in
             try SimulatedNode(
-                world, ClusterMembers(cluster: cluster, own: member.id, all: members))
+                world,
+                ClusterPlan(cluster: cluster, ownName: node.profile.name, nodes: planned))
         }
         if nodeCount > 1, world.random.chance(1, in: 3) { spreadOut() }
     }
