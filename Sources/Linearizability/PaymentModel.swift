@@ -75,9 +75,16 @@ public struct PaymentModel: SequentialModel {
     }
 
     /// All that can be, closed under what happens by itself.
-    public typealias State = Set<PaymentPossibility>
+    public struct State: Hashable, Sendable, CustomStringConvertible {
+        fileprivate var all: Set<PaymentPossibility>
 
-    public var initialState: State { [PaymentPossibility()] }
+        /// One line for all, in the order of the texts.
+        public var description: String {
+            Set(all.map(\.description)).sorted().joined(separator: " | ")
+        }
+    }
+
+    public var initialState: State { State(all: [PaymentPossibility()]) }
 
     public init() {}
 
@@ -85,24 +92,24 @@ public struct PaymentModel: SequentialModel {
         let next: [PaymentPossibility]
         switch input {
         case .submit(let command, let request):
-            next = state.compactMap { $0.submitting(command, request) }
+            next = state.all.compactMap { $0.submitting(command, request) }
         case .outcome(let request):
             guard let output else { return state }
-            next = state.compactMap { $0.telling(output, of: request) }
+            next = state.all.compactMap { $0.telling(output, of: request) }
         case .retrieve:
             guard let output else { return state }
-            next = state.compactMap { $0.showing(output) }
+            next = state.all.compactMap { $0.showing(output) }
         }
         return next.isEmpty ? nil : Self.closed(next)
     }
 
     /// Adds all that can come of these by itself.
     private static func closed(_ given: [PaymentPossibility]) -> State {
-        var found = State(given)
+        var found = Set(given)
         var open = Array(found)
         while let next = open.popLast() {
             for other in next.movedOn where found.insert(other).inserted { open.append(other) }
         }
-        return found
+        return State(all: found)
     }
 }

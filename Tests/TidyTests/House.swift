@@ -102,9 +102,9 @@ enum House {
         "Simulator": Room(
             .meeting,
             [
-                "CSwiftHooks", "Primitives", "Environment", "Payments", "ISO8583", "Journal",
-                "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "DequeModule", "HeapModule",
+                "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
+                "ISO8583", "Journal", "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI",
+                "Acquirer", "Node", "DequeModule", "HeapModule",
             ],
             system: ["Synchronization"]),
 
