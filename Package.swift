@@ -121,9 +121,9 @@ let package = Package(
         room(
             "Simulator",
             [
-                "CSwiftHooks", "Primitives", "Environment", "Payments", "ISO8583", "Topology",
-                "Journal", "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer",
-                "Node",
+                "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
+                "ISO8583", "Topology", "Journal", "StateStore", "Vault", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node",
             ] + collections),
 
         // The edges: HTTP and the command line.
@@ -188,7 +188,9 @@ let package = Package(
             ]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
-        tests(of: "Simulator", ["Primitives", "Environment", "Cluster", "PeerWire", "Journal"]),
+        tests(
+            of: "Simulator",
+            ["Primitives", "Environment", "Linearizability", "Cluster", "PeerWire", "Journal"]),
         tests(
             of: "Operations",
             [

@@ -103,10 +103,9 @@ enum House {
         "Simulator": Room(
             .meeting,
             [
-                "CSwiftHooks", "Primitives", "Environment", "Payments", "ISO8583", "Topology",
-                "Journal", "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer",
-                "Node",
-                "DequeModule", "HeapModule",
+                "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
+                "ISO8583", "Topology", "Journal", "StateStore", "Vault", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node", "DequeModule", "HeapModule",
             ],
             system: ["Synchronization"]),
 
