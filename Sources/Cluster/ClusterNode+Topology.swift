@@ -19,6 +19,10 @@ extension ClusterNode {
     func adopt(_ topology: Topology) {
         guard topology.epoch > currentTopology.epoch else { return }
         currentTopology = topology
+        // Whoever is no member any more hears of it before the link ends.
+        for peer in currentMembers.peers where topology[peer.id] == nil {
+            _ = links?.post(.topology(topology), to: peer.id)
+        }
         guard topology[seat.member] != nil else {
             return leave(topology.departed(seat.member)?.successor)
         }
@@ -54,6 +58,16 @@ extension ClusterNode {
         if group == Self.metaGroup { return seat.founding.metaReplicas }
         let number = Int(group.rawValue)
         return seat.founding.shards.indices.contains(number) ? seat.founding.shards[number] : []
+    }
+
+    /// False where the topology has settled on other members for a group than this node.
+    nonisolated func mayHoldReplica(of group: GroupID) -> Bool {
+        let topology = topology
+        guard topology.isFounded, group != Self.metaGroup, let number = Int(exactly: group.rawValue),
+            topology.shards.indices.contains(number)
+        else { return true }
+        let place = topology.shards[number]
+        return !place.isSettled || place.replicas.contains(seat.member)
     }
 
     /// Peers that are thought to be up, and this node.

@@ -11,6 +11,9 @@ import Resilience
 //   listener   absent ── stream, securing ── hello ──▶ up ── ended, silent, replaced ──▶ absent
 //                                     └──── an ask of a guest ──▶ answered ──▶ absent
 //
+// A node that has had no link for long dials those of lower ids, too: they are not to be reached
+// like this, and tell it if it is no member any more.
+//
 // A link is up once the channel has verified the peer's machine, and its hello has said which disk
 // it is (`PeerHello`). A peer that dials again has forgotten the
 // link that we still see: the new one replaces it. Both sides speak at least every liveness round,
@@ -154,6 +157,24 @@ public actor PeerLinks {
     package func start(receiver: any PeerReceiver) {
         self.receiver = receiver
         dialPeers()
+        scheduleKnock()
+    }
+
+    private func scheduleKnock() {
+        loop.schedule(after: options.silenceMax) { [self] in
+            assumeIsolated { links in
+                guard !links.isStopped else { return }
+                if links.connected.isEmpty { links.knock() }
+                links.scheduleKnock()
+            }
+        }
+    }
+
+    /// Asks those who should dial this node whether they know it.
+    private func knock() {
+        for peer in members.peers where peer.id < members.own && dials[peer.id] == nil {
+            dial(peer.id)
+        }
     }
 
     /// Takes other members: links to those who are gone end, those to new ones begin.
@@ -251,7 +272,11 @@ public actor PeerLinks {
     }
 
     private func rest(_ member: MemberID) {
-        guard !isStopped, var backoff = backoffs[member] else { return }
+        guard !isStopped, var backoff = backoffs[member] else {
+            // It was a knock.
+            dials[member] = nil
+            return
+        }
         // At least the half, so that a peer that refuses at once is not asked without a pause.
         let pause = options.retryBase / 2 + backoff.next(chance: random.next())
         backoffs[member] = backoff

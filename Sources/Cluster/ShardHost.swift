@@ -166,9 +166,15 @@ public actor ShardHost<Machine: ShardMachine> {
         assumeIsolated { $0.raft.configuration.voters }
     }
 
-    /// Whether this node has a replica: votes in the group, or listens.
+    /// Whether this node has a replica: votes in the group, or listens. Loop only.
+    ///
+    /// A member that was taken out is not told: what its log says last may be that it is one. So
+    /// the topology is asked too; where it has settled without this node, that counts.
     public nonisolated var isReplica: Bool {
-        assumeIsolated { $0.raft.configuration.contains($0.node.seat.member) }
+        assumeIsolated { host in
+            host.raft.configuration.contains(host.node.seat.member)
+                && host.node.mayHoldReplica(of: host.group)
+        }
     }
 
     /// Hands the leadership to a peer that can take it, if this node leads; nil when there is none.
@@ -364,6 +370,12 @@ public actor ShardHost<Machine: ShardMachine> {
     private func tick() {
         timerAt = nil
         timer = nil
+        wakeIfReplica()
+    }
+
+    /// Whoever has no part in the group stands for no election in it.
+    private func wakeIfReplica() {
+        guard isReplica else { return }
         step { raft, moment, directives in raft.onTick(moment, &directives) }
     }
 }
@@ -394,8 +406,6 @@ extension ShardHost: GroupShell {
     }
 
     package nonisolated func wake() {
-        assumeIsolated { host in
-            host.step { raft, moment, directives in raft.onTick(moment, &directives) }
-        }
+        assumeIsolated { $0.wakeIfReplica() }
     }
 }

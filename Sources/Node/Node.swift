@@ -323,13 +323,13 @@ public actor Node {
         await router.catchUp()
     }
 
-    /// Keys whose commands have no outcome yet.
-    public func inFlightKeyCount() async -> Int {
-        await router.inFlightKeyCount()
+    /// How many shards there are, and how many of them this node has a replica of.
+    public func shardCounts() async -> (all: Int, here: Int) {
+        await router.shardCounts
     }
 
-    /// Sums over all books of each shard by currency; every one must be zero.
-    public func booksTotals() async -> [Int64] {
-        await router.booksTotals()
+    /// What the books of the shards say that this node serves, as they stand now.
+    package func servedBooks() async -> [ShardBooks] {
+        await router.servedBooks()
     }
 }

@@ -58,8 +58,8 @@ struct SimulateGatewayCommand: ParsableCommand {
         ] where isGiven && seeds.seed == nil {
             throw ValidationError("\(option) goes with --seed S")
         }
-        guard [1, 3, 5, 7].contains(nodes) else {
-            throw ValidationError("--nodes takes 1, 3, 5 or 7")
+        guard [1, 3, 5, 7, 9].contains(nodes) else {
+            throw ValidationError("--nodes takes 1, 3, 5, 7 or 9")
         }
         guard (1...1000).contains(payments) else {
             throw ValidationError("--payments takes 1 to 1000")

@@ -24,6 +24,10 @@ public struct GatewayFault: Hashable, Sendable {
         case stall(node: Int, milliseconds: Int64)
         case pause(node: Int, milliseconds: Int64)
         case jumpWallClock(node: Int, milliseconds: Int64)
+        /// The node comes back with an empty disk, as a new member.
+        case loseDisk(node: Int, milliseconds: Int64)
+        /// The node is removed from the cluster, and comes back as a new member.
+        case remove(node: Int)
         /// The acquirer does something wrong.
         case acquirer(Fault)
         /// Clients rest, so that timers of a quiet link are seen, and then an answer stays away.
@@ -44,10 +48,11 @@ public struct GatewayFault: Hashable, Sendable {
         switch kind {
         case .crash(_, _, let milliseconds), .stop(_, let milliseconds),
             .killAcquirer(let milliseconds), .partition(_, _, _, let milliseconds),
-            .stall(_, let milliseconds), .pause(_, let milliseconds):
+            .stall(_, let milliseconds), .pause(_, let milliseconds),
+            .loseDisk(_, let milliseconds):
             at + milliseconds
         case .quiet: at + 13_000
-        case .reset, .jumpWallClock, .acquirer: at
+        case .reset, .jumpWallClock, .remove, .acquirer: at
         }
     }
 
@@ -64,6 +69,8 @@ public struct GatewayFault: Hashable, Sendable {
         case .stall: "stall of the node's disk"
         case .pause: "pause of the node"
         case .jumpWallClock: "jump of the wall clock"
+        case .loseDisk: "loss of the node's disk"
+        case .remove: "removal of the node"
         case .quiet: "silence after a quiet link"
         case .acquirer(let fault):
             switch fault.effect {
@@ -113,7 +120,7 @@ extension GatewayFault {
         }
 
         mutating func kind() -> Kind? {
-            switch Int.random(in: 0..<19, using: &random) {
+            switch Int.random(in: 0..<(nodeCount > 1 ? 21 : 19), using: &random) {
             case 0, 1:
                 return .crash(node: node(), .powerLoss, milliseconds: milliseconds(50...5000))
             case 2, 3: return .crash(node: node(), .kill, milliseconds: milliseconds(50...5000))
@@ -138,6 +145,8 @@ extension GatewayFault {
                     .acquirer(Fault(.decline($0), .authorization, count: 2))
                 }
             case 17: return .quiet
+            case 19: return .loseDisk(node: node(), milliseconds: milliseconds(50...8000))
+            case 20: return .remove(node: node())
             default: return acquirer(.delay(milliseconds: milliseconds(10...11_000)))
             }
         }

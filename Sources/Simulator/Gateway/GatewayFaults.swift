@@ -8,6 +8,7 @@ final class GatewayFaults {
     private var world: World { gateway.world }
     private var rest: ArraySlice<GatewayFault>
     private(set) var counts: [String: Int] = [:]
+    let membership: MembershipFaults
     private var isStopped = false
     private let clients: [SimulatedClient]
     /// The nodes that were told to stop.
@@ -15,6 +16,7 @@ final class GatewayFaults {
 
     init(_ gateway: GatewayWorld, clients: [SimulatedClient], script: [GatewayFault]) {
         self.gateway = gateway
+        membership = MembershipFaults(gateway)
         self.clients = clients
         rest = script.sorted { $0.at < $1.at }[...]
     }
@@ -69,6 +71,10 @@ final class GatewayFaults {
             gateway.nodes[place].pause(for: .milliseconds(milliseconds))
         case .jumpWallClock(let place, let milliseconds):
             gateway.nodes[place].process.jumpWallClock(by: .milliseconds(milliseconds))
+        case .loseDisk(let place, let milliseconds):
+            membership.loseDisk(
+                of: gateway.nodes[place], for: .milliseconds(milliseconds))
+        case .remove(let place): membership.remove(gateway.nodes[place])
         case .acquirer(let fault): tellAcquirer(.set(fault))
         case .quiet: quiet()
         }

@@ -18,7 +18,8 @@ final class GatewayRun {
     init(_ world: World, _ options: GatewayScenario.Options) throws {
         self.world = world
         self.options = options
-        let gateway = try GatewayWorld(world, nodeCount: options.nodeCount)
+        let gateway = try GatewayWorld(
+            world, nodeCount: options.nodeCount, grows: options.hasFaults)
         self.gateway = gateway
         let recorder = ClientRecorder(world)
         self.recorder = recorder
@@ -58,9 +59,10 @@ final class GatewayRun {
             final = try playToRest()
             try audit()
             found = checks(final).violations()
-            found += try ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
+            found += try ReplicaChecks(gateway)
                 .violations(in: world, limit: .seconds(60))
             found += gateway.nodes.flatMap(\.process.haltReasons)
+                .filter { !SimulatedNode.isOfDeparture($0) }
         } catch let failure as WorldFailure {
             found.append("\(failure)")
         }
@@ -90,6 +92,7 @@ final class GatewayRun {
         }
         return try GatewayScenario.settle(gateway, until: end) {
             clients.allSatisfy(\.isDone) && rivals.allSatisfy(\.isDone)
+                && faults.membership.isAtRest && gateway.nodes.allSatisfy(\.hasJoined)
         }
     }
 

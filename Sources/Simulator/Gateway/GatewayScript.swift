@@ -18,6 +18,8 @@ import ISO8583
 ///     8901 stall node1 3000
 ///     9012 pause node3 4000
 ///     9123 clock node1 -1080000
+///     9134 lose-disk node2 4000
+///     9145 remove node3
 ///     9234 host late advice 9000 count 2
 ///     9345 quiet
 ///
@@ -96,7 +98,7 @@ extension GatewayScript {
             (1...Self.numberMax).contains(number)
         else { throw Unreadable(reason: "neither a size nor a fault") }
         switch first {
-        case "nodes" where [1, 3, 5, 7].contains(number): nodeCount = Int(number)
+        case "nodes" where [1, 3, 5, 7, 9].contains(number): nodeCount = Int(number)
         case "clients" where number <= 100: clientCount = Int(number)
         case "payments" where number <= 1000: paymentCount = Int(number)
         case "faults-end" where number >= 500: faultsEnd = number
@@ -112,6 +114,9 @@ extension GatewayScript {
             return .acquirer(fault)
         case "quiet": return words.count == 1 ? .quiet : nil
         case "partition", "cut", "reset": return link(words)
+        case "remove":
+            guard words.count == 2, case .node(let node)? = place(words[1]) else { return nil }
+            return .remove(node: node)
         default: return machine(words)
         }
     }
@@ -139,6 +144,7 @@ extension GatewayScript {
         case "stop": return .stop(node: node, milliseconds: milliseconds)
         case "stall": return .stall(node: node, milliseconds: milliseconds)
         case "pause": return .pause(node: node, milliseconds: milliseconds)
+        case "lose-disk": return .loseDisk(node: node, milliseconds: milliseconds)
         case "clock": return .jumpWallClock(node: node, milliseconds: milliseconds)
         default: return nil
         }
@@ -187,6 +193,9 @@ extension GatewayFault: CustomStringConvertible {
             case .pause(let node, let milliseconds): "pause \(Place.node(node)) \(milliseconds)"
             case .jumpWallClock(let node, let milliseconds):
                 "clock \(Place.node(node)) \(milliseconds)"
+            case .loseDisk(let node, let milliseconds):
+                "lose-disk \(Place.node(node)) \(milliseconds)"
+            case .remove(let node): "remove \(Place.node(node))"
             case .acquirer(let fault): "host \(fault.command)"
             case .quiet: "quiet"
             }

@@ -31,6 +31,8 @@ final class SimulatedNode: @unchecked Sendable {
     private var checkpoint: CheckpointImage
     /// The node that runs now; nil while it is down.
     private(set) var running: Node?
+    /// Whether it has a seat in the cluster.
+    private(set) var hasJoined = false
     private(set) var startCount = 0
     /// Starts that found a snapshot of which the journal had no mark.
     private(set) var unmarkedStartCount = 0
@@ -99,6 +101,7 @@ final class SimulatedNode: @unchecked Sendable {
                 halt: incarnation.halt)
             let node = try Node(configuration, seat, in: environment)
             running = node
+            hasJoined = true
             unmarkedStartCount += node.unmarkedSnapshotCount > 0 ? 1 : 0
             incarnation.loop.start(node) { node in await node.start() }
         } catch {
@@ -142,11 +145,35 @@ final class SimulatedNode: @unchecked Sendable {
         return configuration
     }
 
+    // MARK: Coming and going
+
+    /// Gives the node, which is down, an empty disk.
+    func replaceDisk() {
+        process.disk.erase()
+        process.disk.prepareDirectory("/data")
+        hasJoined = false
+        do {
+            stateStore = try StateStore.openInMemory()
+            checkpoint = CheckpointImage(try stateStore.image())
+        } catch {
+            world.fail("no store in memory: \(error)")
+        }
+    }
+
+    /// Whether the node has ended because it is no member any more.
+    var hasDeparted: Bool {
+        process.incarnation == nil && process.haltReasons.last.map(Self.isOfDeparture) == true
+    }
+
+    static func isOfDeparture(_ reason: String) -> Bool {
+        reason.contains("to come back as a new member")
+    }
+
     // MARK: Breaking it
 
     /// Ends the node's process; `restart` brings it back.
     func crash(_ kind: CrashKind) {
-        guard running != nil else { return }
+        guard running != nil || process.incarnation != nil else { return }
         running = nil
         process.crash(kind)
         if kind == .powerLoss, world.random.chance(1, in: 2) {
@@ -159,7 +186,9 @@ final class SimulatedNode: @unchecked Sendable {
     }
 
     func restart() {
-        guard running == nil else { return }
+        // A node that asks for its seat runs, too; one that was never started does not begin so.
+        guard process.incarnation == nil, startCount > 0 else { return }
+        running = nil
         process.restart()
     }
 

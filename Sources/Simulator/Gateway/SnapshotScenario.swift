@@ -40,7 +40,7 @@ public enum SnapshotScenario {
     }
 
     private static func play(_ world: World, _ options: Options) throws -> Verdict {
-        let gateway = try GatewayWorld(world, nodeCount: 3)
+        let gateway = try GatewayWorld(world, nodeCount: 3, grows: false)
         gateway.start()
         let recorder = ClientRecorder(world)
         let clients = (0..<3).map { number in
@@ -66,7 +66,7 @@ public enum SnapshotScenario {
         let final = try GatewayScenario.settle(
             gateway, until: world.elapsed + .seconds(180),
             areClientsDone: { clients.allSatisfy(\.isDone) })
-        let replicas = ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
+        let replicas = try ReplicaChecks(gateway)
         let different = try replicas.violations(in: world, limit: .seconds(60))
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
