@@ -25,14 +25,16 @@ extension ClusterNode {
         gossip.setLoad(led.count)
         guard isForLeading else { return giveAway(led) }
         for peer in peersByLoad where led.count >= peer.load + Self.balanceSlack {
-            for group in led where group.handOver(to: peer.member) { return }
+            for group in led where group.canMove(to: peer.member) {
+                if group.move(to: [peer.member], .whenIdle) { return }
+            }
         }
     }
 
     /// A node that is drained leads nothing that a peer can.
     private func giveAway(_ led: [any GroupShell]) {
         let peers = peersForHandOver
-        for group in led { _ = peers.first { group.handOver(to: $0) } }
+        for group in led { group.move(to: peers, .soon) }
     }
 
     /// Peers that may lead, the one that carries least first.

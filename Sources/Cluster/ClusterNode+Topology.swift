@@ -63,7 +63,8 @@ extension ClusterNode {
     /// False where the topology has settled on other members for a group than this node.
     nonisolated func mayHoldReplica(of group: GroupID) -> Bool {
         let topology = topology
-        guard topology.isFounded, group != Self.metaGroup, let number = Int(exactly: group.rawValue),
+        guard topology.isFounded, group != Self.metaGroup,
+            let number = Int(exactly: group.rawValue),
             topology.shards.indices.contains(number)
         else { return true }
         let place = topology.shards[number]

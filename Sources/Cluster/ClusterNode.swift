@@ -25,8 +25,12 @@ package protocol GroupShell: AnyObject, Sendable {
     /// Leads the group a step towards other members, where this node leads it; true when it has
     /// got there.
     func approach(_ target: GroupTarget) -> Bool
-    /// Offers the leadership to a peer; false when it cannot be offered to it.
-    func handOver(to member: MemberID) -> Bool
+    /// Whether the peer has a vote in the group.
+    func canMove(to member: MemberID) -> Bool
+    /// Hands the leadership to the first of the peers that can take it, once what is under way has
+    /// ended. False when it is not led here, or on its way already.
+    @discardableResult
+    func move(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool
 }
 
 /// Answers what other nodes ask of a group. Loop only.

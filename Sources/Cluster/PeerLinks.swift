@@ -180,9 +180,8 @@ public actor PeerLinks {
     /// Takes other members: links to those who are gone end, those to new ones begin.
     package nonisolated func update(_ members: ClusterMembers) {
         assumeIsolated { links in
-            let gone = links.members.peers.filter { members[$0.id] == nil }
+            for peer in links.members.peers where members[peer.id] == nil { links.drop(peer.id) }
             links.members = members
-            for peer in gone { links.drop(peer.id) }
             if links.receiver != nil { links.dialPeers() }
         }
     }

@@ -33,7 +33,7 @@ extension ShardHost {
         if !changes.isEmpty {
             try? change(changes)
         } else if !target.voters.contains(own) {
-            _ = target.voters.first { transfer(to: $0) == nil }
+            move(to: target.voters, .soon)
         }
         return false
     }

@@ -13,10 +13,16 @@ public protocol ShardObserver: AnyObject, Sendable {
     func shardLeaderChanged(_ group: GroupID, to leader: MemberID?)
     /// More of the log is applied, or a snapshot has taken its place.
     func shardApplied(_ group: GroupID)
+    /// The leadership is about to be handed over: nothing new is begun until it has moved, or stays
+    /// after all. True while something is under way that a new leader could not finish.
+    func shardIsMoving(_ group: GroupID) -> Bool
+    func shardStays(_ group: GroupID)
 }
 
 extension ShardObserver {
     public func shardApplied(_ group: GroupID) {}
+    public func shardIsMoving(_ group: GroupID) -> Bool { false }
+    public func shardStays(_ group: GroupID) {}
 }
 
 /// What became of a proposal.
@@ -82,6 +88,8 @@ public actor ShardHost<Machine: ShardMachine> {
     private var leader: MemberID?
     private var timer: (any LoopTimer)?
     private var timerAt: MonotonicInstant?
+    /// The leadership is being handed over in good order (`move`).
+    var isMoving = false
 
     /// Reads that wait to be confirmed, and those that wait for their index to be applied.
     private var unconfirmedReads: [UInt64: Resumption<Bool>] = [:]
@@ -393,8 +401,8 @@ extension ShardHost: GroupShell {
 
     package nonisolated var isLedHere: Bool { assumeIsolated { $0.raft.isLeader } }
 
-    package nonisolated func handOver(to member: MemberID) -> Bool {
-        assumeIsolated { $0.transfer(to: member) }
+    package nonisolated func canMove(to member: MemberID) -> Bool {
+        assumeIsolated { $0.raft.configuration.voters.contains(member) }
     }
 
     package nonisolated func linkBegan(_ member: MemberID) {

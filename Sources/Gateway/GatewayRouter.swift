@@ -113,7 +113,6 @@ public actor GatewayRouter: MerchantGateway {
         return books
     }
 
-
     public func perform(_ request: MerchantRequest) async -> CommandReply {
         let shard = shard(of: request.merchant)
         return await within(request.deadline + Self.grace, else: .failure(.unavailable)) {

@@ -31,6 +31,10 @@ actor MerchantShard: ShardObserver, AskHandler {
     private var serving: (gateway: ShardGateway, hasBegun: Bool)?
     private var changeWaiters: [Resumption<Void>] = []
     private var lateApprovalCount = 0
+    /// Requests that are worked on here.
+    private var performingCount = 0
+    /// The leadership is about to move: nothing new is begun.
+    private var isMoving = false
     /// Who was said to lead by a node that was asked, where this node has no replica; and how many
     /// of those that vote were asked in vain.
     private var hint: MemberID?
@@ -85,6 +89,17 @@ actor MerchantShard: ShardObserver, AskHandler {
         guard serving?.gateway === gateway else { return }
         serving = (gateway, hasBegun: true)
         wakeWaiters()
+    }
+
+    nonisolated func shardIsMoving(_ group: GroupID) -> Bool {
+        assumeIsolated { shard in
+            shard.isMoving = true
+            return shard.performingCount > 0
+        }
+    }
+
+    nonisolated func shardStays(_ group: GroupID) {
+        assumeIsolated { $0.isMoving = false }
     }
 
     nonisolated func shardEndedServing(_ group: GroupID, term: Term) {
@@ -154,7 +169,9 @@ actor MerchantShard: ShardObserver, AskHandler {
         _ request: MerchantRequest, by gateway: ShardGateway
     ) async -> Try<CommandReply> {
         // A refusal is told of the state as it is, so that it has to be known to be the newest.
-        guard await host.readBarrier() else { return .again(mayBeDone: false) }
+        guard await host.readBarrier(), !isMoving else { return .again(mayBeDone: false) }
+        performingCount += 1
+        defer { performingCount -= 1 }
         let reply = await gateway.perform(request)
         if case .failure(.unavailable) = reply, gateway.isElsewhere {
             return .again(mayBeDone: true)

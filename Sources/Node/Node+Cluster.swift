@@ -1,5 +1,6 @@
 public import Cluster
 import Environment
+import Gateway
 public import Primitives
 public import Topology
 
@@ -53,6 +54,15 @@ extension Node {
             return .noSuchNode
         }
         let host = hosts[shard]
+        _ = await host.comeToRest()
+        let outcome = await transfer(host, to: target)
+        await host.goOn()
+        return outcome
+    }
+
+    private func transfer(
+        _ host: ShardHost<GatewayMachine>, to target: MemberID
+    ) async -> TransferOutcome {
         if let refusal = await host.transfer(to: target) { return .refused(refusal) }
         let end = loop.now + Self.transferMax
         while loop.now < end {

@@ -263,8 +263,12 @@ public actor Node {
     /// Gives the leadership of every shard to a peer, so that nobody has to find out that this node
     /// is gone; waits for it, though not for long.
     private func handOver() async {
+        for host in hosts { host.moveAway() }
         let end = loop.now + Self.handOverMax
         var isAsked = false
+        while loop.now < end, hosts.contains(where: \.isMovingNow) {
+            await loop.sleep(for: .milliseconds(10))
+        }
         while loop.now < end {
             for host in hosts where host.handOver() != nil { isAsked = true }
             if keeper.host.handOver() != nil { isAsked = true }
@@ -276,8 +280,9 @@ public actor Node {
         }
     }
 
-    /// Two elections by request, which take a round trip and a sync each.
-    private static let handOverMax = Duration.seconds(3)
+    /// What is under way ends in a second and a half, or is handed over all the same; two elections
+    /// by request take a round trip and a sync each.
+    private static let handOverMax = Duration.seconds(5)
 
     /// What the journal tells: a node whose disk is stuck or full leads nothing that a peer can.
     private func heard(_ event: Journal.Event) {

@@ -50,7 +50,8 @@ final class GatewayWorld {
         let founderCount = founderCount
         let planned = (1...nodeCount).map { number in
             ClusterPlan.Node(
-                id: number <= founderCount ? MemberID(UInt64(number)) : nil, name: "node\(number)", region: "region\(number)",
+                id: number <= founderCount ? MemberID(UInt64(number)) : nil, name: "node\(number)",
+                region: "region\(number)",
                 address: SocketAddress(host: "node\(number)", port: 7000))
         }
         let cluster = ClusterID(world.random.next() | 1)
