@@ -26,44 +26,54 @@ public enum DamageScenario {
     private static func play(_ world: World) throws -> Verdict {
         let gateway = try GatewayWorld(world, nodeCount: 3)
         gateway.start()
+        let recorder = ClientRecorder(world)
         let clients = (0..<3).map { number in
-            SimulatedClient(
-                name: "c\(number)", gateway: gateway, paymentCount: 25, seed: world.random.next())
+            let sender = RequestSender(
+                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
+                seed: world.random.next(), flaw: nil)
+            return SimulatedClient(
+                sender, world: world, paymentCount: 25, contends: false, contentionSeed: 0)
         }
         world.schedule(after: .seconds(2)) { for client in clients { client.start() } }
         let unlucky = gateway.nodes[Int.random(in: 0..<3, using: &world.random)]
-        var damageCount = 0
         try world.run(until: .seconds(5))
-        for _ in 0..<3 {
-            try world.run(for: .milliseconds(Int64.random(in: 300...4000, using: &world.random)))
-            unlucky.crash(world.random.chance(1, in: 4) ? .kill : .powerLoss)
-            damageCount += decay(unlucky.process.disk, &world.random)
-            let pause = Int64.random(in: 100...3000, using: &world.random)
-            try world.run(for: .milliseconds(pause))
-            unlucky.restart()
-            // At times it is ended before it has recovered.
-            if world.random.chance(1, in: 2) {
-                let life = Int64.random(in: 1...60, using: &world.random)
-                try world.run(for: .milliseconds(life))
-                unlucky.crash(.kill)
-                unlucky.restart()
-            }
+        let damageCount = try (0..<3).reduce(0) { count, _ in
+            try count + breakDown(unlucky, in: world)
         }
         let final = try GatewayScenario.settle(
-            gateway, clients, until: world.elapsed + .seconds(180))
+            gateway, until: world.elapsed + .seconds(180),
+            areClientsDone: { clients.allSatisfy(\.isDone) })
         let different = try ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
             .violations(in: world, limit: .seconds(60))
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
             inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, expiryMax: nil)
+            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
+            expiryMax: nil)
         let open = try RecoveryTally.read(unlucky, in: world)
         return Verdict(
             traceHash: world.traceHash, paymentCount: final.payments.count,
             damageCount: damageCount, coveredCount: unlucky.damagedShardCounts.covered,
             recoveringCount: unlucky.damagedShardCounts.recovering,
             violations: checks.violations() + different + open
-                + gateway.nodes.flatMap(\.process.haltReasons))
+                + gateway.nodes.flatMap(\.process.haltReasons)
+                + (recorder.history.violation().map { ["P4 \($0)"] } ?? []))
+    }
+
+    /// Ends a node, spoils its journal and starts it again; returns whether there was what to spoil.
+    private static func breakDown(_ node: SimulatedNode, in world: World) throws -> Int {
+        try world.run(for: .milliseconds(Int64.random(in: 300...4000, using: &world.random)))
+        node.crash(world.random.chance(1, in: 4) ? .kill : .powerLoss)
+        let count = decay(node.process.disk, &world.random)
+        try world.run(for: .milliseconds(Int64.random(in: 100...3000, using: &world.random)))
+        node.restart()
+        // At times it is ended before it has recovered.
+        if world.random.chance(1, in: 2) {
+            try world.run(for: .milliseconds(Int64.random(in: 1...60, using: &world.random)))
+            node.crash(.kill)
+            node.restart()
+        }
+        return count
     }
 
     /// Flips a bit of an older batch. Returns how many there were.
