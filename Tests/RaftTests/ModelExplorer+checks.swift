@@ -140,8 +140,9 @@ extension ModelExplorer {
             let member = facts[Int(state.members[place])]
             // Who has lost it and knows that helps nobody who lacks it, either.
             let owes = member.diskRecovery.map { last.index <= $0.index && last.term <= $0.term }
-            if owes == true || member.disk.count >= last.index
-                && member.disk[Int(last.index) - 1] == last
+            if owes == true
+                || member.disk.count >= last.index
+                    && member.disk[Int(last.index) - 1] == last
             {
                 holders |= 1 << place
             }

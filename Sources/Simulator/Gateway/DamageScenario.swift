@@ -60,7 +60,7 @@ public enum DamageScenario {
                 + (recorder.history.violation().map { ["P4 \($0)"] } ?? []))
     }
 
-    /// Ends a node, spoils its journal and starts it again; returns whether there was what to spoil.
+    /// Ends a node, spoils its journal and starts it again. Returns how many batches were spoilt.
     private static func breakDown(_ node: SimulatedNode, in world: World) throws -> Int {
         try world.run(for: .milliseconds(Int64.random(in: 300...4000, using: &world.random)))
         node.crash(world.random.chance(1, in: 4) ? .kill : .powerLoss)
