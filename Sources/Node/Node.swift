@@ -29,6 +29,8 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case seat(String)
     /// The data folder is another node's.
     case foreignFolder(String)
+    /// The journal is damaged where it says which nodes this one has promised to support.
+    case lostPromises
 
     public var description: String {
         switch self {
@@ -52,6 +54,9 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
             "the node's place in the cluster, the file seat, cannot be used: \(reason)"
         case .foreignFolder(let owner):
             "the data folder belongs to \(owner); name this node's own"
+        case .lostPromises:
+            "the journal is damaged where it says what this node has promised to its peers: "
+                + "it must not come back as the same member; remove the folder to join as a new one"
         }
     }
 }
@@ -92,8 +97,13 @@ public actor Node {
         let stored = try Self.readStored(configuration, environment.store)
         let start = try NodeStart(log: log, stored: stored, seat: seat)
         let snapshots = try Self.prepareSnapshots(configuration, environment)
+        let promises = try start.promises(in: log, of: seat)
         unmarked = start.unmarked
-        if !unmarked.isEmpty { try Self.synchronize(environment.store, configuration) }
+        covering = start.covering
+        damagedShardCounts = (covering.count, start.recovering.count)
+        if !(unmarked + covering).isEmpty {
+            try Self.synchronize(environment.store, configuration)
+        }
         loop = environment.loop
         store = environment.store
         self.journal = journal
@@ -103,7 +113,7 @@ public actor Node {
             halt: environment.halt, options: configuration.writing)
         let cluster = ClusterNode(
             seat: seat, loop: environment.loop, journal: journal,
-            log: log.groups[ClusterNode.livenessGroup], network: environment.network,
+            log: promises, network: environment.network,
             links: environment.links, halt: environment.halt, seed: environment.random.next())
         self.cluster = cluster
         let parts = HostParts(
@@ -146,6 +156,10 @@ public actor Node {
 
     /// Where the logs of groups begin whose snapshot the journal has no mark of.
     private let unmarked: [AppliedState]
+    /// Where the logs of groups begin whose state covers damage.
+    private let covering: [AppliedState]
+    /// Shards whose damage the state covers, and those that recover from it.
+    package nonisolated let damagedShardCounts: (covered: Int, recovering: Int)
     package nonisolated var unmarkedSnapshotCount: Int { unmarked.count }
 
     /// Snapshots of shards that were made and installed here since the start.
@@ -185,13 +199,6 @@ public actor Node {
                     segmentByteCount: configuration.segmentByteCount,
                     owner: JournalOwner(
                         cluster: "\(seat.cluster)", node: seat.name, member: seat.member)))
-            // The shards' shells do not fetch entries from peers to repair them yet.
-            let damaged = opened.recovered.damagedGroups
-            guard damaged.isEmpty else {
-                throw NodeStartError.journal(
-                    "entries of \(damaged.map(\.description).joined(separator: ", ")) are "
-                        + "damaged; sunny journal verify names them")
-            }
             try NodeSeat.takeMark(configuration, environment.fileSystem)
             return (opened.journal, opened.recovered)
         } catch let error as NodeStartError {
@@ -236,6 +243,10 @@ public actor Node {
             journal.compact(
                 position.group, upTo: position.index, term: position.term,
                 discardingSuffix: true, then: {})
+        }
+        for position in covering {
+            journal.compact(
+                position.group, upTo: position.index, term: position.term, then: {})
         }
         await writer.add(keeper.host, written: storedIndexes[keeper.host.group] ?? 0)
         for host in hosts {

@@ -26,12 +26,18 @@ struct StoredShards: Sendable {
 ///   has no mark of: the process ended between the two    it is synced, and the mark is written
 ///   state ahead otherwise, or behind the journal's       the node does not start
 ///   beginning
+///   entries are damaged that the state covers            the log begins behind the state; that is
+///                                                        synced, and the mark is written
+///   entries are damaged behind the state                 the log ends before them, and the member
+///                                                        recovers (`Instance+Recovery`)
 struct NodeStart {
     private(set) var groups: [GroupID: RecoveredLog.Group] = [:]
     /// Snapshots that the journal has no mark of, in the order of their groups.
     private(set) var unmarked: [AppliedState] = []
     /// The members of the groups where they start.
     private(set) var configurations: [GroupID: Configuration] = [:]
+    /// States that cover damage, in the order of their groups.
+    private(set) var covering: [AppliedState] = []
 
     init(log: RecoveredLog, stored: StoredShards, seat: Seat) throws(NodeStartError) {
         let shards = seat.founding.shards.indices.map { GroupID(UInt32($0)) }
@@ -58,6 +64,10 @@ struct NodeStart {
             } else if let part, state?.index ?? 0 < part.compactedUpTo {
                 throw .stateBehindJournal(
                     group, state: state?.index ?? 0, journal: part.compactedUpTo)
+            } else if let part, !part.damaged.isEmpty {
+                let start = part.beforeDamage(behind: state)
+                groups[group] = start
+                if start.compactedUpTo > part.compactedUpTo, let state { covering.append(state) }
             }
         }
     }
@@ -80,7 +90,7 @@ struct NodeStart {
     }
 
     private static func end(of part: RecoveredLog.Group?) -> LogIndex {
-        part?.entries.last?.index ?? part?.compactedUpTo ?? 0
+        part?.lastIndex ?? 0
     }
 
     private static func isAhead(

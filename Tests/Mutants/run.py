@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 # so that a finding means something. Of the worlds these are the small ones.
 FINDERS = {
     "simulate raft": 100,
-    "raft model": 18,
+    "raft model": 22,
     "liveness worlds": 300,
     "liveness explorer": 7,
 }

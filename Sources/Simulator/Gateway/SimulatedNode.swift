@@ -36,6 +36,8 @@ final class SimulatedNode: @unchecked Sendable {
     private(set) var startCount = 0
     /// Starts that found a snapshot of which the journal had no mark.
     private(set) var unmarkedStartCount = 0
+    /// Shards with damage over all starts: covered by the state, and those that had to recover.
+    private(set) var damagedShardCounts = (covered: 0, recovering: 0)
     /// From when to when the node's process was stopped, by rising start.
     private var pauses: [(start: Duration, end: Duration)] = []
 
@@ -103,6 +105,8 @@ final class SimulatedNode: @unchecked Sendable {
             running = node
             hasJoined = true
             unmarkedStartCount += node.unmarkedSnapshotCount > 0 ? 1 : 0
+            damagedShardCounts.covered += node.damagedShardCounts.covered
+            damagedShardCounts.recovering += node.damagedShardCounts.recovering
             incarnation.loop.start(node) { node in await node.start() }
         } catch {
             world.fail("\(process) did not start: \(error)")

@@ -49,6 +49,12 @@ struct ClusterPage: Codable, Sendable {
         let isServing: Bool
         /// Whether nobody else can serve the shard at this moment.
         let holdsLease: Bool
+        /// The index through which this node fetches entries that its disk has lost; left out as a
+        /// rule.
+        let recoversThrough: UInt64?
+        /// Nodes that have lost entries, when nobody can be elected before some are repaired by
+        /// hand.
+        let blockedBy: [String]
     }
 
     let cluster: String
@@ -102,7 +108,9 @@ struct ClusterPage: Codable, Sendable {
                 role: Self.role(shard, known.own),
                 replicas: (place?.replicas ?? []).map { known[$0]?.name ?? "\($0)" },
                 isSettled: place?.isSettled ?? true,
-                isServing: shard.isServing, holdsLease: shard.holdsLease)
+                isServing: shard.isServing, holdsLease: shard.holdsLease,
+                recoversThrough: shard.recoversThrough,
+                blockedBy: shard.blockers.map { known[$0]?.name ?? "\($0)" })
         }
     }
     private static func role(_ shard: ShardStatus, _ own: MemberID) -> Shard.Role {

@@ -44,6 +44,10 @@ enum ClusterText {
     }
 
     private static func here(_ shard: ClusterPage.Shard) -> String {
+        if !shard.blockedBy.isEmpty {
+            return "halted: entries are damaged at \(shard.blockedBy.joined(separator: ", "))"
+        }
+        if let index = shard.recoversThrough { return "recovering through \(index)" }
         switch shard.role {
         case .follower: "follows"
         case .elsewhere: "is elsewhere"

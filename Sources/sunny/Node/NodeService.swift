@@ -65,6 +65,8 @@ final class NodeService: Sendable {
             if !Task.isCancelled { logger.info("ready") }
             return .success
         }
+        let watching = Task { [process] in await RecoveryLog.watch(process) }
+        defer { watching.cancel() }
         var status = ExitStatus.success
         do {
             try await group.run()
