@@ -153,7 +153,6 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .executableTarget(name: "Probe", dependencies: ["Simulator", "Linearizability"], swiftSettings: strict),
         tests(of: "Primitives"),
         tests(of: "Payments", ["Primitives", "CAllocations"]),
         tests(of: "Liveness", ["Primitives", "ScriptKit"]),
