@@ -18,13 +18,10 @@ from typing import Dict, List, Tuple
 # What the copy consists of; the dependencies of each are those of the main Package.swift.
 ROOMS = ["Primitives", "Raft", "Liveness", "Linearizability", "CoreSimulator"]
 
-# What is copied as well where a bug is for the simulator of the whole gateway. The last is of C.
+# What is copied as well where a bug is for the simulator of the whole gateway: this room, and all
+# that it is made of.
 GATEWAY_FINDER = "simulate gateway"
-GATEWAY_ROOMS = [
-    "Payments", "Gossip", "Resilience", "ISO8583", "PeerWire", "Environment", "Journal",
-    "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-    "Simulator", "CSwiftHooks",
-]
+GATEWAY_ROOM = "Simulator"
 
 # What else the runner is made of: the explorers of the tests, and what they explore. A file with
 # tests in it is left out.
@@ -159,10 +156,11 @@ def check_bug(bug: Bug) -> None:
         raise bug.error("the original is empty")
     if bug.style == "expression" and not bug.planted:
         raise bug.error("the planted expression is empty")
-    rooms = ROOMS + (GATEWAY_ROOMS if bug.finds == GATEWAY_FINDER else [])
     parts = bug.file.split("/")
-    if parts[0] != "Sources" or ".." in parts or len(parts) < 3 or parts[1] not in rooms:
-        raise bug.error(f"{bug.file} is in none of {', '.join(rooms)}")
+    if parts[0] != "Sources" or ".." in parts or len(parts) < 3:
+        raise bug.error(f"{bug.file} is no source")
+    if bug.finds != GATEWAY_FINDER and parts[1] not in ROOMS:
+        raise bug.error(f"{bug.file} is in none of {', '.join(ROOMS)}")
 
 
 def read_bugs(folder: Path) -> Tuple[List[Bug], List[str]]:
@@ -348,6 +346,20 @@ def piece(manifest: str, opening: str) -> str:
     raise PlantError(f"Package.swift:{line}: `{match[0]}` is not closed")
 
 
+def target(manifest: str, room: str) -> str:
+    """What the manifest says of a room."""
+    return piece(manifest, rf'(?:room|\.target)\((?=\s*(?:name: )?"{room}")')
+
+
+def with_dependencies(manifest: str, rooms: List[str]) -> List[str]:
+    """The rooms, and those that they are made of."""
+    found = list(rooms)
+    for room in found:
+        names = re.findall(r'"(\w+)"', target(manifest, room))
+        found += [name for name in dict.fromkeys(names) if name not in found]
+    return found
+
+
 def shared_dependencies(manifest: str, targets: List[str]) -> Tuple[List[str], List[str]]:
     """The dependencies that targets name by a `let` of the manifest, and their packages."""
     pieces = []
@@ -369,9 +381,7 @@ def shared_dependencies(manifest: str, targets: List[str]) -> Tuple[List[str], L
 def package_manifest(manifest: str, runners: Dict[str, List[str]], rooms: List[str]) -> str:
     """The manifest of the copy, put together from pieces of the main one; `runners` are programs
     and what they use."""
-    targets = [
-        piece(manifest, rf'(?:room|\.target)\((?=\s*(?:name: )?"{name}")') for name in rooms
-    ]
+    targets = [target(manifest, name) for name in rooms]
     shared, packages = shared_dependencies(manifest, targets)
     pieces = [piece(manifest, r"let strict: \[SwiftSetting\] = \[")] + shared
     for name, uses in runners.items():
@@ -409,7 +419,11 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
     errors: List[str] = []
     sources = root / "Sources"
     has_gateway = any(bug.finds == GATEWAY_FINDER for bug in bugs)
-    rooms = ROOMS + (GATEWAY_ROOMS if has_gateway else [])
+    try:
+        manifest = (root / "Package.swift").read_text(encoding="utf-8")
+        rooms = with_dependencies(manifest, ROOMS + [GATEWAY_ROOM]) if has_gateway else ROOMS
+    except PlantError as error:
+        return files, [str(error)]
     for room in rooms:
         paths = sorted((sources / room).rglob("*.swift"))
         others = sorted(
@@ -445,7 +459,6 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
             files[f"Sources/Runner/{path.parent.name}/{path.name}"] = text
     files["Sources/Primitives/PlantedBug.swift"] = number_source(bugs)
     try:
-        manifest = (root / "Package.swift").read_text(encoding="utf-8")
         files["Package.swift"] = package_manifest(manifest, runners, rooms)
     except PlantError as error:
         errors.append(str(error))

@@ -335,8 +335,7 @@ GATEWAY_ROOMS = """\
 """
 
 
-def test_a_bug_for_the_gateway_brings_its_rooms_and_their_packages(repository, monkeypatch):
-    monkeypatch.setattr(plant, "GATEWAY_ROOMS", ["Gateway", "Simulator", "CSwiftHooks"])
+def test_a_bug_for_the_gateway_brings_its_rooms_and_their_packages(repository):
     manifest = MANIFEST.replace("    ]\n)\n", GATEWAY_ROOMS + ")\n").replace(
         "let package", 'let crypto: Target.Dependency = .product(\n    name: "Crypto", '
         'package: "swift-crypto")\nlet grdb: Target.Dependency = .product(name: "GRDB", '
