@@ -74,6 +74,7 @@ public enum SnapshotScenario {
             clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
             expiryMax: nil)
         let counts = try SnapshotTally.read(gateway)
+        let unexplained = recorder.history.violation().map { ["P4 \($0)"] } ?? []
         let halts = gateway.nodes.flatMap(\.process.haltReasons)
         return Verdict(
             traceHash: world.traceHash, paymentCount: final.payments.count,
@@ -81,8 +82,7 @@ public enum SnapshotScenario {
             installedShardCount: try away.stateStore.installedStates().count,
             unmarkedStartCount: away.unmarkedStartCount,
             staleRowsRemain: gateway.nodes.contains { $0.stateStore.mayHaveStaleRows },
-            violations: checks.violations() + different + halts
-                + (recorder.history.violation().map { ["P4 \($0)"] } ?? []))
+            violations: checks.violations() + different + halts + unexplained)
     }
 }
 
