@@ -1,3 +1,5 @@
+import Cluster
+import Linearizability
 import Node
 import Primitives
 
@@ -24,7 +26,7 @@ public enum DamageScenario {
     }
 
     private static func play(_ world: World) throws -> Verdict {
-        let gateway = try GatewayWorld(world, nodeCount: 3)
+        let gateway = try GatewayWorld(world, nodeCount: 3, grows: false)
         gateway.start()
         let recorder = ClientRecorder(world)
         let clients = (0..<3).map { number in
@@ -43,7 +45,7 @@ public enum DamageScenario {
         let final = try GatewayScenario.settle(
             gateway, until: world.elapsed + .seconds(180),
             areClientsDone: { clients.allSatisfy(\.isDone) })
-        let different = try ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
+        let different = try ReplicaChecks(gateway)
             .violations(in: world, limit: .seconds(60))
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
