@@ -49,14 +49,17 @@ enum ClusterText {
         }
         if let index = shard.recoversThrough { return "recovering through \(index)" }
         switch shard.role {
-        case .follower: "follows"
-        case .elsewhere: "is elsewhere"
-        case .leader:
-            switch (shard.isServing, shard.holdsLease) {
-            case (true, true): "leads, with a lease"
-            case (true, false): "leads, and asks its peers before it reads"
-            case (false, _): "leads, and takes up the work"
-            }
+        case .follower: return "follows"
+        case .elsewhere: return "is elsewhere"
+        case .leader: return leading(shard)
+        }
+    }
+
+    private static func leading(_ shard: ClusterPage.Shard) -> String {
+        switch (shard.isServing, shard.holdsLease) {
+        case (true, true): "leads, with a lease"
+        case (true, false): "leads, and asks its peers before it reads"
+        case (false, _): "leads, and takes up the work"
         }
     }
 }
