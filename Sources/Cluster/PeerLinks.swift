@@ -91,6 +91,15 @@ public actor PeerLinks {
         }
     }
 
+    /// What was given to the links to one peer since the start.
+    public struct Sent: Hashable, Sendable {
+        public fileprivate(set) var frames = 0
+        /// Of the frames, before they were encrypted.
+        public fileprivate(set) var bytes = 0
+
+        public init() {}
+    }
+
     private enum Dial {
         case resting(any LoopTimer)
         case dialling
@@ -120,6 +129,8 @@ public actor PeerLinks {
     private var listener: (any StreamListener)?
     private weak var receiver: (any PeerReceiver)?
     private var isStopped = false
+    /// What was written, by peer; a peer that has had nothing is not there.
+    public private(set) var sent: [MemberID: Sent] = [:]
 
     /// Handshakes of strangers at a time: each holds a few kilobytes and, for a moment, a core.
     private static let securingCountMax = 64
@@ -232,7 +243,10 @@ public actor PeerLinks {
             guard let connection = links.connection(to: member),
                 let frame = try? message.frame()
             else { return false }
-            return connection.write(frame)
+            guard connection.write(frame) else { return false }
+            links.sent[member, default: Sent()].frames += 1
+            links.sent[member, default: Sent()].bytes += frame.count
+            return true
         }
     }
 
