@@ -59,7 +59,7 @@ final class BenchCluster {
         let process = try BenchProcess(
             "/proc/self/exe",
             [
-                "sunny", "bench", "member", "--dir", path, "--number", "\(number + 1)",
+                "sunny", "bench", "member", "--folder", path, "--number", "\(number + 1)",
                 "--ports", ports.map(String.init).joined(separator: ","),
                 "--machine", machine.rawValue,
             ])

@@ -8,8 +8,9 @@ struct BenchMemberCommand: ParsableCommand {
         commandName: "member", abstract: "One process of the cluster bench.",
         shouldDisplay: false)
 
-    @Option(help: "The folder of its data and its certificate.")
-    var dir: String
+    /// Not `dir`, which the command above would take.
+    @Option(help: "Where its data and its certificate are.")
+    var folder: String
 
     @Option(help: "Which member it is, from 1 on.")
     var number: Int
@@ -23,7 +24,7 @@ struct BenchMemberCommand: ParsableCommand {
     func run() throws {
         let ports = ports.split(separator: ",").compactMap { UInt16($0) }
         guard (1...ports.count).contains(number) else { throw ValidationError("no such member") }
-        let settings = BenchMemberSettings(folder: dir, number: UInt64(number), ports: ports)
+        let settings = BenchMemberSettings(folder: folder, number: UInt64(number), ports: ports)
         let member: any BenchMemberService =
             switch machine {
             case .raw: try BenchMember<RawBenchMachine>(settings)
