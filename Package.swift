@@ -190,7 +190,10 @@ let package = Package(
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
         tests(
             of: "Simulator",
-            ["Primitives", "Environment", "Linearizability", "Cluster", "PeerWire", "Journal"]),
+            [
+                "Primitives", "Environment", "Linearizability", "Cluster", "PeerWire", "Journal",
+                "StateStore",
+            ]),
         tests(
             of: "Operations",
             [

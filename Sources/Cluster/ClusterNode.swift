@@ -240,7 +240,10 @@ public actor ClusterNode {
         if outgoing[message.to]!.isFull { flush(message.to) }
         guard !isFlushAwaited else { return }
         isFlushAwaited = true
-        loop.atEndOfTurn { [self] in assumeIsolated { $0.flushAll() } }
+        // What groups gather until then says something to the same peers.
+        loop.atEndOfTurn { [self] in
+            loop.atEndOfTurn { [self] in assumeIsolated { $0.flushAll() } }
+        }
     }
 
     private func flushAll() {

@@ -83,6 +83,8 @@ public actor ShardHost<Machine: ShardMachine> {
     var storedConfiguration: Configuration
     var isApplying = false
     var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
+    /// Proposals of this turn, oldest first.
+    var gathered: [GatheredProposal] = []
     var directives: [Directive] = []
     private var isPerforming = false
     private var leader: MemberID?
@@ -218,32 +220,6 @@ public actor ShardHost<Machine: ShardMachine> {
             await loop.sleep(for: .milliseconds(1))
         }
         loseProposals()
-    }
-
-    // MARK: Proposing
-
-    /// Commits and applies a payload that was decided in `expectedTerm`.
-    ///
-    /// Does not return while the outcome is open: when the disk fails, the process ends.
-    public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
-        guard journal.refusal == nil else { return .refused(.noRoom) }
-        let index: LogIndex
-        do {
-            index = try raft.propose(
-                [payload], expectedTerm: expectedTerm, node.moment(), &directives)
-        } catch {
-            switch error {
-            case .notServing, .isTransferring: return .refused(.notServing)
-            case .staleTerm: return .refused(.staleTerm)
-            case .tooMuchUncommitted: return .refused(.overloaded)
-            case .payloadSize:
-                preconditionFailure("\(group): an entry of \(payload.count) bytes")
-            }
-        }
-        return await loop.suspend { resumption in
-            proposals[index] = resumption
-            perform()
-        }
     }
 
     /// What was proposed in a term that is over may be committed by another leader, or by nobody.
