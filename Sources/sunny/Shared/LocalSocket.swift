@@ -59,7 +59,9 @@ enum LocalSocket {
         var name = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isConnected = withName(SocketAddress(host: "127.0.0.1", port: 0)) { address, count in
-            guard bind(listener, address, count) == 0, listen(listener, 1) == 0 else { return false }
+            guard bind(listener, address, count) == 0, listen(listener, 1) == 0 else {
+                return false
+            }
             return withUnsafeMutablePointer(to: &name) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                     getsockname(listener, $0, &size) == 0
