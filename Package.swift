@@ -143,9 +143,9 @@ let package = Package(
         .executableTarget(
             name: "sunny",
             dependencies: [
-                "Primitives", "Environment", "Payments", "Topology", "Transport", "Journal",
-                "StateStore",
-                "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
+                "Primitives", "Environment", "Payments", "Raft", "Topology", "Transport",
+                "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "ISO8583", "PeerWire", "SecureLink",
                 logging, lifecycle,
@@ -191,8 +191,8 @@ let package = Package(
         tests(
             of: "Simulator",
             [
-                "Primitives", "Environment", "Linearizability", "Cluster", "PeerWire", "Journal",
-                "StateStore",
+                "Primitives", "Environment", "Linearizability", "Raft", "Cluster", "PeerWire",
+                "Journal", "StateStore",
             ]),
         tests(
             of: "Operations",

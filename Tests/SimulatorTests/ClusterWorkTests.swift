@@ -2,6 +2,7 @@ import Cluster
 import Environment
 import Journal
 import Primitives
+import Raft
 import Simulator
 import StateStore
 import Synchronization
@@ -115,20 +116,19 @@ private final class Member {
 
     private let world: World
     private let process: SimulatedProcess
-    private let members: ClusterMembers
+    private let plan: ClusterPlan
     private let store: StateStore
     private var parts: Parts?
     private let observer = Silent()
 
     init(_ world: World, _ number: UInt64) throws {
         self.world = world
-        members = ClusterMembers(
-            cluster: ClusterID(7), own: MemberID(number),
-            all: (1...3).map { number in
-                ClusterMember(
-                    id: MemberID(number), name: "n\(number)", region: "eu",
-                    address: SocketAddress(host: "n\(number)", port: 7000))
-            })
+        let nodes = (1...3 as ClosedRange<UInt64>).map { number in
+            ClusterPlan.Node(
+                id: MemberID(number), name: "n\(number)", region: "eu",
+                address: SocketAddress(host: "n\(number)", port: 7000))
+        }
+        plan = ClusterPlan(cluster: ClusterID(7), ownName: "n\(number)", nodes: nodes)
         process = world.addProcess("n\(number)")
         store = try StateStore.openInMemory()
         process.disk.prepareDirectory("/data")
@@ -150,24 +150,27 @@ private final class Member {
             loop: loop, worker: incarnation.makeWorker(), fileSystem: incarnation.files,
             directory: "/data/journal", halt: incarnation.halt,
             options: Journal.Options(segmentByteCount: 4 << 20))
+        let seat = try #require(plan.foundingSeat(shardCount: 1))
         let identity = try #require(
             NodeIdentity(cluster: "c", region: "eu", name: process.name))
         let links = PeerLinks(
-            members: members, loop: loop, network: incarnation.network,
+            members: ClusterMembers(seat), loop: loop, network: incarnation.network,
             channels: PlainChannels(identity: identity), random: incarnation.random,
             onTrouble: { _, _ in })
-        try links.listen()
+        try links.listen(on: plan.own.address)
         let node = ClusterNode(
-            members: members, loop: loop, journal: journal,
+            seat: seat, loop: loop, journal: journal,
             log: log.groups[ClusterNode.livenessGroup], network: incarnation.network,
-            links: links, seed: incarnation.random.next())
+            links: links, halt: incarnation.halt, seed: incarnation.random.next())
         let snapshots = SnapshotStorage(
             fileSystem: incarnation.files, directory: "/data/snapshots",
             writer: incarnation.makeWorker())
         try snapshots.prepare()
         let host = ShardHost<Nothing>(
             group: GroupID(0), node: node, loop: loop, journal: journal,
-            log: log.groups[GroupID(0)], store: store, stored: nil,
+            log: log.groups[GroupID(0)],
+            configuration: try Configuration(voters: plan.nodes.compactMap(\.id)),
+            store: store, stored: nil,
             reader: incarnation.makeWorker(), snapshots: snapshots, halt: incarnation.halt,
             seed: incarnation.random.next())
         parts = Parts(loop: loop, journal: journal, links: links, host: host)

@@ -126,9 +126,9 @@ enum House {
         "sunny": Room(
             .edge,
             [
-                "Primitives", "Environment", "Payments", "Topology", "Transport", "Journal",
-                "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer",
-                "Node",
+                "Primitives", "Environment", "Payments", "Raft", "Topology", "Transport",
+                "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "ISO8583", "PeerWire", "SecureLink", "Logging",
                 "ServiceLifecycle", "ArgumentParser",

@@ -4,6 +4,7 @@ import Glibc
 import Journal
 import Operations
 import Primitives
+import Raft
 import SecureLink
 import StateStore
 import Transport
@@ -20,14 +21,21 @@ struct BenchMemberSettings: Sendable {
 
     static func name(_ number: UInt64) -> String { "member\(number)" }
 
-    var members: ClusterMembers {
-        ClusterMembers(
-            cluster: ClusterID(1), own: MemberID(number),
-            all: ports.enumerated().map { place, port in
-                ClusterMember(
-                    id: MemberID(UInt64(place + 1)), name: Self.name(UInt64(place + 1)),
-                    region: Self.region, address: SocketAddress(host: "127.0.0.1", port: port))
-            })
+    var plan: ClusterPlan {
+        let nodes = ports.enumerated().map { place, port in
+            ClusterPlan.Node(
+                id: MemberID(UInt64(place + 1)), name: Self.name(UInt64(place + 1)),
+                region: Self.region, address: SocketAddress(host: "127.0.0.1", port: port))
+        }
+        return ClusterPlan(cluster: ClusterID(1), ownName: Self.name(number), nodes: nodes)
+    }
+
+    /// All of them are there from the beginning.
+    var seat: Seat {
+        guard let seat = plan.foundingSeat(shardCount: 1) else {
+            preconditionFailure("member \(number) of a plan without it")
+        }
+        return seat
     }
 }
 
@@ -49,6 +57,7 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
     private let writer: StateWriter
     let host: ShardHost<Machine>
     private let storedIndex: LogIndex
+    private let address: SocketAddress
 
     private var isWatching = false
     private var firstCommit: MonotonicInstant?
@@ -56,7 +65,8 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
 
     init(_ settings: BenchMemberSettings) throws {
         let folder = settings.folder
-        let members = settings.members
+        let seat = settings.seat
+        address = settings.plan.own.address
         loop = try UVLoop(name: "node")
         try loop.start()
         let workers = try ["journal", "state writer", "state reader"].map { [loop] in
@@ -65,8 +75,7 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
         let random = SystemRandom()
         let network = UVNetwork(loop: loop)
         let owner = JournalOwner(
-            cluster: "\(members.cluster)", node: BenchMemberSettings.name(settings.number),
-            member: members.own)
+            cluster: "\(seat.cluster)", node: seat.name, member: seat.member)
         let (journal, log) = try Journal.open(
             loop: loop, worker: workers[0], fileSystem: PosixFileSystem(),
             directory: folder + "/journal", halt: ProcessHalt(),
@@ -81,14 +90,16 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
             CivilClock.now
         }
         links = PeerLinks(
-            members: members, loop: loop, network: network, channels: channels, random: random
+            members: ClusterMembers(seat), loop: loop, network: network, channels: channels,
+            random: random
         ) { _, _ in }
         node = ClusterNode(
-            members: members, loop: loop, journal: journal,
+            seat: seat, loop: loop, journal: journal,
             log: log.groups[ClusterNode.livenessGroup], network: network, links: links,
-            seed: random.next())
+            halt: ProcessHalt(), seed: random.next())
         host = ShardHost(
             group: group, node: node, loop: loop, journal: journal, log: log.groups[group],
+            configuration: try Configuration(voters: ClusterMembers(seat).all.map(\.id)),
             store: store, stored: stored, reader: workers[2], snapshots: snapshots,
             halt: ProcessHalt(), seed: random.next())
         writer = StateWriter(loop: loop, store: store, worker: workers[1], halt: ProcessHalt())
@@ -97,7 +108,7 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
 
     func start() async -> BenchAnswer {
         do {
-            try links.listen()
+            try links.listen(on: address)
         } catch {
             return .failed("\(error)")
         }
