@@ -123,7 +123,7 @@ public actor PeerLinks {
     private var backoffs: [MemberID: Backoff] = [:]
     private var accepted: [MemberID: PeerConnection] = [:]
     /// Streams of nobody yet.
-    private var securing: [ObjectIdentifier: PeerConnection] = [:]
+    private var securing: [PeerConnection] = []
     /// Those of them that asked for a seat: that they end is no trouble.
     private var guests: Set<ObjectIdentifier> = []
     private var listener: (any StreamListener)?
@@ -218,18 +218,19 @@ public actor PeerLinks {
     func stop() {
         isStopped = true
         listener?.close()
-        for dial in dials.values {
-            switch dial {
+        // In an order, so that a seed tells it.
+        for member in dials.keys.sorted() {
+            switch dials[member]! {
             case .resting(let timer): timer.cancel()
             case .dialling: break
             case .securing(let connection), .up(let connection): connection.close()
             }
         }
-        for connection in accepted.values { connection.close() }
-        for connection in securing.values { connection.abort() }
+        for member in accepted.keys.sorted() { accepted[member]?.close() }
+        for connection in securing { connection.abort() }
         dials = [:]
         accepted = [:]
-        securing = [:]
+        securing = []
     }
 
     /// Peers whose link is up, by rising id.
@@ -311,8 +312,12 @@ public actor PeerLinks {
         let connection = PeerConnection(
             loop: loop, stream: stream, channel: channels.server(), links: self,
             handshakeTimeout: options.connectTimeout, silenceMax: options.silenceMax)
-        securing[ObjectIdentifier(connection)] = connection
+        securing.append(connection)
         connection.start()
+    }
+
+    private func isSecuring(_ connection: PeerConnection) -> Bool {
+        securing.contains { $0 === connection }
     }
 
     // MARK: What connections say
@@ -320,7 +325,7 @@ public actor PeerLinks {
     /// The peer's machine is verified. Whoever dialled says first which disk it is.
     func established(_ peer: VerifiedPeer, _ connection: PeerConnection) {
         guard !isStopped, let receiver else { return connection.end(.stranger(peer.identity)) }
-        guard securing[ObjectIdentifier(connection)] == nil else { return }
+        guard !isSecuring(connection) else { return }
         guard let member = members.member(of: peer.identity),
             case .securing(let current)? = dials[member.id], current === connection
         else { return connection.end(.stranger(peer.identity)) }
@@ -332,7 +337,7 @@ public actor PeerLinks {
         by message: PeerMessage, _ peer: VerifiedPeer, _ connection: PeerConnection
     ) {
         guard !isStopped, let receiver else { return connection.end(.stranger(peer.identity)) }
-        if securing[ObjectIdentifier(connection)] != nil {
+        if isSecuring(connection) {
             accept(message, of: peer.identity, on: connection, receiver)
         } else if let member = members.member(of: peer.identity) {
             answered(by: message, of: member, on: connection, receiver)
@@ -356,7 +361,7 @@ public actor PeerLinks {
                 return connection.end(.refused(identity, refusal))
             }
             guard member.id < members.own else { return connection.end(.wrongDirection(identity)) }
-            securing[ObjectIdentifier(connection)] = nil
+            securing.removeAll { $0 === connection }
             let old = accepted.updateValue(connection, forKey: member.id)
             connection.member = member.id
             old?.end(.replaced)
@@ -410,7 +415,7 @@ public actor PeerLinks {
 
     /// A connection is over. Called once for each.
     func ended(_ connection: PeerConnection, _ trouble: Trouble) {
-        securing[ObjectIdentifier(connection)] = nil
+        securing.removeAll { $0 === connection }
         let dialled = dials.first { _, dial in
             switch dial {
             case .securing(let current), .up(let current): current === connection
