@@ -17,7 +17,12 @@ package struct GroupTarget: Hashable, Sendable {
 extension ClusterNode {
     /// Takes a topology that is newer than what is known.
     func adopt(_ topology: Topology) {
-        guard topology.epoch > currentTopology.epoch else { return }
+        guard topology.isFounded, topology.epoch > currentTopology.epoch else { return }
+        // Of before this node was admitted: what it says of it is nothing.
+        guard seat.member.rawValue < topology.nextMember else { return }
+        guard topology.founding?.checksum == foundingChecksum else {
+            return halt.halt("\(seat.name): \(PeerRefusal.otherFounding); make the files agree")
+        }
         currentTopology = topology
         // Whoever is no member any more hears of it before the link ends.
         for peer in currentMembers.peers where topology[peer.id] == nil {
@@ -90,13 +95,18 @@ extension ClusterNode {
 
     package nonisolated var hello: PeerHello {
         PeerHello(
-            cluster: seat.cluster, member: seat.member, topologyEpoch: topology.epoch)
+            cluster: seat.cluster, member: seat.member, token: seat.token,
+            foundingChecksum: foundingChecksum, topologyEpoch: topology.epoch)
     }
 
     package nonisolated func refusal(of hello: PeerHello) -> PeerRefusal? {
         guard hello.cluster == seat.cluster else { return .otherCluster }
         if let departed = topology.departed(hello.member) {
             return .departed(successor: departed.successor)
+        }
+        guard hello.foundingChecksum == foundingChecksum else { return .otherFounding }
+        if let token = topology[hello.member]?.token, token != 0, token != hello.token {
+            return .copiedFolder
         }
         return members[hello.member] == nil ? .unknownMember : nil
     }
@@ -111,7 +121,14 @@ extension ClusterNode {
         switch refusal {
         case .departed(let successor): assumeIsolated { $0.leave(successor) }
         // The peer may know too little yet, and is asked again; a wrong cluster stands in the log.
-        case .otherCluster, .unknownMember: break
+        case .otherCluster, .otherFounding, .unknownMember: break
+        case .copiedFolder:
+            assumeIsolated { node in
+                node.halt.halt(
+                    "\(node.seat.name), \(node.seat.member): \(refusal): its disk was lost, or this "
+                        + "is a copy; start it with an empty data folder without the mark "
+                        + "first-start, to come back as a new member")
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ package protocol GroupShell: AnyObject, Sendable {
     func wake()
     func linkBegan(_ member: MemberID)
     var isLedHere: Bool { get }
+    /// The term that is served here, or nil.
+    var servingTerm: Term? { get }
     /// Leads the group a step towards other members, where this node leads it; true when it has
     /// got there.
     func approach(_ target: GroupTarget) -> Bool
@@ -79,6 +81,7 @@ public actor ClusterNode {
     public nonisolated var topology: Topology { assumeIsolated { $0.currentTopology } }
     var currentTopology = Topology()
     public nonisolated let seat: Seat
+    nonisolated let foundingChecksum: UInt32
     nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
@@ -127,6 +130,7 @@ public actor ClusterNode {
     ) {
         let members = ClusterMembers(seat)
         self.seat = seat
+        foundingChecksum = seat.founding.checksum
         self.loop = loop
         self.journal = journal
         self.links = links

@@ -67,19 +67,27 @@ public struct ClusterPlan: Hashable, Sendable {
     public var others: [Node] { nodes.filter { $0.profile.name != ownName } }
 
     /// How the cluster begins, if this node is there from its beginning.
-    public func founding(shardCount: Int) -> Founding? {
+    ///
+    /// - Parameter isOlder: of a cluster of before the topology: each of its groups has all nodes.
+    public func founding(shardCount: Int, isOlder: Bool = false) -> Founding? {
         guard own.id != nil else { return nil }
         let founders = nodes.compactMap { node in
             node.id.map { NodeRecord(id: $0, profile: node.profile) }
+        }
+        if isOlder, founders.count <= Topology.replicaCountMax {
+            return Founding(
+                everywhere: founders, shardCount: shardCount, replicaCount: replicaCount)
         }
         return Founding(nodes: founders, shardCount: shardCount, replicaCount: replicaCount)
     }
 
     /// The seat of a node that is there from the beginning; nil for one that joins.
-    public func foundingSeat(shardCount: Int) -> Seat? {
-        guard let id = own.id, let founding = founding(shardCount: shardCount) else { return nil }
+    public func foundingSeat(shardCount: Int, token: UInt64, isOlder: Bool = false) -> Seat? {
+        guard let id = own.id,
+            let founding = founding(shardCount: shardCount, isOlder: isOlder)
+        else { return nil }
         return Seat(
-            cluster: cluster, member: id, name: ownName, founding: founding,
+            cluster: cluster, member: id, name: ownName, token: token, founding: founding,
             nodes: founding.nodes)
     }
 }

@@ -12,12 +12,21 @@ public import Primitives
 package struct PeerHello: Hashable, Sendable {
     package let cluster: ClusterID
     package let member: MemberID
+    /// What tells the member's data folder from a copy of it.
+    package let token: UInt64
+    /// How its cluster began: CRC-32C.
+    package let foundingChecksum: UInt32
     /// The epoch of its topology: whoever knows a newer one tells it.
     package let topologyEpoch: UInt64
 
-    package init(cluster: ClusterID, member: MemberID, topologyEpoch: UInt64) {
+    package init(
+        cluster: ClusterID, member: MemberID, token: UInt64, foundingChecksum: UInt32,
+        topologyEpoch: UInt64
+    ) {
         self.cluster = cluster
         self.member = member
+        self.token = token
+        self.foundingChecksum = foundingChecksum
         self.topologyEpoch = topologyEpoch
     }
 }
@@ -25,6 +34,10 @@ package struct PeerHello: Hashable, Sendable {
 /// Why a node is not a peer.
 public enum PeerRefusal: Hashable, Sendable {
     case otherCluster
+    /// Its file has founders, shards or replicas that the other nodes' files have not.
+    case otherFounding
+    /// Another data folder has the member's place: this one is a copy of it from before.
+    case copiedFolder
     /// The topology has no such member, or not under this name: it may learn of it.
     case unknownMember
     /// It was removed, or its name has another disk since.
@@ -35,6 +48,10 @@ extension PeerRefusal: CustomStringConvertible {
     public var description: String {
         switch self {
         case .otherCluster: "it belongs to another cluster"
+        case .otherFounding:
+            "its file says otherwise how the cluster begins: founders, shards, replicas"
+        case .copiedFolder:
+            "another data folder has its place in the cluster"
         case .unknownMember: "the peer knows no such member"
         case .departed(nil): "it was removed from the cluster"
         case .departed(let successor?):
@@ -50,6 +67,8 @@ extension PeerHello: BinaryCodable {
         writer.write(Self.version)
         writer.writeFixed(cluster.rawValue)
         writer.writeVarint(member.rawValue)
+        writer.writeFixed(token)
+        writer.writeFixed(foundingChecksum)
         writer.writeVarint(topologyEpoch)
     }
 
@@ -61,6 +80,8 @@ extension PeerHello: BinaryCodable {
         }
         cluster = ClusterID(try reader.readFixed(UInt64.self))
         member = MemberID(try reader.readVarint())
+        token = try reader.readFixed(UInt64.self)
+        foundingChecksum = try reader.readFixed(UInt32.self)
         topologyEpoch = try reader.readVarint()
     }
 }
@@ -70,12 +91,16 @@ extension PeerRefusal: BinaryCodable {
         static let otherCluster: UInt8 = 0
         static let unknownMember: UInt8 = 1
         static let departed: UInt8 = 2
+        static let otherFounding: UInt8 = 3
+        static let copiedFolder: UInt8 = 4
     }
 
     public func encode(to writer: inout ByteWriter) {
         switch self {
         case .otherCluster: writer.write(Tag.otherCluster)
         case .unknownMember: writer.write(Tag.unknownMember)
+        case .otherFounding: writer.write(Tag.otherFounding)
+        case .copiedFolder: writer.write(Tag.copiedFolder)
         case .departed(let successor):
             writer.write(Tag.departed)
             writer.writeOptional(successor) { $0.writeVarint($1.rawValue) }
@@ -87,6 +112,8 @@ extension PeerRefusal: BinaryCodable {
         switch try reader.readByte() {
         case Tag.otherCluster: self = .otherCluster
         case Tag.unknownMember: self = .unknownMember
+        case Tag.otherFounding: self = .otherFounding
+        case Tag.copiedFolder: self = .copiedFolder
         case Tag.departed:
             self = .departed(
                 successor: try reader.readOptional { (reader) throws(DecodingError) in

@@ -126,6 +126,8 @@ public actor PeerLinks {
     private var securing: [PeerConnection] = []
     /// Those of them that asked for a seat: that they end is no trouble.
     private var guests: Set<ObjectIdentifier> = []
+    /// Their asks that are worked on.
+    private var guestCount = 0
     private var listener: (any StreamListener)?
     private weak var receiver: (any PeerReceiver)?
     private var isStopped = false
@@ -351,6 +353,8 @@ public actor PeerLinks {
         _ receiver: any PeerReceiver
     ) {
         switch message {
+        case .hello where guests.contains(ObjectIdentifier(connection)):
+            connection.end(.frame)
         case .hello(let hello):
             let refusal = receiver.refusal(of: hello)
             guard refusal == nil, let member = members[hello.member],
@@ -360,7 +364,11 @@ public actor PeerLinks {
                 say(.refusal(refusal), on: connection)
                 return connection.end(.refused(identity, refusal))
             }
-            guard member.id < members.own else { return connection.end(.wrongDirection(identity)) }
+            // One of a higher id that knocks: it may have moved, so that it is not found where it
+            // is dialled.
+            guard member.id < members.own || self.connection(to: member.id) == nil else {
+                return connection.end(.wrongDirection(identity))
+            }
             securing.removeAll { $0 === connection }
             let old = accepted.updateValue(connection, forKey: member.id)
             connection.member = member.id
@@ -369,9 +377,16 @@ public actor PeerLinks {
             receiver.heard(hello)
             receiver.linkBegan(member.id)
         case .ask(let ask):
-            guests.insert(ObjectIdentifier(connection))
+            guard guestCount < Self.securingCountMax,
+                guests.insert(ObjectIdentifier(connection)).inserted
+            else { return connection.end(.frame) }
+            guestCount += 1
+            let bounded = PeerAsk(
+                id: ask.id, group: ask.group, budget: min(ask.budget, options.connectTimeout),
+                payload: ask.payload)
             _ = Task {
-                let answer = await receiver.guestAsked(ask, by: identity)
+                let answer = await receiver.guestAsked(bounded, by: identity)
+                self.guestCount -= 1
                 self.say(.answer(ask.id, answer), on: connection)
             }
         case .groups, .liveness, .gossip, .answer, .refusal, .topology:
@@ -393,6 +408,8 @@ public actor PeerLinks {
             }
             dials[member.id] = .up(connection)
             connection.member = member.id
+            // It had knocked, and is found now.
+            if member.id > members.own { accepted.removeValue(forKey: member.id)?.end(.replaced) }
             backoffs[member.id]?.reset()
             receiver.heard(hello)
             receiver.linkBegan(member.id)

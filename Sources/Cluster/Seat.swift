@@ -14,18 +14,21 @@ public struct Seat: Hashable, Sendable {
     public let member: MemberID
     /// The node's name.
     public let name: String
+    /// Drawn when the seat was taken: a copy of the folder from before has another one.
+    public let token: UInt64
     /// How the cluster began: the logs of its groups start there.
     public let founding: Founding
     /// The nodes when the seat was given: whom to look for first.
     public let nodes: [NodeRecord]
 
     public init(
-        cluster: ClusterID, member: MemberID, name: String, founding: Founding,
+        cluster: ClusterID, member: MemberID, name: String, token: UInt64, founding: Founding,
         nodes: [NodeRecord]
     ) {
         self.cluster = cluster
         self.member = member
         self.name = name
+        self.token = token
         self.founding = founding
         self.nodes = nodes
     }
@@ -36,7 +39,7 @@ public struct Seat: Hashable, Sendable {
             let founding = topology.founding
         else { return nil }
         self.init(
-            cluster: cluster, member: node.id, name: name, founding: founding,
+            cluster: cluster, member: node.id, name: name, token: token, founding: founding,
             nodes: topology.nodes)
     }
 
@@ -63,6 +66,7 @@ extension Seat: BinaryCodable {
         writer.writeFixed(cluster.rawValue)
         writer.writeVarint(member.rawValue)
         writer.write(name)
+        writer.writeFixed(token)
         writer.write(founding)
         writer.writeArray(nodes)
     }
@@ -76,6 +80,7 @@ extension Seat: BinaryCodable {
         cluster = ClusterID(try reader.readFixed(UInt64.self))
         member = MemberID(try reader.readVarint())
         name = try reader.readString()
+        token = try reader.readFixed(UInt64.self)
         founding = try reader.read()
         nodes = try reader.readArray()
     }

@@ -29,8 +29,16 @@ extension ShardHost {
         }
         guard !configuration.isJoint, raft.isConfigurationCommitted else { return false }
         let own = node.seat.member
-        let changes = GroupChange.next(from: configuration, to: target, leader: own)
+        let moment = node.moment()
+        let changes = GroupChange.next(from: configuration, to: target, leader: own) {
+            raft.isCaughtUp($0, moment)
+        }
         if !changes.isEmpty {
+            // Whoever has to agree to it has to be there, or nothing is decided any more.
+            let next = try? configuration.applying(changes)
+            guard next?.hasQuorum({ $0 == own || raft.isCaughtUp($0, moment) }) == true else {
+                return false
+            }
             try? change(changes)
         } else if !target.voters.contains(own) {
             move(to: target.voters, .soon)
@@ -46,27 +54,27 @@ extension ShardHost {
 
 /// What of a group's members is to be changed next. A value.
 package enum GroupChange {
-    /// Empty when only the leader itself is in the way, or nothing is left to do.
+    /// Empty when only the leader itself is in the way, or nothing can be done yet. Learners that are
+    /// not ready hold back as many of those who go as there are of them, and nobody else.
     package static func next(
-        from configuration: Configuration, to target: GroupTarget, leader: MemberID
+        from configuration: Configuration, to target: GroupTarget, leader: MemberID,
+        isReady: (MemberID) -> Bool
     ) -> [Configuration.Change] {
         let wanted = target.voters + target.learners
         let new = wanted.filter { !configuration.contains($0) }.sorted()
         let room = Configuration.memberCountMax - configuration.members.count
         if !new.isEmpty, room > 0 { return new.prefix(room).map { .addLearner($0) } }
-        var changes: [Configuration.Change] = []
-        for member in configuration.members {
-            let isVoter = configuration.voters.contains(member)
-            if target.voters.contains(member) {
-                if !isVoter { changes.append(.promote(member)) }
-            } else if member != leader {
-                if target.learners.contains(member) {
-                    if isVoter { changes.append(.demote(member)) }
-                } else {
-                    changes.append(.remove(member))
-                }
-            }
+        let coming = target.voters.filter { configuration.learners.contains($0) }
+        let ready = coming.filter(isReady)
+        var going: [Configuration.Change] = []
+        for member in configuration.voters
+        where !target.voters.contains(member) && member != leader {
+            going.append(target.learners.contains(member) ? .demote(member) : .remove(member))
         }
-        return changes
+        let strangers = configuration.learners.filter { !wanted.contains($0) }
+        let waitingCount = coming.count - ready.count
+        let goingCount = max(0, going.count - waitingCount)
+        return ready.map { .promote($0) } + going.prefix(goingCount)
+            + strangers.map { .remove($0) }
     }
 }

@@ -23,6 +23,8 @@ package enum MoveUrgency: Sendable {
 extension ShardHost {
     /// Longer than acquirers usually take to answer, and short for a request that waits.
     private static var patience: Duration { .milliseconds(1500) }
+    /// A shard that cannot be handed over works meanwhile.
+    private static var restAfterVain: Duration { .seconds(4) }
     private static var lookInterval: Duration { .milliseconds(5) }
 
     /// Whether the leadership is being handed over in good order. Loop only.
@@ -39,20 +41,32 @@ extension ShardHost {
     }
 
     private func beginMove(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool {
-        guard raft.servingTerm != nil, !isMoving, !peers.isEmpty else { return false }
+        let able = peers.filter { canMove(to: $0) }
+        guard raft.servingTerm != nil, !isMoving, !able.isEmpty, loop.now >= nextMoveAt else {
+            return false
+        }
         isMoving = true
-        _ = Task { await self.finishMove(to: peers, urgency) }
+        // Those that did not take it the last time come last.
+        let order = able.filter { !vainTargets.contains($0) } + able.filter(vainTargets.contains)
+        _ = Task { await self.finishMove(to: order, urgency) }
         return true
     }
 
     private func finishMove(to peers: [MemberID], _ urgency: MoveUrgency) async {
         let isIdle = await comeToRest()
-        if isIdle || urgency == .soon, peers.contains(where: { transfer(to: $0) == nil }) {
+        let target = isIdle || urgency == .soon ? peers.first { transfer(to: $0) == nil } : nil
+        if let target {
             let end = loop.now + raft.options.electionTimeout
             while raft.servingTerm != nil, loop.now < end {
                 await loop.sleep(for: Self.lookInterval)
             }
+            if raft.servingTerm == nil {
+                vainTargets = []
+            } else {
+                vainTargets.insert(target)
+            }
         }
+        if raft.servingTerm != nil { nextMoveAt = loop.now + Self.restAfterVain }
         isMoving = false
         observer?.shardStays(group)
     }

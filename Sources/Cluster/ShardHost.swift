@@ -92,6 +92,9 @@ public actor ShardHost<Machine: ShardMachine> {
     private var timerAt: MonotonicInstant?
     /// The leadership is being handed over in good order (`move`).
     var isMoving = false
+    var nextMoveAt = MonotonicInstant(nanoseconds: 0)
+    /// Peers that were handed the leadership and did not take it.
+    var vainTargets: Set<MemberID> = []
 
     /// Reads that wait to be confirmed, and those that wait for their index to be applied.
     private var unconfirmedReads: [UInt64: Resumption<Bool>] = [:]
@@ -170,6 +173,9 @@ public actor ShardHost<Machine: ShardMachine> {
             return configuration.voters == [host.node.seat.member] && !configuration.isJoint
         }
     }
+
+    /// Whether other nodes may have led the group. Loop only.
+    public nonisolated var hasPeers: Bool { !node.members.peers.isEmpty }
 
     /// Who votes in the group, as far as this node's log tells. Loop only.
     public nonisolated var voters: [MemberID] {

@@ -33,6 +33,11 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     private var isChanging = false
     private var changeWaiters: [Resumption<Void>] = []
     private var hint: MemberID?
+    private var lastVain: MemberID?
+    private var vainCount = 0
+    /// The terms of groups led here in which this node has looked at the newest topology.
+    private var confirmedTerms: [GroupID: Term] = [:]
+    private var confirming: Set<GroupID> = []
     private var isStopped = false
     private var isReporting = false
 
@@ -80,9 +85,18 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     public nonisolated func shardApplied(_ group: GroupID) {
         assumeIsolated { keeper in
             let topology = keeper.host.assumeIsolated { $0.aggregate(Self.key)?.topology }
-            guard let topology else { return }
-            keeper.node.assumeIsolated { $0.adopt(topology) }
+            if let topology {
+                keeper.node.assumeIsolated { $0.adopt(topology) }
+            } else {
+                // A snapshot has come: what it brought is not in memory yet.
+                _ = Task { await keeper.adoptStored() }
+            }
         }
+    }
+
+    private func adoptStored() async {
+        let topology = await current()
+        await node.adopt(topology)
     }
 
     // MARK: Requests
@@ -113,18 +127,30 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
             guard let reply = try? TopologyReply(encoded: bytes), reply != .unavailable else {
                 return nil
             }
+            lastVain = nil
             return reply
-        case .moved(let leader):
-            hint = leader
+        case .moved(let said):
+            noteVain(leader, hint: said)
         case .overloaded, .lost, .unreachable:
-            hint = nil
+            noteVain(leader, hint: nil)
         }
         return nil
     }
 
+    /// Who is known to lead, unless it was just asked in vain; then who was said to, and then one
+    /// voter after the other.
     private func leaderToAsk() -> MemberID? {
-        let known = host.knownLeader ?? hint ?? node.voters(of: host.group).first
-        return known == node.seat.member ? nil : known
+        let own = node.seat.member
+        if let known = host.knownLeader, known != own, known != lastVain { return known }
+        if let hint, hint != own { return hint }
+        let voters = node.voters(of: host.group).filter { $0 != own }
+        return voters.isEmpty ? nil : voters[vainCount % voters.count]
+    }
+
+    private func noteVain(_ member: MemberID, hint: MemberID?) {
+        lastVain = member
+        vainCount &+= 1
+        self.hint = hint
     }
 
     public nonisolated func answer(
@@ -149,6 +175,8 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         switch command {
         case .move(let member, let profile):
             member == asker && SocketAddress(profile.address) != nil
+        case .arrive(let member, _):
+            member == asker
         case .join(let profile, _, _):
             SocketAddress(profile.address) != nil
         case .drain, .resume, .leave, .settle:
@@ -236,22 +264,22 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         }
     }
 
-    /// Says where this node is, if the topology has it elsewhere.
+    /// Says which data folder this node has, and where it is, if the topology does not know.
     private func announce() async {
         while !isStopped {
-            let topology = node.topology
-            if let record = topology[node.seat.member], record.profile != profile,
-                SocketAddress(profile.address)?.port != 0
-            {
-                let reply = await perform(
-                    .move(record.id, profile), deadline: loop.now + Self.reportTimeout)
-                if case .done = reply { return }
+            if let record = node.topology[node.seat.member] {
+                guard let news = news(beyond: record) else { return }
+                let reply = await perform(news, deadline: loop.now + Self.reportTimeout)
                 if case .refused = reply { return }
-            } else if topology.isFounded {
-                return
             }
             await loop.sleep(for: Self.conductInterval)
         }
+    }
+
+    private func news(beyond record: NodeRecord) -> TopologyCommand? {
+        if record.token == 0 { return .arrive(record.id, token: node.seat.token) }
+        let hasAddress = SocketAddress(profile.address)?.port != 0
+        return record.profile != profile && hasAddress ? .move(record.id, profile) : nil
     }
 
     // MARK: Conducting
@@ -268,13 +296,18 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
 
     private func conduct() {
         let topology = node.topology
-        guard topology.isFounded else { return }
+        guard topology.isFounded else {
+            // What was tried when the term began may have come to nothing.
+            if host.servingTerm != nil, !isChanging { _ = Task { await self.found() } }
+            return
+        }
         let groups = node.assumeIsolated { node in
             node.groups.values.sorted { $0.group < $1.group }
         }
         var settled: [SettledShard] = []
         var metaEpoch: UInt64?
         for group in groups where group.isLedHere {
+            guard isConfirmed(group) else { continue }
             guard let target = node.target(of: group.group), group.approach(target) else {
                 continue
             }
@@ -289,6 +322,25 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         }
         if !settled.isEmpty || metaEpoch != nil { report(settled, metaEpoch) }
         if host.servingTerm != nil, !isChanging { takeNextStep(topology) }
+    }
+
+    /// Whether this node has seen everything that was decided before it began to lead the group: an
+    /// older topology would undo what was settled since. Looks, where it has not.
+    private func isConfirmed(_ group: any GroupShell) -> Bool {
+        guard let term = group.servingTerm else { return false }
+        if confirmedTerms[group.group] == term { return true }
+        guard confirming.insert(group.group).inserted else { return false }
+        _ = Task { await self.confirm(group.group, term) }
+        return false
+    }
+
+    private func confirm(_ group: GroupID, _ term: Term) async {
+        let isNewest = await host.readBarrier()
+        if isNewest {
+            await adoptStored()
+            confirmedTerms[group] = term
+        }
+        confirming.remove(group)
     }
 
     private func report(_ settled: [SettledShard], _ metaEpoch: UInt64?) {

@@ -39,6 +39,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     /// of those that vote were asked in vain.
     private var hint: MemberID?
     private var vainAskCount = 0
+    private var lastVain: MemberID?
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -111,7 +112,10 @@ actor MerchantShard: ShardObserver, AskHandler {
     }
 
     nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
-        assumeIsolated { $0.wakeWaiters() }
+        assumeIsolated { shard in
+            shard.lastVain = nil
+            shard.wakeWaiters()
+        }
     }
 
     private func wakeWaiters() {
@@ -204,7 +208,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     ) async -> Try<MerchantAnswer> {
         guard let leader = leaderToAsk() else { return .again(mayBeDone: false) }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
-        learn(from: outcome)
+        learn(from: outcome, of: leader)
         switch outcome {
         case .answer(let bytes):
             // What cannot be read, such as the answer of a later version, is no answer; nor is one
@@ -228,24 +232,28 @@ actor MerchantShard: ShardObserver, AskHandler {
     /// The leader as this node's replica knows it; without a replica, who was said to lead, and
     /// else one after the other of those that vote.
     private func leaderToAsk() -> MemberID? {
-        if host.isReplica {
-            let leader = host.knownLeader
-            return leader == node.members.own ? nil : leader
-        }
-        if let hint { return hint }
-        let voters = node.voters(of: group).filter { $0 != node.members.own }
+        let own = node.members.own
+        if let known = host.knownLeader, known != lastVain { return known == own ? nil : known }
+        // A replica that knows of no leader waits for the election; one that was taken out of the
+        // group does not know that it was, and asks.
+        if host.isReplica, host.knownLeader == nil, hint == nil, vainAskCount == 0 { return nil }
+        if let hint, hint != own { return hint }
+        let voters = node.voters(of: group).filter { $0 != own }
         return voters.isEmpty ? nil : voters[vainAskCount % voters.count]
     }
 
-    private func learn(from outcome: AskOutcome) {
+    private func learn(from outcome: AskOutcome, of asked: MemberID) {
         switch outcome {
         case .answer, .overloaded:
-            break
+            lastVain = nil
+            vainAskCount = 0
         case .moved(let leader):
-            hint = leader == node.members.own ? nil : leader
+            hint = leader
+            lastVain = asked
             vainAskCount &+= 1
         case .lost, .unreachable:
             hint = nil
+            lastVain = asked
             vainAskCount &+= 1
         }
     }
@@ -351,7 +359,7 @@ actor MerchantShard: ShardObserver, AskHandler {
             } else if let leader = leaderToAsk() {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
-                learn(from: outcome)
+                learn(from: outcome, of: leader)
                 if case .answer(LateApproval.seenTo) = outcome { return }
             }
             await loop.sleep(for: .milliseconds(200))

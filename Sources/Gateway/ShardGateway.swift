@@ -72,6 +72,8 @@ actor ShardGateway {
     private var isGivenAway = false
     /// When the term was begun here.
     private nonisolated let begunAt: MonotonicInstant
+    /// Whether another node may have led the shard before.
+    private nonisolated let hasPredecessor: Bool
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
@@ -87,6 +89,7 @@ actor ShardGateway {
         self.host = host
         self.term = term
         begunAt = loop.now
+        hasPredecessor = host.hasPeers
         self.links = links
         self.options = options
         self.cards = cards
@@ -153,7 +156,7 @@ actor ShardGateway {
     /// Returns once nothing that an earlier leader has begun can still be sent by it: each of its
     /// messages is written within `sendWithin` of a decision that was made before this term.
     func untilPredecessorIsSilent() async {
-        guard !host.isAlone else { return }
+        guard hasPredecessor else { return }
         // A hundredth more than the slowest clock that is allowed needs.
         let silence = options.sendWithin + options.sendWithin / 100
         let rest = begunAt + silence - loop.now

@@ -1,5 +1,6 @@
 public import Cluster
 public import Environment
+public import Primitives
 
 // Which member a node is, found out before anything of it starts.
 //
@@ -26,21 +27,33 @@ public enum NodeSeat: Sendable {
         dataDirectory + "/first-start"
     }
 
+    /// The mark that lets a node that has joined begin its journal. It is not the founder's: a folder
+    /// that has it and no seat has to join again.
+    private static func joinedPath(in dataDirectory: String) -> String {
+        dataDirectory + "/joined"
+    }
+
     /// Looks into the data folder, and writes down a founder's seat.
+    ///
+    /// - Parameter random: draws what tells this folder from a copy that starts from nothing.
     public static func look(
-        _ configuration: NodeConfiguration, _ files: any FileSystem
+        _ configuration: NodeConfiguration, _ files: any FileSystem, random: any RandomSource
     ) throws(NodeStartError) -> NodeSeat {
         let folder = configuration.dataDirectory
         if let seat = try read(configuration, files) {
-            var mayStart = configuration.plan.isUnnamed || files.exists(markPath(in: folder))
+            var mayStart =
+                configuration.plan.isUnnamed || files.exists(markPath(in: folder))
+                || files.exists(joinedPath(in: folder))
             if !mayStart { mayStart = try hasJournal(folder, files) }
             guard mayStart else { throw .journalIsGone }
             return .found(seat)
         }
-        var mayFound = configuration.plan.isUnnamed || files.exists(markPath(in: folder))
-        if !mayFound { mayFound = try hasJournal(folder, files) }
-        guard mayFound,
-            let seat = configuration.plan.foundingSeat(shardCount: configuration.shardCount)
+        let isOlder = try hasJournal(folder, files)
+        guard
+            configuration.plan.isUnnamed || files.exists(markPath(in: folder)) || isOlder,
+            let seat = configuration.plan.foundingSeat(
+                shardCount: configuration.shardCount, token: random.next() | 1,
+                isOlder: isOlder)
         else { return .mustJoin }
         try write(seat, folder, files)
         return .found(seat)
@@ -51,7 +64,7 @@ public enum NodeSeat: Sendable {
         _ seat: Seat, _ configuration: NodeConfiguration, _ files: any FileSystem
     ) throws(NodeStartError) {
         do {
-            let mark = markPath(in: configuration.dataDirectory)
+            let mark = joinedPath(in: configuration.dataDirectory)
             if !files.exists(mark) { try files.open(mark, create: true).close() }
             try files.synchronizeDirectory(configuration.dataDirectory)
         } catch {
@@ -64,10 +77,11 @@ public enum NodeSeat: Sendable {
     static func takeMark(
         _ configuration: NodeConfiguration, _ files: any FileSystem
     ) throws(NodeStartError) {
-        let mark = markPath(in: configuration.dataDirectory)
-        guard files.exists(mark) else { return }
+        let folder = configuration.dataDirectory
+        let marks = [markPath(in: folder), joinedPath(in: folder)].filter { files.exists($0) }
+        guard !marks.isEmpty else { return }
         do {
-            try files.remove(mark)
+            for mark in marks { try files.remove(mark) }
             try files.synchronizeDirectory(configuration.dataDirectory)
         } catch {
             throw .seat("\(error)")

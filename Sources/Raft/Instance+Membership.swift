@@ -52,6 +52,15 @@ extension Instance {
         return index
     }
 
+    /// True when the member can be heard, and has nearly everything: what a promotion asks for.
+    public func isCaughtUp(_ member: MemberID, _ moment: Moment) -> Bool {
+        guard case .leader(let leader) = role,
+            let peer = leader.progress.first(where: { $0.member == member }),
+            case .replicate = peer.state, isReachable(peer, moment)
+        else { return false }
+        return log.lastIndex - peer.match <= options.promotionLagMax
+    }
+
     private mutating func appendConfiguration(
         _ next: Configuration, _ moment: Moment, _ directives: inout [Directive]
     ) {

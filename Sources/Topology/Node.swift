@@ -68,7 +68,7 @@ public struct NodeRecord: Hashable, Sendable {
     public internal(set) var profile: NodeProfile
     public internal(set) var standing: NodeStanding
     /// Drawn by the node when it joined: whoever asks again with it gets the same id.
-    public let token: UInt64
+    public internal(set) var token: UInt64
 
     public init(
         id: MemberID, profile: NodeProfile, standing: NodeStanding = .active, token: UInt64 = 0

@@ -40,7 +40,9 @@ struct Placement {
     ) -> [MemberID] {
         var chosen = nodes.filter { current.contains($0.id) && $0.standing != .leaving }
         while chosen.count > count {
-            let costs = chosen.map { cost(of: $0, in: chosen) }
+            // Those that are not there go first: what stays has to decide.
+            let absent = chosen.filter { !admits($0.id) }
+            let costs = (absent.isEmpty ? chosen : absent).map { cost(of: $0, in: chosen) }
             guard let worst = costs.max() else { break }
             chosen.removeAll { $0.id == worst.id }
         }

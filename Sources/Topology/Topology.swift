@@ -10,6 +10,7 @@ public import Primitives
 //                 a name that is in use      its disk is gone: the new id takes its places, the
 //                                            old one has departed
 //   moved         a node                     its address or zone is another
+//   arrived       a founder                  its data folder has said what tells it from others
 //   stood         a node                     active, draining or leaving (Node.swift)
 //   placed        shards                     their replicas shall be others; an epoch each
 //   settled       shards, at their epochs    their groups are as they shall be
@@ -115,6 +116,9 @@ extension Topology {
             return join(record)
         case .moved(let id, let profile):
             return change(id) { $0.profile = profile }
+        case .arrived(let id, let token):
+            guard self[id]?.token == 0 else { return false }
+            return change(id) { $0.token = token }
         case .stood(let id, let standing):
             return change(id) { $0.standing = standing }
         case .placed(let places, let metaReplicas):
@@ -272,6 +276,8 @@ extension Topology: BinaryCodable {
         meta = try reader.read()
         replicaCount = try reader.readInteger(Int.self)
         nextMember = try reader.readVarint()
-        guard !isFounded || isSound else { throw .invalid(what: "topology", offset: start) }
+        guard isFounded ? isSound : self == Topology() else {
+            throw .invalid(what: "topology", offset: start)
+        }
     }
 }

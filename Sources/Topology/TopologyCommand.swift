@@ -7,6 +7,7 @@ public import Primitives
 //   join      not founded, other shards, no room, unsound name    joined; none when the token
 //                                                                 is known: told again
 //   move      no such node                                        moved; none when it is there
+//   arrive    no such node, another folder has arrived            arrived; none when it has
 //   drain     no such node, it is leaving                         stood draining
 //   resume    no such node, it is leaving                         stood active
 //   leave     no such node, too few would be left                 stood leaving
@@ -20,6 +21,8 @@ public enum TopologyCommand: Hashable, Sendable {
     case join(NodeProfile, token: UInt64, shardCount: Int)
     /// A node says where it is now.
     case move(MemberID, NodeProfile)
+    /// A founder's data folder says which it is.
+    case arrive(MemberID, token: UInt64)
     case drain(name: String)
     case resume(name: String)
     /// The node's replicas shall go elsewhere. `allowsFewer`: also when the shards then have fewer.
@@ -64,6 +67,11 @@ extension Topology {
                 return .failure(.unsoundProfile)
             }
             return .success(profile == node.profile ? .done : .change(.moved(id, profile)))
+        case .arrive(let id, let token):
+            guard let node = self[id], token != 0 else { return .failure(.noSuchNode) }
+            if node.token == token { return .success(.done) }
+            return node.token == 0
+                ? .success(.change(.arrived(id, token: token))) : .failure(.noSuchNode)
         case .drain(let name):
             return decideStanding(of: name, .draining)
         case .resume(let name):
@@ -101,10 +109,13 @@ extension Topology {
     ) -> Result<TopologyDecision, TopologyRefusal> {
         guard let node = node(called: name) else { return .failure(.noSuchNode) }
         guard node.standing != .leaving else { return .success(.done) }
-        let leftCount = nodes.count { $0.standing != .leaving && $0.id != node.id }
-        let needed =
-            allowsFewer ? 1 : shards.map(\.replicas.count).max() ?? 1
-        guard leftCount >= needed else { return .failure(.tooFewLeft(needed: needed)) }
+        let left = nodes.filter { $0.standing != .leaving && $0.id != node.id }
+        for shard in shards {
+            let needed = allowsFewer ? 1 : shard.replicas.count
+            // A node that is drained keeps what it has, and gets nothing.
+            let places = left.count { $0.standing == .active || shard.replicas.contains($0.id) }
+            guard places >= needed else { return .failure(.tooFewLeft(needed: needed)) }
+        }
         return .success(.change(.stood(node.id, .leaving)))
     }
 
@@ -134,6 +145,7 @@ extension TopologyCommand: BinaryCodable {
         static let resume: UInt8 = 3
         static let leave: UInt8 = 4
         static let settle: UInt8 = 5
+        static let arrive: UInt8 = 6
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -148,6 +160,10 @@ extension TopologyCommand: BinaryCodable {
             writer.write(Tag.move)
             writer.writeVarint(id.rawValue)
             writer.write(profile)
+        case .arrive(let id, let token):
+            writer.write(Tag.arrive)
+            writer.writeVarint(id.rawValue)
+            writer.writeFixed(token)
         case .drain(let name):
             writer.write(Tag.drain)
             writer.write(name)
@@ -179,6 +195,9 @@ extension TopologyCommand: BinaryCodable {
                 shardCount: try reader.readInteger(Int.self))
         case Tag.move:
             self = .move(MemberID(try reader.readVarint()), try reader.read())
+        case Tag.arrive:
+            self = .arrive(
+                MemberID(try reader.readVarint()), token: try reader.readFixed(UInt64.self))
         case Tag.drain:
             self = .drain(name: try reader.readString())
         case Tag.resume:

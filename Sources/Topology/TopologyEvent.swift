@@ -31,6 +31,27 @@ public struct Founding: Hashable, Sendable {
     }
 }
 
+extension Founding {
+    /// With every node in every group.
+    ///
+    /// - Precondition: at most `replicaCountMax` nodes.
+    public init(everywhere nodes: [NodeRecord], shardCount: Int, replicaCount: Int) {
+        let all = nodes.map(\.id).sorted()
+        self.nodes = nodes.sorted { $0.id < $1.id }
+        self.replicaCount = replicaCount
+        metaReplicas = all
+        shards = Array(repeating: all, count: shardCount)
+    }
+
+    /// Tells apart where the groups begin: members that start from different ones must not talk.
+    public var checksum: UInt32 {
+        var writer = ByteWriter()
+        writer.writeArray(shards) { $0.write(members: $1) }
+        writer.write(members: metaReplicas)
+        return CRC32C.checksum(writer.bytes)
+    }
+}
+
 /// Another place for a shard.
 public struct ShardMove: Hashable, Sendable {
     public let shard: Int
@@ -59,6 +80,7 @@ public enum TopologyEvent: Hashable, Sendable {
     case founded(Founding)
     case joined(NodeRecord)
     case moved(MemberID, NodeProfile)
+    case arrived(MemberID, token: UInt64)
     case stood(MemberID, NodeStanding)
     case placed([ShardMove], meta: [MemberID]?)
     case settled([SettledShard], metaEpoch: UInt64?)
@@ -131,6 +153,7 @@ extension TopologyChange: BinaryCodable {
         static let placed: UInt8 = 4
         static let settled: UInt8 = 5
         static let departed: UInt8 = 6
+        static let arrived: UInt8 = 7
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -147,6 +170,10 @@ extension TopologyChange: BinaryCodable {
             writer.write(Tag.moved)
             writer.writeVarint(id.rawValue)
             writer.write(profile)
+        case .arrived(let id, let token):
+            writer.write(Tag.arrived)
+            writer.writeVarint(id.rawValue)
+            writer.writeFixed(token)
         case .stood(let id, let standing):
             writer.write(Tag.stood)
             writer.writeVarint(id.rawValue)
@@ -180,6 +207,9 @@ extension TopologyChange: BinaryCodable {
             event = .joined(try reader.read())
         case Tag.moved:
             event = .moved(MemberID(try reader.readVarint()), try reader.read())
+        case Tag.arrived:
+            event = .arrived(
+                MemberID(try reader.readVarint()), token: try reader.readFixed(UInt64.self))
         case Tag.stood:
             event = .stood(MemberID(try reader.readVarint()), try reader.readStanding())
         case Tag.placed:

@@ -61,7 +61,7 @@ import Vault
             dataDirectory: "/data", shardCount: 1,
             links: [], merchants: [], segmentByteCount: 512 << 10)
         configuration.writing.checkpointInterval = .seconds(3)
-        guard let seat = configuration.plan.foundingSeat(shardCount: 1) else {
+        guard let seat = configuration.plan.foundingSeat(shardCount: 1, token: 1) else {
             preconditionFailure("a node that is alone joins nobody")
         }
         return try Node(

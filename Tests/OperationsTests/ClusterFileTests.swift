@@ -167,7 +167,7 @@ func countsNodes(count: Int) throws {
 func readsJoiningNode() throws {
     let file = try NodeFile(path: "n.yaml", text: sound.replacing("      id: 2\n", with: ""))
     #expect(file.plan.own.id == nil)
-    #expect(file.plan.foundingSeat(shardCount: 4) == nil)
+    #expect(file.plan.foundingSeat(shardCount: 4, token: 1) == nil)
     #expect(file.plan.others.count == 2)
     let begin = try #require(sound.range(of: "  nodes:"))
     let end = try #require(sound.range(of: "  tls:"))

@@ -150,7 +150,7 @@ private final class Member {
             loop: loop, worker: incarnation.makeWorker(), fileSystem: incarnation.files,
             directory: "/data/journal", halt: incarnation.halt,
             options: Journal.Options(segmentByteCount: 4 << 20))
-        let seat = try #require(plan.foundingSeat(shardCount: 1))
+        let seat = try #require(plan.foundingSeat(shardCount: 1, token: 1))
         let identity = try #require(
             NodeIdentity(cluster: "c", region: "eu", name: process.name))
         let links = PeerLinks(

@@ -32,7 +32,10 @@ struct PeerLinkTests {
             self.departed = departed
         }
 
-        var hello: PeerHello { PeerHello(cluster: cluster, member: own, topologyEpoch: 3) }
+        var hello: PeerHello {
+            PeerHello(
+                cluster: cluster, member: own, token: 1, foundingChecksum: 2, topologyEpoch: 3)
+        }
 
         func refusal(of hello: PeerHello) -> PeerRefusal? {
             if hello.cluster != cluster { return .otherCluster }
@@ -203,28 +206,28 @@ struct PeerLinkTests {
         }
     }
 
-    @Test("a node that is to be dialled and dials itself is refused")
-    func wrongDirection() throws {
+    @Test("a node that is not found where it is dialled knocks, and gets a link by that")
+    func knocking() throws {
         try World.simulate(seed: 5) { world in
-            // The third believes that the second came after it.
-            let mistaken = ClusterMembers(
-                cluster: Self.cluster, own: MemberID(3),
-                all: [
-                    ClusterMember(
-                        id: MemberID(3), name: "n3", region: "eu",
-                        address: SocketAddress(host: "n3", port: 7000)),
-                    ClusterMember(
-                        id: MemberID(4), name: "n2", region: "eu",
-                        address: SocketAddress(host: "n2", port: 7000)),
-                ])
-            let second = try Self.start(world, Self.members(2, of: 3))
-            _ = try Self.start(world, mistaken)
+            // The first looks for the second where nobody is.
+            let second = Self.members(2).all[1]
+            let elsewhere = ClusterMember(
+                id: second.id, name: second.name, region: second.region,
+                address: SocketAddress(host: "n2", port: 9))
+            let lost = ClusterMembers(
+                cluster: Self.cluster, own: MemberID(1), all: [Self.members(1).all[0], elsewhere])
+            let one = try Self.start(world, lost)
+            let two = try Self.start(world, Self.members(2))
             try world.run(for: .seconds(2))
-            let isRefused = second.heard.now.troubles.contains { trouble in
-                if case .wrongDirection = trouble { true } else { false }
-            }
-            #expect(isRefused)
-            #expect(try Self.connected(second, world).isEmpty)
+            #expect(try Self.connected(two, world).isEmpty)
+            try world.run(for: .seconds(8))
+            #expect(try Self.connected(one, world) == [MemberID(2)])
+            #expect(try Self.connected(two, world) == [MemberID(1)])
+            // Found again, it has one link.
+            try Self.onLoop(of: one) { $0.update(Self.members(1)) }
+            try world.run(for: .seconds(5))
+            #expect(try Self.connected(one, world) == [MemberID(2)])
+            #expect(try Self.connected(two, world) == [MemberID(1)])
         }
     }
 

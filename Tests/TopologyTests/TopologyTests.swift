@@ -77,6 +77,28 @@ func refusals() {
         Topology().decide(.drain(name: "eu")) == .failure(.notFounded))
 }
 
+@Test("A founder's data folder arrives once, and a copy of it does not")
+func arriving() {
+    var driven = Driven("eu@eu us@us ap@ap")
+    #expect(driven.perform(.arrive(MemberID(1), token: 5)) == nil)
+    #expect(driven.topology[MemberID(1)]?.token == 5)
+    let epoch = driven.topology.epoch
+    #expect(driven.perform(.arrive(MemberID(1), token: 5)) == nil)
+    #expect(driven.topology.epoch == epoch)
+    #expect(driven.perform(.arrive(MemberID(1), token: 6)) == .noSuchNode)
+    #expect(driven.perform(.arrive(MemberID(9), token: 6)) == .noSuchNode)
+}
+
+@Test("A node that is drained is no place for what others give up")
+func leavingBesideDrained() {
+    var driven = Driven("a@a b@b c@c", replicaCount: 3)
+    driven.join("d@a", token: 3)
+    driven.perform(.drain(name: "d"))
+    #expect(driven.perform(.leave(name: "a", allowsFewer: false)) == .tooFewLeft(needed: 3))
+    driven.perform(.resume(name: "d"))
+    #expect(driven.perform(.leave(name: "a", allowsFewer: false)) == nil)
+}
+
 @Test("The last node never leaves")
 func lastNode() {
     var driven = Driven("one@eu", replicaCount: 3)
@@ -95,7 +117,8 @@ func coding() throws {
     let events: [TopologyEvent] = [
         .founded(Founding(nodes: nodes("a@a"), shardCount: 2, replicaCount: 1)),
         .joined(NodeRecord(id: MemberID(9), profile: profile("b@b/c"), token: 5)),
-        .moved(MemberID(1), profile("a@a/z")), .stood(MemberID(1), .draining),
+        .moved(MemberID(1), profile("a@a/z")), .arrived(MemberID(1), token: 4),
+        .stood(MemberID(1), .draining),
         .placed([ShardMove(shard: 1, replicas: members(1, 3))], meta: members(2)),
         .settled([SettledShard(shard: 0, epoch: 4)], metaEpoch: nil), .departed(MemberID(3)),
     ]
@@ -105,6 +128,7 @@ func coding() throws {
     }
     let commands: [TopologyCommand] = [
         .join(profile("b@b"), token: 3, shardCount: 4), .move(MemberID(2), profile("b@b")),
+        .arrive(MemberID(1), token: 5),
         .drain(name: "b"), .resume(name: "b"), .leave(name: "b", allowsFewer: true),
         .settle([SettledShard(shard: 1, epoch: 2)], metaEpoch: 9),
     ]

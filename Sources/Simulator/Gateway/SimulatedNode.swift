@@ -59,7 +59,9 @@ final class SimulatedNode: @unchecked Sendable {
         do {
             if startCount == 1, plan.own.id != nil { try markFirstStart(incarnation.files) }
             let configuration = configuration(settings)
-            switch try NodeSeat.look(configuration, incarnation.files) {
+            switch try NodeSeat.look(
+                configuration, incarnation.files, random: incarnation.random)
+            {
             case .found(let seat): boot(incarnation, configuration, seat)
             case .mustJoin: join(incarnation, configuration)
             }

@@ -27,7 +27,7 @@ struct NodeJoining {
         let files = PosixFileSystem()
         let found: NodeSeat
         do throws(NodeStartError) {
-            found = try NodeSeat.look(file.configuration, files)
+            found = try NodeSeat.look(file.configuration, files, random: SystemRandom())
         } catch {
             throw failure(error)
         }

@@ -32,7 +32,7 @@ struct BenchMemberSettings: Sendable {
 
     /// All of them are there from the beginning.
     var seat: Seat {
-        guard let seat = plan.foundingSeat(shardCount: 1) else {
+        guard let seat = plan.foundingSeat(shardCount: 1, token: 1) else {
             preconditionFailure("member \(number) of a plan without it")
         }
         return seat
