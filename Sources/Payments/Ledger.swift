@@ -184,6 +184,16 @@ public struct LedgerEntry: Hashable, Sendable {
         -sum(of: .merchantPending) - sum(of: .merchantAvailable)
     }
 
+    /// What the merchant's balance gained when it is counted before it is acknowledged, in minor
+    /// units: with the pending entry, and back with the one that voids it.
+    public var merchantGain: Int64 {
+        switch phase {
+        case .direct, .pending: merchantNet
+        case .posting: 0
+        case .voiding: -merchantNet
+        }
+    }
+
     /// What we earned by it, in minor units.
     public var fee: Int64 { -sum(of: .fees) }
 
@@ -228,6 +238,20 @@ public struct LedgerBalances: Hashable, Sendable {
                 pending[index] -= posting.debit
             }
         }
+    }
+
+    /// What the merchant has, in minor units: pending and available, with what is not acknowledged
+    /// yet; negative for what is owed. Books that a sum does not fit say the least there is.
+    public var merchantBalance: Int64 {
+        var debits: Int64 = 0
+        for account in [LedgerAccount.merchantPending, .merchantAvailable] {
+            for sum in [self[account], pending(account)] {
+                let (next, overflow) = debits.addingReportingOverflow(sum)
+                guard !overflow else { return .min }
+                debits = next
+            }
+        }
+        return debits == .min ? .min : -debits
     }
 
     /// Debits minus credits over all accounts, posted and pending: both zero over all books of a

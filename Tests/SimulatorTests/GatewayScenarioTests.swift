@@ -42,6 +42,22 @@ import Testing
         try keepsEveryPromise(nodeCount: 3, seeds: seed...seed)
     }
 
+    @Test("refunds that meet never take a merchant below its limit", arguments: [1, 3])
+    func balanceLimit(nodeCount: Int) throws {
+        var options = GatewayScenario.Options()
+        options.nodeCount = nodeCount
+        options.clientCount = 8
+        var (refusedCount, refundCount) = (0, 0)
+        for seed in 1...(nodeCount == 1 ? 16 : 6) as ClosedRange<UInt64> {
+            options.balanceLimit = Int64(seed % 3) * 5000
+            let verdict = try GatewayScenario.run(seed: seed, options: options)
+            #expect(verdict.violations.isEmpty, "seed \(seed)")
+            refusedCount += verdict.refusedRefundCount
+            refundCount += verdict.refundCount
+        }
+        #expect(refusedCount > 50 && refundCount > 50)
+    }
+
     private func keepsEveryPromise(nodeCount: Int, seeds: ClosedRange<UInt64>) throws {
         var options = GatewayScenario.Options()
         options.nodeCount = nodeCount

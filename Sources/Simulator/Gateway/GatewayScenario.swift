@@ -14,6 +14,9 @@ public enum GatewayScenario {
         public var faultDuration: Duration = .seconds(60)
         /// How long everything then has to come to rest.
         public var settleDuration: Duration = .seconds(180)
+        /// How far refunds may take the merchant below zero, in cents. With a limit all clients pay
+        /// back all that they can, at once.
+        public var balanceLimit: Int64?
         /// Told of every step, to look at one seed.
         public var onTraceLine: (@Sendable (String) -> Void)?
 
@@ -29,6 +32,9 @@ public enum GatewayScenario {
         public let requestCount: Int
         public let nodeStartCount: Int
         public let faultCounts: [String: Int]
+        /// Refunds that the merchant's balance did not allow, and those that it did.
+        public let refusedRefundCount: Int
+        public let refundCount: Int
         /// Holds that ran out.
         public let expiredHoldCount: Int
         /// Empty when every promise was kept.
@@ -48,11 +54,13 @@ public enum GatewayScenario {
 
     private static func play(_ world: World, _ options: Options) throws -> Verdict {
         let gateway = try GatewayWorld(world, nodeCount: options.nodeCount)
+        gateway.balanceLimit = options.balanceLimit.map { .everywhere($0) }
         gateway.start()
         let clients = (0..<options.clientCount).map { number in
             SimulatedClient(
                 name: "c\(number)", gateway: gateway, paymentCount: options.paymentCount,
-                seed: world.random.next())
+                seed: world.random.next(),
+                habit: options.balanceLimit == nil ? .mixed : .refundsEverything)
         }
         let faults = GatewayFaults(gateway, clients: clients, seed: world.random.next())
         world.schedule(after: .milliseconds(500)) {
@@ -68,6 +76,9 @@ public enum GatewayScenario {
             inFlightKeyCount: final.inFlightKeyCount,
             transactions: final.transactions, clients: clients,
             expiryMax: options.hasFaults ? nil : GatewayChecks.expiryMax)
+        let balances = options.balanceLimit.map {
+            BalanceChecks(payments: final.payments, limit: $0).violations()
+        }
         let different = try ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
             .violations(in: world, limit: .seconds(60))
         return Verdict(
@@ -75,8 +86,10 @@ public enum GatewayScenario {
             virtualDuration: world.elapsed, paymentCount: final.payments.count,
             requestCount: clients.reduce(0) { $0 + $1.requestCount },
             nodeStartCount: gateway.nodeStartCount, faultCounts: faults.counts,
+            refusedRefundCount: clients.reduce(0) { $0 + $1.refusedRefundCount },
+            refundCount: final.payments.reduce(0) { $0 + $1.refunds.count },
             expiredHoldCount: final.payments.reduce(0) { $0 + ($1.isEndedByTime ? 1 : 0) },
-            violations: checks.violations() + different)
+            violations: checks.violations() + (balances ?? []) + different)
     }
 
     /// Lets the world go on until nothing is open, or the time is up, and reads the state.

@@ -23,6 +23,8 @@ final class GatewayWorld {
     let hostForgets: Bool
     /// How long a hold lasts, in seconds.
     let holdSeconds: UInt32
+    /// How far refunds may take the merchant below zero.
+    var balanceLimit: BalanceLimit?
     let secretKey = "sk_test_simulated0000000000000000"
 
     private let acquirerJournal: AcquirerJournal
@@ -84,7 +86,8 @@ final class GatewayWorld {
             }
         }
         let settings = SimulatedNode.Settings(
-            link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds)
+            link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds,
+            balanceLimit: balanceLimit)
         for node in nodes { node.start(settings) }
     }
 

@@ -46,7 +46,16 @@ final class SimulatedClient {
         case done
     }
 
+    /// What a client does with its payments.
+    enum Habit {
+        /// Something of everything.
+        case mixed
+        /// Pays back each payment whole, at the beat at which all others do.
+        case refundsEverything
+    }
+
     private let name: String
+    private let habit: Habit
     private let gateway: GatewayWorld
     private var random: SeededRandom
     private var world: World { gateway.world }
@@ -54,6 +63,8 @@ final class SimulatedClient {
     private(set) var records: [PaymentRecord] = []
     private(set) var requestCount = 0
     private(set) var slowest = Duration.zero
+    /// Refunds that the merchant's balance did not allow.
+    private(set) var refusedRefundCount = 0
     private var remaining: Int
     private var step = Step.create
     private var refundCount = 0
@@ -73,8 +84,12 @@ final class SimulatedClient {
     /// True once every payment was made.
     private(set) var isDone = false
 
-    init(name: String, gateway: GatewayWorld, paymentCount: Int, seed: UInt64) {
+    init(
+        name: String, gateway: GatewayWorld, paymentCount: Int, seed: UInt64,
+        habit: Habit = .mixed
+    ) {
         self.name = name
+        self.habit = habit
         self.gateway = gateway
         remaining = paymentCount
         random = SeededRandom(seed: seed)
@@ -96,7 +111,7 @@ final class SimulatedClient {
         holdStepCount = 0
         let number = records.count
         let amount = Int64.random(in: 100...90_000, using: &random)
-        let isManual = random.chance(1, in: 3)
+        let isManual = habit == .mixed && random.chance(1, in: 3)
         let isFlexible = isManual && random.chance(2, in: 3)
         let cards = [
             "pm_card_visa", "pm_card_mastercard", "pm_card_visa", "pm_card_amex",
@@ -128,6 +143,13 @@ final class SimulatedClient {
         switch last {
         case "requires_capture":
             actOnHold(record)
+        case "succeeded" where habit == .refundsEverything:
+            guard refundCount == 0, let id = record.id else { return beginPayment() }
+            refundCount = 1
+            step = .refund(record.amount)
+            currentKey = "\(name)-\(records.count - 1)-refund"
+            currentBody = "payment_intent=\(id)"
+            schedule(untilBeat()) { $0.send() }
         case "succeeded" where refundCount < 2 && random.chance(1, in: 2):
             refundCount += 1
             let captured = record.capturedAmount ?? record.amount
@@ -142,6 +164,12 @@ final class SimulatedClient {
         default:
             beginPayment()
         }
+    }
+
+    /// How long until refunds are sent, so that they meet.
+    private func untilBeat() -> Duration {
+        let beat: Int64 = 3
+        return .seconds((world.elapsed.components.seconds / beat + 1) * beat) - world.elapsed
     }
 
     private func actOnHold(_ record: PaymentRecord) {
@@ -265,6 +293,10 @@ final class SimulatedClient {
             schedule(.milliseconds(Int64.random(in: 300...2500, using: &random))) { $0.send() }
         case 200, 402:
             take(response)
+        case 400 where isRefusedByBalance(response):
+            if firstAnswers[currentKey] == nil { refusedRefundCount += 1 }
+            checkReplay(response)
+            beginPayment()
         case 400 where isExpired(response):
             records[records.count - 1].foundExpired = true
             checkReplay(response)
@@ -274,6 +306,11 @@ final class SimulatedClient {
                 "\(currentKey): unexpected \(response.status) "
                     + String(decoding: response.body.prefix(400), as: UTF8.self))
         }
+    }
+
+    private func isRefusedByBalance(_ response: APIResponse) -> Bool {
+        guard case .refund = step, gateway.balanceLimit != nil else { return false }
+        return JSONText(response.body)?["error"]?["code"]?.text == "balance_insufficient"
     }
 
     /// Whether an error says that the hold had ended by itself: it can whenever it is not captured

@@ -20,6 +20,8 @@ final class SimulatedNode {
         let secretKey: String
         /// How long a hold lasts, in seconds.
         let holdSeconds: UInt32
+        /// How far refunds may take the merchant below zero.
+        let balanceLimit: BalanceLimit?
     }
 
     let process: SimulatedProcess
@@ -97,6 +99,8 @@ final class SimulatedNode {
                     merchant: settings.merchant, isLive: false)
             ], segmentByteCount: 512 << 10)
         configuration.gateway.testHoldSeconds = settings.holdSeconds
+        configuration.gateway.balanceLimits[settings.merchant, isLive: false] =
+            settings.balanceLimit
         configuration.writing.checkpointInterval = .seconds(3)
         let store = stateStore
         let checkpoint = checkpoint
