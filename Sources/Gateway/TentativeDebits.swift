@@ -1,5 +1,5 @@
-import Payments
-import StateStore
+package import Payments
+package import StateStore
 
 // A merchant's balance is a fact of all its payments, which are decided side by side, each on its
 // own newest state. What one of them is about to take has to count for the others from the moment
@@ -12,7 +12,7 @@ import StateStore
 
 /// What proposals that are under way take from merchants' books, by the payment that they are of:
 /// its mailbox lets through one at a time. What they bring is not counted before it is there.
-struct TentativeDebits {
+package struct TentativeDebits {
     private struct Debit {
         /// Minor units, more than zero.
         let amount: Int64
@@ -22,8 +22,10 @@ struct TentativeDebits {
 
     private var books: [AggregateKey: [PaymentID: Debit]] = [:]
 
+    package init() {}
+
     /// Notes what `events`, decided on `payment`, take from `books`.
-    mutating func reserve(
+    package mutating func reserve(
         _ events: [PaymentEvent], of payment: Payment, from books: AggregateKey
     ) {
         var after = payment
@@ -34,7 +36,7 @@ struct TentativeDebits {
     }
 
     /// The payment's proposal has ended, whichever way.
-    mutating func release(_ payment: PaymentID, from books: AggregateKey) {
+    package mutating func release(_ payment: PaymentID, from books: AggregateKey) {
         self.books[books]?[payment] = nil
         if self.books[books]?.isEmpty == true { self.books[books] = nil }
     }
@@ -44,7 +46,7 @@ struct TentativeDebits {
     ///
     /// - Parameter version: the version of a payment as it is applied; nil when it is not in memory,
     ///   and so was not just changed.
-    func sum(from books: AggregateKey, version: (PaymentID) -> UInt64?) -> Int64 {
+    package func sum(from books: AggregateKey, version: (PaymentID) -> UInt64?) -> Int64 {
         guard let debits = self.books[books] else { return 0 }
         var sum: Int64 = 0
         for (payment, debit) in debits where version(payment) ?? debit.base <= debit.base {
@@ -53,5 +55,5 @@ struct TentativeDebits {
         return sum
     }
 
-    var isEmpty: Bool { books.isEmpty }
+    package var isEmpty: Bool { books.isEmpty }
 }

@@ -63,12 +63,12 @@ extension ByteReader {
         return value
     }
 
-    /// Minor units of one movement: not negative, and no more than a payment with all its captures
-    /// above the hold can come to, so that no sum of a payment's amounts overflows.
+    /// Minor units of one movement: not negative, and no more than one can be, so that no sum of a
+    /// payment's amounts overflows.
     mutating func readAmount() throws(DecodingError) -> Int64 {
         let start = offset
         let amount = try readSigned()
-        guard (0...2 * Money.chargeMaximum).contains(amount) else {
+        guard (0...Money.movementMaximum).contains(amount) else {
             throw .invalid(what: "amount", offset: start)
         }
         return amount

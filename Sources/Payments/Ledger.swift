@@ -315,6 +315,18 @@ extension SettlementItem: BinaryCodable {
     }
 }
 
+extension LedgerEntry.Cause {
+    /// The most that one posting of such an entry can be, in minor units.
+    fileprivate var debitMaximum: Int64 {
+        switch self {
+        case .charge, .refund, .refundReturned, .dispute, .disputeWon, .disputeLost, .settlement:
+            Money.movementMaximum
+        // A payout is of what many payments left: the most of which four can be added up.
+        case .payout: .max / 4
+        }
+    }
+}
+
 extension LedgerEntry.Cause: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
         switch self {
@@ -366,23 +378,33 @@ extension LedgerEntry: BinaryCodable {
         cause = try reader.read()
         phase = try reader.readEnum()
         at = try reader.read()
+        postings = try Self.readPostings(from: &reader, debitMaximum: cause.debitMaximum)
+        guard postings.sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
+    }
+
+    /// Two to four, each of another account and none above `debitMaximum`: their sum cannot wrap
+    /// around to zero.
+    private static func readPostings(
+        from reader: inout ByteReader, debitMaximum: Int64
+    ) throws(DecodingError) -> LedgerPostings {
         let countStart = reader.offset
         let count = try reader.readInteger(Int.self)
-        guard count <= LedgerPostings.countMax else {
+        guard (2...LedgerPostings.countMax).contains(count) else {
             throw .invalid(what: "count of postings", offset: countStart)
         }
         var postings = LedgerPostings()
-        // A sum that overflows is out of balance too, though it may wrap around to zero.
-        var sum: Int64 = 0
         for _ in 0..<count {
+            let start = reader.offset
             let account = try reader.readEnum(LedgerAccount.self)
+            guard !postings.contains(where: { $0.account == account }) else {
+                throw .invalid(what: "account of a posting", offset: start)
+            }
             let debit = try reader.readSigned()
-            let (next, overflow) = sum.addingReportingOverflow(debit)
-            guard !overflow else { throw .invalid(what: "ledger balance", offset: start) }
-            sum = next
+            guard debit.magnitude <= debitMaximum.magnitude else {
+                throw .invalid(what: "amount of a posting", offset: start)
+            }
             postings.append(account, debit: debit)
         }
-        guard sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
-        self.postings = postings
+        return postings
     }
 }

@@ -178,6 +178,11 @@ public struct Payment: Hashable, Sendable {
     /// without end. Beyond it they show as breaks of the reconciliation.
     public static let effectCountMax = 320
 
+    /// How many entries a payment's ledger can come to: of a capture one that is pending, one that
+    /// resolves it and the settlement; of a refund a fourth when it comes back; of a dispute what it
+    /// took, what became of it and the settlement.
+    static let ledgerCountMax = 3 * Capture.countMax + 4 * PartID.countMax + 3 * PartID.countMax
+
     /// The outbox's next message; later ones wait for its answer.
     public var nextEffect: Effect? {
         effects.first { $0.isOpen }

@@ -113,6 +113,33 @@ struct RefusalTests {
             walk.run(.refund(amount: 1, reason: nil, metadata: [])) == .failure(.alreadyRefunded))
     }
 
+    @Test("a refund is no more than the merchant's balance allows, and passes once it does")
+    func balance() {
+        var walk = Walk.paid
+        let before = walk.payment
+        walk.refundMaximum = 599
+        for amount in [nil, 600, 1000] as [Int64?] {
+            let traces = walk.traces.next
+            #expect(
+                walk.run(.refund(amount: amount, reason: nil, metadata: []))
+                    == .failure(.insufficientBalance(requested: amount ?? 1000, available: 599)))
+            #expect(walk.payment == before)
+            #expect(walk.traces.next == traces)
+        }
+        // What is wrong with it for ever is said first.
+        #expect(
+            walk.run(.refund(amount: 1001, reason: nil, metadata: []))
+                == .failure(.refundTooLarge(requested: 1001, remaining: 1000)))
+        walk = walk.after(.refund(amount: 599, reason: nil, metadata: []))
+        walk.refundMaximum = 0
+        #expect(
+            walk.run(.refund(amount: 1, reason: nil, metadata: []))
+                == .failure(.insufficientBalance(requested: 1, available: 0)))
+        walk.refundMaximum = nil
+        walk = walk.after(.refund(amount: nil, reason: nil, metadata: []))
+        #expect(walk.payment.amountRefundable == 0)
+    }
+
     @Test("a payment has as many refunds as ids can name")
     func refundsExhausted() {
         var walk = Walk.paid
