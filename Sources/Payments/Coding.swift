@@ -74,6 +74,25 @@ extension ByteReader {
         return amount
     }
 
+    /// Metadata of no more than a decision lets through, so that what is shown of a payment has a
+    /// bound.
+    mutating func readMetadata() throws(DecodingError) -> Metadata {
+        let start = offset
+        let metadata = try readArray() as Metadata
+        guard metadata.isWithinLimits else { throw .invalid(what: "metadata", offset: start) }
+        return metadata
+    }
+
+    /// Evidence of no more than a decision lets through.
+    mutating func readEvidence() throws(DecodingError) -> Metadata {
+        let start = offset
+        let evidence = try readArray() as Metadata
+        guard evidence.isWithinEvidenceLimits else {
+            throw .invalid(what: "evidence", offset: start)
+        }
+        return evidence
+    }
+
     mutating func readList<let inlineCount: Int, Element: BinaryCodable>(
         _ type: ShortList<inlineCount, Element>.Type = ShortList<inlineCount, Element>.self
     ) throws(DecodingError) -> ShortList<inlineCount, Element> {

@@ -113,7 +113,7 @@ extension Refund: BinaryCodable {
         number = try reader.readIndex()
         amount = try reader.readAmount()
         reason = try reader.readOptionalEnum()
-        metadata = try reader.readArray()
+        metadata = try reader.readMetadata()
         created = try reader.read()
         trace = try reader.read()
         let start = reader.offset
@@ -149,7 +149,7 @@ extension Dispute: BinaryCodable {
         opened = try reader.read()
         evidenceDue = try reader.read()
         status = try reader.readEnum()
-        evidence = try reader.readArray()
+        evidence = try reader.readEvidence()
         let start = reader.offset
         covered = try reader.readAmount()
         guard covered <= amount else { throw .invalid(what: "covered amount", offset: start) }
@@ -197,7 +197,7 @@ extension PaymentTerms: BinaryCodable {
         receiptEmail = try reader.readOptionalString()
         statementDescriptor = try reader.readOptionalString()
         statementDescriptorSuffix = try reader.readOptionalString()
-        metadata = try reader.readArray()
+        metadata = try reader.readMetadata()
         holdOptions = try reader.read()
     }
 }

@@ -165,6 +165,32 @@ struct CodingTests {
         #expect(try Payment(encoded: Array(most)).ledger.count == 584)
     }
 
+    @Test("of metadata and evidence beyond their limits is refused")
+    func excessiveTexts() {
+        let entry = MetadataEntry(key: "k", value: "v")
+        let long = MetadataEntry(key: "k", value: String(repeating: "v", count: 2001))
+        let plain = Fixture.terms(1000, .manual)
+        for metadata in [[long], [MetadataEntry](repeating: entry, count: 51)] {
+            let terms = PaymentTerms(
+                amount: plain.amount, capture: plain.capture, description: nil, receiptEmail: nil,
+                statementDescriptor: nil, statementDescriptorSuffix: nil, metadata: metadata)
+            #expect(throws: DecodingError.self) { try PaymentTerms(encoded: terms.encoded) }
+            let refund = Refund(
+                number: 0, amount: 1, reason: nil, metadata: metadata, created: Samples.at,
+                trace: Samples.refunds[0].trace, state: .requested)
+            #expect(throws: DecodingError.self) { try Refund(encoded: refund.encoded) }
+        }
+        let dispute = Samples.disputes[0]
+        for count in [Dispute.evidenceCountMax, Dispute.evidenceCountMax + 1] {
+            let other = Dispute(
+                number: 0, caseNumber: "A", amount: 5, reason: dispute.reason, opened: Samples.at,
+                evidenceDue: Samples.at, status: .needsResponse,
+                evidence: [MetadataEntry](repeating: entry, count: count), covered: 5)
+            let isRead = (try? Dispute(encoded: other.encoded)) != nil
+            #expect(isRead == (count == Dispute.evidenceCountMax))
+        }
+    }
+
     private static func varint(_ value: UInt64) -> [UInt8] {
         var writer = ByteWriter()
         writer.writeVarint(value)

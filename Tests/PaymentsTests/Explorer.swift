@@ -29,6 +29,19 @@ struct Explorer {
     private(set) var decisionCount = 0
     private(set) var violations: [String] = []
     private(set) var statuses: Set<Refusal.StatusName> = []
+    /// What was seen to happen.
+    private(set) var transitions: Set<Transition> = []
+
+    /// What one decision did to the status, by the names of its events.
+    struct Transition: Hashable, Comparable {
+        let from: String
+        let events: String
+        let to: String
+
+        static func < (left: Transition, right: Transition) -> Bool {
+            (left.from, left.events, left.to) < (right.from, right.events, right.to)
+        }
+    }
 
     init(_ bounds: ExplorerBounds) {
         self.bounds = bounds
@@ -211,7 +224,21 @@ struct Explorer {
             expect(next.payment == walk.payment, "no event and yet a change", walk)
             return nil
         }
+        note(events, walk.payment.status, next.payment.status)
         return next
+    }
+
+    private mutating func note(
+        _ events: [PaymentEvent], _ from: PaymentStatus, _ to: PaymentStatus
+    ) {
+        var names: [String] = []
+        for event in events {
+            let name = String("\(event)".prefix { $0.isLetter })
+            if names.last != name { names.append(name) }
+        }
+        transitions.insert(
+            Transition(
+                from: "\(from.name)", events: names.joined(separator: " "), to: "\(to.name)"))
     }
 
     // MARK: What must hold
