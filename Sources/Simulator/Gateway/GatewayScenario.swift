@@ -1,3 +1,4 @@
+import Gateway
 import Node
 import Payments
 import Primitives
