@@ -63,9 +63,9 @@ public import Primitives
 //  any                    late approval              lateApproval             unchanged
 //
 // Every other pair is a `Refusal`, or has no event, and nothing changes. `StateTableTests` holds the
-// rows against every state that the explorer finds. While an attempt is
-// pending or reversing the payment is `processing`, and no second attempt can begin: money never
-// moves elsewhere while an outcome is unknown.
+// rows against what the explorer sees. While an attempt is pending or reversing the payment is
+// `processing`, and no second attempt can begin: money never moves elsewhere while an outcome is
+// unknown.
 
 /// Why a payment was canceled: as the caller said, or by itself.
 public enum CancellationReason: UInt8, Sendable, CaseIterable {

@@ -147,7 +147,8 @@ func refusesTwoLimits() throws {
 @Test("A limit is shown as the file writes it")
 func showsBalanceLimit() throws {
     for line in ["negative_balance_limit: 70000", "negative_balance_limit: {usd: 5000, jpy: 9}"] {
-        let file = try NodeFile(path: "/etc/node.yaml", text: sound + "\n    " + line)
+        let text = sound + "\n    name: Shop\n    publishable_key: pk_live_1\n    " + line
+        let file = try NodeFile(path: "/etc/node.yaml", text: text)
         let shown = file.effective.yaml.replacing(
             "\"***\"", with: String(repeating: "ab", count: 32))
         let again = try NodeFile(path: "/etc/node.yaml", text: shown)

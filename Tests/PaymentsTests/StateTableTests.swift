@@ -35,14 +35,14 @@ struct StateTableTests {
 
     private static func seen() -> Set<Explorer.Transition> {
         let worlds = [
-            ExplorerBounds(attemptCountMax: 2, reversalCountMax: 2, challengeCountMax: 4),
-            ExplorerBounds(incrementCountMax: 1, captureCountMax: 2),
-            ExplorerBounds(refundCountMax: 1, disputeCountMax: 1, settles: true),
-            ExplorerBounds(refundCountMax: 2, answersInOrder: false),
+            ExplorerBounds(attemptCountMax: 2, challengeCountMax: 3),
+            ExplorerBounds(incrementCountMax: 1, captureCountMax: 2, amounts: [1]),
+            ExplorerBounds(disputeCountMax: 1, settles: true, amounts: [1]),
+            ExplorerBounds(refundCountMax: 1, answersInOrder: false),
         ]
         return worlds.reduce(into: []) { all, bounds in
             var explorer = Explorer(bounds)
-            explorer.explore()
+            explorer.explore(checks: false)
             all.formUnion(explorer.transitions)
         }
     }
