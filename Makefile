@@ -77,7 +77,7 @@ model: system ## Explore every order of events, within larger bounds, and print 
 	SUNNY_MODEL=1 swift test $(SWIFT_FLAGS) --disable-testable-imports --no-parallel \
 	  --filter 'Explorer|Model'
 
-mutants: ## Plant known bugs in a copy of the core, and see that each is found.
+mutants: ## Plant known bugs in a copy of the sources, and see that each is found.
 	python3 Tests/Mutants/run.py --scratch "$(abspath $(SUNNY_SCRATCH))/mutants" $(ARGS)
 
 fuzz: ## Mutate messages, FUZZ times for each handler.

@@ -75,6 +75,7 @@ let package = Package(
         room("Resilience", ["Primitives"]),
         room("ISO8583", ["Primitives"]),
         room("PeerWire", ["Primitives"]),
+        room("Topology", ["Primitives"]),
 
         // The roles that a node takes from outside: loop, network, disk, worker.
         room("Environment", ["Primitives"]),
@@ -97,7 +98,7 @@ let package = Package(
             "Cluster",
             [
                 "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Gossip",
-                "Resilience", "Journal", "StateStore",
+                "Topology", "Resilience", "Journal", "StateStore",
             ] + collections),
         room(
             "Gateway",
@@ -112,16 +113,17 @@ let package = Package(
         room(
             "Node",
             [
-                "Primitives", "Environment", "Payments", "Journal", "StateStore", "Vault",
-                "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+                "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
+                "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
         room("CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "CSwiftHooks"),
         room(
             "Simulator",
             [
-                "CSwiftHooks", "Primitives", "Environment", "Payments", "ISO8583", "Journal",
-                "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
+                "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
+                "ISO8583", "Topology", "Journal", "StateStore", "Vault", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node",
             ] + collections),
 
         // The edges: HTTP and the command line.
@@ -136,13 +138,14 @@ let package = Package(
             "Operations",
             [
                 "Primitives", "Environment", "Payments", "Vault", "Cluster", "Gateway",
-                "MerchantAPI", "ISO8583", "Acquirer", "Node", "SecureLink", "Yams",
+                "MerchantAPI", "ISO8583", "Acquirer", "Node", "SecureLink", "Topology", "Yams",
             ]),
         .executableTarget(
             name: "sunny",
             dependencies: [
-                "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
-                "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
+                "Primitives", "Environment", "Payments", "Raft", "Topology", "Transport",
+                "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "ISO8583", "PeerWire", "SecureLink",
                 logging, lifecycle,
@@ -155,6 +158,7 @@ let package = Package(
         tests(of: "Liveness", ["Primitives", "ScriptKit"]),
         tests(of: "Gossip", ["Primitives", "ScriptKit"]),
         tests(of: "Linearizability", ["Primitives"]),
+        tests(of: "Topology", ["Primitives"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         tests(
             of: "CoreSimulator",
@@ -184,12 +188,17 @@ let package = Package(
             ]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),
-        tests(of: "Simulator", ["Primitives", "Environment", "Cluster", "PeerWire", "Journal"]),
+        tests(
+            of: "Simulator",
+            [
+                "Primitives", "Environment", "Linearizability", "Raft", "Cluster", "PeerWire",
+                "Journal", "StateStore",
+            ]),
         tests(
             of: "Operations",
             [
                 "Primitives", "Environment", "Payments", "ISO8583", "Acquirer", "Gateway",
-                "MerchantAPI", "Node", "Cluster", "SecureLink",
+                "MerchantAPI", "Node", "Cluster", "SecureLink", "Topology",
             ]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

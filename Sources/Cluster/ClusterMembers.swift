@@ -1,7 +1,8 @@
 public import Environment
 public import Primitives
+import Topology
 
-/// A node of the cluster, as its configuration names it.
+/// A node of the cluster, as its peers reach it.
 public struct ClusterMember: Hashable, Sendable {
     public let id: MemberID
     /// Unique in the cluster; also in the node's certificate.
@@ -16,6 +17,15 @@ public struct ClusterMember: Hashable, Sendable {
         self.region = region
         self.address = address
     }
+
+    init(_ record: NodeRecord) {
+        // Whoever admitted the node has looked at its address; one that nobody can read leads
+        // nowhere.
+        let address = SocketAddress(record.profile.address)
+        self.init(
+            id: record.id, name: record.name, region: record.region,
+            address: address ?? SocketAddress(host: record.profile.address, port: 0))
+    }
 }
 
 /// The nodes of a cluster, as one of them knows them.
@@ -26,13 +36,8 @@ public struct ClusterMembers: Hashable, Sendable {
     /// Everybody with this node, by rising id.
     public let all: [ClusterMember]
 
-    /// Voters of one group: with more, every commit waits for more disks and gains nothing.
-    public static let countMax = 7
-
-    /// - Precondition: ids and names are unique, `own` is among them, and there are at most
-    ///   `countMax`.
+    /// - Precondition: ids and names are unique, and `own` is among them.
     public init(cluster: ClusterID, own: MemberID, all: [ClusterMember]) {
-        precondition(all.count <= Self.countMax, "\(all.count) members")
         precondition(Set(all.map(\.id)).count == all.count, "two members have one id")
         precondition(Set(all.map(\.name)).count == all.count, "two members have one name")
         precondition(all.contains { $0.id == own }, "\(own) is not a member")
@@ -41,11 +46,13 @@ public struct ClusterMembers: Hashable, Sendable {
         self.all = all.sorted { $0.id < $1.id }
     }
 
-    /// A cluster of one node.
-    public static func alone(name: String, region: String) -> ClusterMembers {
-        let address = SocketAddress(host: "127.0.0.1", port: 0)
-        let member = ClusterMember(id: MemberID(1), name: name, region: region, address: address)
-        return ClusterMembers(cluster: ClusterID(0), own: member.id, all: [member])
+    init(cluster: ClusterID, own: MemberID, nodes: [NodeRecord]) {
+        self.init(cluster: cluster, own: own, all: nodes.map { ClusterMember($0) })
+    }
+
+    /// Those that a seat names.
+    public init(_ seat: Seat) {
+        self.init(cluster: seat.cluster, own: seat.member, nodes: seat.nodes)
     }
 
     /// True for a node that was configured without a cluster.
@@ -54,4 +61,9 @@ public struct ClusterMembers: Hashable, Sendable {
     public var peers: [ClusterMember] { all.filter { $0.id != own } }
 
     public subscript(id: MemberID) -> ClusterMember? { all.first { $0.id == id } }
+
+    /// A node that the certificate of a peer names.
+    func member(of identity: NodeIdentity) -> ClusterMember? {
+        all.first { $0.name == identity.name && $0.region == identity.region }
+    }
 }

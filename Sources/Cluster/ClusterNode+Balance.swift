@@ -23,16 +23,29 @@ extension ClusterNode {
         guard let gossip, !isStopped else { return }
         let led = groups.values.filter(\.isLedHere).sorted { $0.group < $1.group }
         gossip.setLoad(led.count)
-        guard let lightest = gossip.peersByLoad.first,
-            led.count >= lightest.load + Self.balanceSlack
-        else { return }
-        for group in led where group.handOver(to: lightest.member) { return }
+        guard isForLeading else { return giveAway(led) }
+        for peer in peersByLoad where led.count >= peer.load + Self.balanceSlack {
+            for group in led where group.canMove(to: peer.member) {
+                if group.move(to: [peer.member], .whenIdle) { return }
+            }
+        }
+    }
+
+    /// A node that is drained leads nothing that a peer can.
+    private func giveAway(_ led: [any GroupShell]) {
+        let peers = peersForHandOver
+        for group in led { group.move(to: peers, .soon) }
+    }
+
+    /// Peers that may lead, the one that carries least first.
+    private var peersByLoad: [(member: MemberID, load: Int)] {
+        gossip?.peersByLoad.filter { isForLeading($0.member) } ?? []
     }
 
     /// Peers to offer a group to, the one that is thought to carry least first.
     nonisolated var peersForHandOver: [MemberID] {
         assumeIsolated { node in
-            node.gossip?.peersByLoad.map(\.member) ?? node.members.peers.map(\.id)
+            node.gossip == nil ? node.members.peers.map(\.id) : node.peersByLoad.map(\.member)
         }
     }
 }

@@ -3,6 +3,7 @@ public import Journal
 import Liveness
 public import Primitives
 package import Raft
+public import Topology
 
 // What the groups of a node share: who its peers are, how they are reached, and who supports whom.
 //
@@ -21,8 +22,15 @@ package protocol GroupShell: AnyObject, Sendable {
     func wake()
     func linkBegan(_ member: MemberID)
     var isLedHere: Bool { get }
-    /// Offers the leadership to a peer; false when it cannot be offered to it.
-    func handOver(to member: MemberID) -> Bool
+    /// Leads the group a step towards other members, where this node leads it; true when it has
+    /// got there.
+    func approach(_ target: GroupTarget) -> Bool
+    /// Whether the peer has a vote in the group.
+    func canMove(to member: MemberID) -> Bool
+    /// Hands the leadership to the first of the peers that can take it, once what is under way has
+    /// ended. False when it is not led here, or on its way already.
+    @discardableResult
+    func move(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool
 }
 
 /// Answers what other nodes ask of a group. Loop only.
@@ -64,24 +72,34 @@ extension AskOutcome {
 
 /// What the groups of one node share.
 public actor ClusterNode {
-    public nonisolated let members: ClusterMembers
+    /// This node and its peers, as the newest topology has them. Loop only.
+    public nonisolated var members: ClusterMembers { assumeIsolated { $0.currentMembers } }
+    var currentMembers: ClusterMembers
+    /// The newest topology that this node has heard of; not founded before it has. Loop only.
+    public nonisolated var topology: Topology { assumeIsolated { $0.currentTopology } }
+    var currentTopology = Topology()
+    public nonisolated let seat: Seat
     nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
     private let journal: Journal
-    private let links: PeerLinks?
+    let links: PeerLinks?
+    let halt: any NodeHalt
     let gossip: NodeGossip?
     var groups: [GroupID: any GroupShell] = [:]
     private(set) var isStopped = false
+    private var isStarted = false
     private var handlers: [GroupID: any AskHandler] = [:]
     private var asks = AskTable()
     private var servedAskCounts: [MemberID: Int] = [:]
+    /// Who admits nodes; nil until it starts.
+    weak var keeper: TopologyKeeper?
 
-    private var liveness: Liveness?
+    var liveness: Liveness?
     private var livenessIndex: LogIndex
-    private var livenessDirectives: [Liveness.Directive] = []
+    var livenessDirectives: [Liveness.Directive] = []
     private var isPerformingLiveness = false
     private var livenessTimer: (any LoopTimer)?
 
@@ -93,6 +111,8 @@ public actor ClusterNode {
 
     /// The group in the journal that holds what liveness has promised: no shard has its number.
     public static let livenessGroup = GroupID(.max)
+    /// The group that holds the topology.
+    public static let metaGroup = GroupID(.max - 1)
 
     /// How many asks of one peer are worked on at a time: its memory is ours then.
     private static let servedAskCountMax = 8192
@@ -102,18 +122,21 @@ public actor ClusterNode {
     ///   - links: nil for a node that is alone.
     ///   - seed: chance that differs between starts.
     public init(
-        members: ClusterMembers, loop: any NodeLoop, journal: Journal, log: RecoveredLog.Group?,
-        network: any Network, links: PeerLinks?, seed: UInt64
+        seat: Seat, loop: any NodeLoop, journal: Journal, log: RecoveredLog.Group?,
+        network: any Network, links: PeerLinks?, halt: any NodeHalt, seed: UInt64
     ) {
-        self.members = members
+        let members = ClusterMembers(seat)
+        self.seat = seat
         self.loop = loop
         self.journal = journal
         self.links = links
+        self.halt = halt
+        currentMembers = members
         gossip = links.map {
             NodeGossip(members: members, loop: loop, network: network, links: $0, seed: seed)
         }
         livenessIndex = log?.entries.last?.index ?? log?.compactedUpTo ?? 0
-        guard !members.peers.isEmpty else { return }
+        guard links != nil else { return }
         liveness = Liveness(
             cluster: members.cluster, member: members.own, durable: Self.promises(in: log),
             options: Liveness.Options(), now: loop.now)
@@ -135,17 +158,32 @@ public actor ClusterNode {
     /// Connects to the peers and asks for their support. Groups and handlers were added before.
     public func start() async {
         guard liveness != nil, let links else { return }
-        do {
-            try liveness?.setPeers(
-                members.peers.map(\.id), now: loop.now, &livenessDirectives)
-        } catch {
-            preconditionFailure("\(members.all.count) members are too many: \(error)")
-        }
+        isStarted = true
+        setLivenessPeers()
         await links.start(receiver: self)
         liveness?.onStart(now: loop.now, &livenessDirectives)
         performLiveness()
         gossip?.start()
         scheduleBalance()
+    }
+
+    /// Takes other members.
+    func update(_ members: ClusterMembers) {
+        currentMembers = members
+        links?.update(members)
+        gossip?.update(members)
+        guard isStarted, !isStopped else { return }
+        setLivenessPeers()
+        performLiveness()
+    }
+
+    private func setLivenessPeers() {
+        do {
+            try liveness?.setPeers(
+                currentMembers.peers.map(\.id), now: loop.now, &livenessDirectives)
+        } catch {
+            preconditionFailure("\(currentMembers.all.count) members are too many: \(error)")
+        }
     }
 
     /// Closes the links.
@@ -202,7 +240,10 @@ public actor ClusterNode {
         if outgoing[message.to]!.isFull { flush(message.to) }
         guard !isFlushAwaited else { return }
         isFlushAwaited = true
-        loop.atEndOfTurn { [self] in assumeIsolated { $0.flushAll() } }
+        // What groups gather until then says something to the same peers.
+        loop.atEndOfTurn { [self] in
+            loop.atEndOfTurn { [self] in assumeIsolated { $0.flushAll() } }
+        }
     }
 
     private func flushAll() {
@@ -301,6 +342,11 @@ extension ClusterNode: PeerReceiver {
         case .ask(let ask): Task { await self.serve(ask, from: member) }
         case .answer(let id, let answer):
             asks.take(id, from: member)?.resume(returning: AskOutcome(answer))
+        case .topology(let topology):
+            adopt(topology)
+        case .hello, .refusal:
+            // They stand at the beginning of a link, and nowhere else.
+            refusedMessageCount += 1
         }
     }
 
@@ -335,7 +381,6 @@ extension ClusterNode: PeerReceiver {
 
 extension ClusterNode {
     /// Asks a peer something of a group, once. Ends by `deadline`, whatever happens.
-    ///
     public func ask(
         _ member: MemberID, of group: GroupID, _ payload: [UInt8], deadline: MonotonicInstant
     ) async -> AskOutcome {

@@ -10,7 +10,7 @@ actor NodeGossip {
     private nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private let members: ClusterMembers
+    private var members: ClusterMembers
     private let network: any Network
     private let links: PeerLinks
     private var instance: GossipInstance
@@ -53,17 +53,28 @@ actor NodeGossip {
         return Metadata(region: String(decoding: region, as: UTF8.self), load: load)
     }
 
-    /// Begins to gossip with the members of the configuration.
+    /// Begins to gossip with the members that are known.
     nonisolated func start() {
+        assumeIsolated { $0.introduce($0.members.peers) }
+    }
+
+    /// Gossips with other members from now on. Those who are gone are left to be found silent.
+    nonisolated func update(_ members: ClusterMembers) {
         assumeIsolated { gossip in
-            let updates = gossip.members.peers.map { peer in
-                Update(
-                    claim: Claim(subject: peer.id, incarnation: 0, standing: .alive),
-                    profile: Self.profile(of: peer, version: 0, load: 0))
-            }
-            gossip.instance.introduce(updates, now: gossip.loop.now, &gossip.directives)
-            gossip.perform()
+            let new = members.peers.filter { gossip.members[$0.id] == nil }
+            gossip.members = members
+            gossip.introduce(new)
         }
+    }
+
+    private func introduce(_ peers: [ClusterMember]) {
+        let updates = peers.map { peer in
+            Update(
+                claim: Claim(subject: peer.id, incarnation: 0, standing: .alive),
+                profile: Self.profile(of: peer, version: 0, load: 0))
+        }
+        instance.introduce(updates, now: loop.now, &directives)
+        perform()
     }
 
     nonisolated func stop() {

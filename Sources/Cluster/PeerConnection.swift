@@ -99,7 +99,7 @@ actor PeerConnection: ByteStreamHandler {
 
     private func checkHandshake() {
         guard !hasEnded else { return }
-        guard verified != nil else { return end(.handshakeTimedOut) }
+        guard memberID != nil else { return end(.handshakeTimedOut) }
         checkSilence()
     }
 
@@ -161,8 +161,11 @@ actor PeerConnection: ByteStreamHandler {
         do {
             while !hasEnded, let frame = try decoder.next() {
                 let message = try PeerMessage(frame)
-                guard let memberID else { return end(.frame) }
-                links.assumeIsolated { $0.received(message, from: memberID) }
+                if let memberID {
+                    links.assumeIsolated { $0.received(message, from: memberID) }
+                } else if let verified {
+                    links.assumeIsolated { $0.opened(by: message, verified, self) }
+                }
             }
         } catch {
             end(.frame)

@@ -5,17 +5,32 @@ import Resilience
 
 // One link to each peer. Of two nodes the one with the lower id dials, so that there is one.
 //
-//   dialler    resting ── time ──▶ dialling ── stream ──▶ securing ── verified ──▶ up
-//                 ▲                   │ refused              │ refused, silent       │ ended,
-//                 └───────────────────┴──────────────────────┴───────────────────────┘ silent
-//   listener   absent ── stream, securing ── verified ──▶ up ── ended, silent, replaced ──▶ absent
+//   dialler    resting ── time ──▶ dialling ── stream ──▶ securing ── hello ──▶ up
+//                 ▲                   │ refused              │ refused, silent    │ ended,
+//                 └───────────────────┴──────────────────────┴────────────────────┘ silent
+//   listener   absent ── stream, securing ── hello ──▶ up ── ended, silent, replaced ──▶ absent
+//                                     └──── an ask of a guest ──▶ answered ──▶ absent
 //
-// A link is up once the channel has verified the peer. A peer that dials again has forgotten the
+// A node that has had no link for long dials those of lower ids, too: they are not to be reached
+// like this, and tell it if it is no member any more.
+//
+// A link is up once the channel has verified the peer's machine, and its hello has said which disk
+// it is (`PeerHello`). A peer that dials again has forgotten the
 // link that we still see: the new one replaces it. Both sides speak at least every liveness round,
 // so that a link that is silent for long is half open, and is closed.
 
 /// Who takes what peers say. Loop only.
 package protocol PeerReceiver: AnyObject, Sendable {
+    /// What this node says first.
+    var hello: PeerHello { get }
+    /// Nil when the member may be a peer.
+    func refusal(of hello: PeerHello) -> PeerRefusal?
+    /// A peer has said how much it knows; before `linkBegan`.
+    func heard(_ hello: PeerHello)
+    /// A peer says that this node is none of its.
+    func wasRefused(_ refusal: PeerRefusal, by member: MemberID)
+    /// A node without a seat asks for one.
+    func guestAsked(_ ask: PeerAsk, by identity: NodeIdentity) async -> AskAnswer
     /// The way to the member is open; what was said before is lost.
     func linkBegan(_ member: MemberID)
     func received(_ message: PeerMessage, from member: MemberID)
@@ -42,13 +57,19 @@ public actor PeerLinks {
     public enum Trouble: Hashable, Sendable, CustomStringConvertible {
         case network(NetworkError)
         case channel(SecureChannelError)
-        /// Its certificate is good, and the configuration knows no such node, or not there.
+        /// Its certificate is good, and the cluster knows no such node, or not there.
         case stranger(NodeIdentity)
+        /// Its certificate is good, and its disk is none of the cluster's.
+        case refused(NodeIdentity, PeerRefusal)
+        /// The peer takes this node for none of the cluster's.
+        case refusedByPeer(PeerRefusal)
         /// Its certificate is good, and it is this node who dials that one.
         case wrongDirection(NodeIdentity)
         case frame
         case silent
         case replaced
+        /// The peer is no member any more.
+        case dropped
         case handshakeTimedOut
         case tooManyHandshakes
 
@@ -56,15 +77,27 @@ public actor PeerLinks {
             switch self {
             case .network(let error): "\(error)"
             case .channel(let error): "\(error)"
-            case .stranger(let identity): "\(identity) is not in the configuration"
+            case .stranger(let identity): "\(identity) is not in the cluster"
+            case .refused(let identity, let refusal): "\(identity) was refused: \(refusal)"
+            case .refusedByPeer(let refusal): "the peer refused this node: \(refusal)"
             case .wrongDirection(let identity): "\(identity) does not dial this node"
             case .frame: "what came was no frame of this protocol"
             case .silent: "nothing came for too long"
             case .replaced: "the peer has opened a new link"
+            case .dropped: "the peer is no member any more"
             case .handshakeTimedOut: "the handshake took too long"
             case .tooManyHandshakes: "too many handshakes at a time"
             }
         }
+    }
+
+    /// What was given to the links to one peer since the start.
+    public struct Sent: Hashable, Sendable {
+        public fileprivate(set) var frames = 0
+        /// Of the frames, before they were encrypted.
+        public fileprivate(set) var bytes = 0
+
+        public init() {}
     }
 
     private enum Dial {
@@ -79,21 +112,25 @@ public actor PeerLinks {
         loop.asUnownedSerialExecutor()
     }
 
-    private let members: ClusterMembers
+    private var members: ClusterMembers
     private let network: any Network
     private let channels: any SecureChannels
     private let random: any RandomSource
     private let options: Options
-    private let onTrouble: @Sendable (MemberID?, Trouble) -> Void
+    private let onTrouble: @Sendable (ClusterMember?, Trouble) -> Void
 
     private var dials: [MemberID: Dial] = [:]
     private var backoffs: [MemberID: Backoff] = [:]
     private var accepted: [MemberID: PeerConnection] = [:]
     /// Streams of nobody yet.
     private var securing: [ObjectIdentifier: PeerConnection] = [:]
+    /// Those of them that asked for a seat: that they end is no trouble.
+    private var guests: Set<ObjectIdentifier> = []
     private var listener: (any StreamListener)?
     private weak var receiver: (any PeerReceiver)?
     private var isStopped = false
+    /// What was written, by peer; a peer that has had nothing is not there.
+    public private(set) var sent: [MemberID: Sent] = [:]
 
     /// Handshakes of strangers at a time: each holds a few kilobytes and, for a moment, a core.
     private static let securingCountMax = 64
@@ -102,7 +139,7 @@ public actor PeerLinks {
     public init(
         members: ClusterMembers, loop: any NodeLoop, network: any Network,
         channels: any SecureChannels, random: any RandomSource, options: Options = Options(),
-        onTrouble: @escaping @Sendable (MemberID?, Trouble) -> Void
+        onTrouble: @escaping @Sendable (ClusterMember?, Trouble) -> Void
     ) {
         self.members = members
         self.loop = loop
@@ -114,11 +151,10 @@ public actor PeerLinks {
     }
 
     /// Listens for peers, before `ClusterNode.start` dials them. Loop only.
-    public nonisolated func listen() throws(NetworkError) {
+    public nonisolated func listen(on address: SocketAddress) throws(NetworkError) {
         let problem = assumeIsolated { links -> NetworkError? in
-            guard let own = links.members[links.members.own] else { return nil }
             do throws(NetworkError) {
-                links.listener = try links.network.listen(on: own.address) { [self] stream in
+                links.listener = try links.network.listen(on: address) { [self] stream in
                     assumeIsolated { $0.accept(stream) }
                 }
                 return nil
@@ -131,10 +167,52 @@ public actor PeerLinks {
 
     package func start(receiver: any PeerReceiver) {
         self.receiver = receiver
-        for peer in members.peers where peer.id > members.own {
+        dialPeers()
+        scheduleKnock()
+    }
+
+    private func scheduleKnock() {
+        loop.schedule(after: options.silenceMax) { [self] in
+            assumeIsolated { links in
+                guard !links.isStopped else { return }
+                if links.connected.isEmpty { links.knock() }
+                links.scheduleKnock()
+            }
+        }
+    }
+
+    /// Asks those who should dial this node whether they know it.
+    private func knock() {
+        for peer in members.peers where peer.id < members.own && dials[peer.id] == nil {
+            dial(peer.id)
+        }
+    }
+
+    /// Takes other members: links to those who are gone end, those to new ones begin.
+    package nonisolated func update(_ members: ClusterMembers) {
+        assumeIsolated { links in
+            for peer in links.members.peers where members[peer.id] == nil { links.drop(peer.id) }
+            links.members = members
+            if links.receiver != nil { links.dialPeers() }
+        }
+    }
+
+    private func dialPeers() {
+        for peer in members.peers where peer.id > members.own && dials[peer.id] == nil {
             backoffs[peer.id] = Backoff(base: options.retryBase, cap: options.retryMax)!
             dial(peer.id)
         }
+    }
+
+    private func drop(_ member: MemberID) {
+        backoffs[member] = nil
+        let dial = dials.removeValue(forKey: member)
+        switch dial {
+        case .resting(let timer)?: timer.cancel()
+        case .dialling?, nil: break
+        case .securing(let connection)?, .up(let connection)?: connection.end(.dropped)
+        }
+        accepted.removeValue(forKey: member)?.end(.dropped)
     }
 
     func stop() {
@@ -165,7 +243,10 @@ public actor PeerLinks {
             guard let connection = links.connection(to: member),
                 let frame = try? message.frame()
             else { return false }
-            return connection.write(frame)
+            guard connection.write(frame) else { return false }
+            links.sent[member, default: Sent()].frames += 1
+            links.sent[member, default: Sent()].bytes += frame.count
+            return true
         }
     }
 
@@ -192,7 +273,7 @@ public actor PeerLinks {
         }
         switch result {
         case .failure(let error):
-            onTrouble(member, .network(error))
+            onTrouble(peer, .network(error))
             rest(member)
         case .success(let stream):
             let connection = PeerConnection(
@@ -204,7 +285,11 @@ public actor PeerLinks {
     }
 
     private func rest(_ member: MemberID) {
-        guard !isStopped, var backoff = backoffs[member] else { return }
+        guard !isStopped, var backoff = backoffs[member] else {
+            // It was a knock.
+            dials[member] = nil
+            return
+        }
         // At least the half, so that a peer that refuses at once is not asked without a pause.
         let pause = options.retryBase / 2 + backoff.next(chance: random.next())
         backoffs[member] = backoff
@@ -232,29 +317,91 @@ public actor PeerLinks {
 
     // MARK: What connections say
 
-    /// The peer is verified: the link is up, unless that peer has no business here.
+    /// The peer's machine is verified. Whoever dialled says first which disk it is.
     func established(_ peer: VerifiedPeer, _ connection: PeerConnection) {
-        let identity = peer.identity
-        guard !isStopped,
-            let member = members.peers.first(where: {
-                $0.name == identity.name && $0.region == identity.region
-            })
-        else { return connection.end(.stranger(identity)) }
-        if securing.removeValue(forKey: ObjectIdentifier(connection)) != nil {
+        guard !isStopped, let receiver else { return connection.end(.stranger(peer.identity)) }
+        guard securing[ObjectIdentifier(connection)] == nil else { return }
+        guard let member = members.member(of: peer.identity),
+            case .securing(let current)? = dials[member.id], current === connection
+        else { return connection.end(.stranger(peer.identity)) }
+        say(.hello(receiver.hello), on: connection)
+    }
+
+    /// The first message on a connection.
+    func opened(
+        by message: PeerMessage, _ peer: VerifiedPeer, _ connection: PeerConnection
+    ) {
+        guard !isStopped, let receiver else { return connection.end(.stranger(peer.identity)) }
+        if securing[ObjectIdentifier(connection)] != nil {
+            accept(message, of: peer.identity, on: connection, receiver)
+        } else if let member = members.member(of: peer.identity) {
+            answered(by: message, of: member, on: connection, receiver)
+        } else {
+            connection.end(.stranger(peer.identity))
+        }
+    }
+
+    private func accept(
+        _ message: PeerMessage, of identity: NodeIdentity, on connection: PeerConnection,
+        _ receiver: any PeerReceiver
+    ) {
+        switch message {
+        case .hello(let hello):
+            let refusal = receiver.refusal(of: hello)
+            guard refusal == nil, let member = members[hello.member],
+                member == members.member(of: identity)
+            else {
+                let refusal = refusal ?? .unknownMember
+                say(.refusal(refusal), on: connection)
+                return connection.end(.refused(identity, refusal))
+            }
             guard member.id < members.own else { return connection.end(.wrongDirection(identity)) }
+            securing[ObjectIdentifier(connection)] = nil
             let old = accepted.updateValue(connection, forKey: member.id)
             connection.member = member.id
             old?.end(.replaced)
-            receiver?.linkBegan(member.id)
-        } else {
-            guard case .securing(let current)? = dials[member.id], current === connection else {
-                return connection.end(.stranger(identity))
+            say(.hello(receiver.hello), on: connection)
+            receiver.heard(hello)
+            receiver.linkBegan(member.id)
+        case .ask(let ask):
+            guests.insert(ObjectIdentifier(connection))
+            _ = Task {
+                let answer = await receiver.guestAsked(ask, by: identity)
+                self.say(.answer(ask.id, answer), on: connection)
+            }
+        case .groups, .liveness, .gossip, .answer, .refusal, .topology:
+            connection.end(.frame)
+        }
+    }
+
+    private func answered(
+        by message: PeerMessage, of member: ClusterMember, on connection: PeerConnection,
+        _ receiver: any PeerReceiver
+    ) {
+        guard case .securing(let current)? = dials[member.id], current === connection else {
+            return connection.end(.frame)
+        }
+        switch message {
+        case .hello(let hello):
+            guard hello.member == member.id, receiver.refusal(of: hello) == nil else {
+                return connection.end(.refusedByPeer(.unknownMember))
             }
             dials[member.id] = .up(connection)
             connection.member = member.id
             backoffs[member.id]?.reset()
-            receiver?.linkBegan(member.id)
+            receiver.heard(hello)
+            receiver.linkBegan(member.id)
+        case .refusal(let refusal):
+            connection.end(.refusedByPeer(refusal))
+            receiver.wasRefused(refusal, by: member.id)
+        case .groups, .liveness, .gossip, .ask, .answer, .topology:
+            connection.end(.frame)
         }
+    }
+
+    private func say(_ message: PeerMessage, on connection: PeerConnection) {
+        guard let frame = try? message.frame() else { return }
+        _ = connection.write(frame)
     }
 
     func received(_ message: PeerMessage, from member: MemberID) {
@@ -270,8 +417,9 @@ public actor PeerLinks {
             case .resting, .dialling: false
             }
         }?.key
-        onTrouble(connection.member ?? dialled, trouble)
-        if let dialled { rest(dialled) }
+        guard guests.remove(ObjectIdentifier(connection)) == nil else { return }
+        onTrouble((connection.member ?? dialled).flatMap { members[$0] }, trouble)
+        if let dialled, members[dialled] != nil { rest(dialled) }
         guard let member = connection.member else { return }
         if accepted[member] === connection { accepted[member] = nil }
         receiver?.linkEnded(member)

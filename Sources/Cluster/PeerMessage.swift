@@ -1,6 +1,7 @@
 package import PeerWire
 package import Primitives
 import Raft
+package import Topology
 
 // What nodes say to each other, one frame each.
 //
@@ -11,6 +12,9 @@ import Raft
 //   gossip     one message of the gossip, with cluster, sender and version in it
 //   ask        what the group's entity reads; the header has id, group and budget
 //   answer     one byte that says which, then the answer's bytes or the leader's id
+//   hello      one PeerHello, the first frame of each side
+//   refusal    one PeerRefusal, in the place of a hello
+//   topology   one Topology, to whoever knows only an older one
 
 /// What one node says to another.
 package enum PeerMessage: Hashable, Sendable {
@@ -19,6 +23,9 @@ package enum PeerMessage: Hashable, Sendable {
     case gossip([UInt8])
     case ask(PeerAsk)
     case answer(UInt64, AskAnswer)
+    case hello(PeerHello)
+    case refusal(PeerRefusal)
+    case topology(Topology)
 }
 
 /// One ask on its way.
@@ -44,6 +51,9 @@ extension PeerFrameHeader.Kind {
     fileprivate static let ask = Self(rawValue: 3)
     fileprivate static let answer = Self(rawValue: 4)
     fileprivate static let gossip = Self(rawValue: 5)
+    fileprivate static let hello = Self(rawValue: 6)
+    fileprivate static let refusal = Self(rawValue: 7)
+    fileprivate static let topology = Self(rawValue: 8)
 }
 
 extension PeerMessage {
@@ -62,6 +72,12 @@ extension PeerMessage {
             return try Self.frame(PeerFrameHeader(kind: .liveness), bytes)
         case .gossip(let bytes):
             return try Self.frame(PeerFrameHeader(kind: .gossip), bytes)
+        case .hello(let hello):
+            return try Self.frame(PeerFrameHeader(kind: .hello), hello.encoded)
+        case .refusal(let refusal):
+            return try Self.frame(PeerFrameHeader(kind: .refusal), refusal.encoded)
+        case .topology(let topology):
+            return try Self.frame(PeerFrameHeader(kind: .topology), topology.encoded)
         case .ask(let ask):
             let header = PeerFrameHeader(
                 kind: .ask, requestID: ask.id, group: ask.group, budget: ask.budget)
@@ -99,6 +115,12 @@ extension PeerMessage {
             self = .liveness(Array(frame.payload))
         case .gossip:
             self = .gossip(Array(frame.payload))
+        case .hello:
+            self = .hello(try PeerHello(encoded: Array(frame.payload)))
+        case .refusal:
+            self = .refusal(try PeerRefusal(encoded: Array(frame.payload)))
+        case .topology:
+            self = .topology(try Topology(encoded: Array(frame.payload)))
         case .ask:
             guard let budget = frame.header.budget, frame.header.requestID != 0 else {
                 throw .invalid(what: "ask", offset: 0)

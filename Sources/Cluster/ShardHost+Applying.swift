@@ -21,6 +21,7 @@ extension ShardHost {
             for entry in batch { apply(entry) }
             raft.onApplied(through: appliedIndex, node.moment(), &directives)
             finishReads()
+            observer?.shardApplied(group)
         }
     }
 

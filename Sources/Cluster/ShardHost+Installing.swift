@@ -150,9 +150,11 @@ extension ShardHost {
         snapshots.noteInstalled()
         removeFile(snapshotStorage.receivedPath(group))
         raft.onSnapshotInstalled(id: descriptor.id, node.moment(), &directives)
+        storedConfiguration = descriptor.configuration
         finishReads()
         perform()
         wakeWaiters()
+        observer?.shardApplied(group)
     }
 
     private func wakeWaiters() {

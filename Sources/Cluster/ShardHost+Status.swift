@@ -11,10 +11,16 @@ public struct ShardStatus: Hashable, Sendable {
     public let commitIndex: LogIndex
     public let appliedIndex: LogIndex
     public let lastIndex: LogIndex
+    /// Whether this node votes in the shard, or listens.
+    public let isReplica: Bool
     /// Whether this member leads the shard and has taken up its work.
     public let isServing: Bool
     /// Whether nobody else can serve it at this moment.
     public let holdsLease: Bool
+    /// The index through which this member fetches entries that its disk has lost; nil as a rule.
+    public let recoversThrough: LogIndex?
+    /// Voters with such damage, when nobody leads and so many have it that nobody can be elected.
+    public let blockers: [MemberID]
 }
 
 /// Why a shard's leadership was not handed over.
@@ -34,8 +40,9 @@ extension ShardHost {
         ShardStatus(
             group: group, leader: knownLeader, term: raft.hardState.term,
             commitIndex: max(committedIndex, raft.commitIndex), appliedIndex: appliedIndex,
-            lastIndex: raft.lastIndex, isServing: raft.servingTerm != nil,
-            holdsLease: holdsLease)
+            lastIndex: raft.lastIndex, isReplica: isReplica, isServing: raft.servingTerm != nil,
+            holdsLease: holdsLease, recoversThrough: raft.hardState.recovery?.index,
+            blockers: raft.blockers(node.moment()))
     }
 
     /// Asks a peer to lead instead of this node. It takes a round trip and a sync; `knownLeader`

@@ -15,9 +15,12 @@ extension ShardHost {
             table.trim()
             return nil
         }
+        let configuration = raft.configuration(at: appliedIndex)
+        let isNew = configuration != storedConfiguration
+        storedConfiguration = configuration
         return StateBatch(
             group: group, appliedIndex: appliedIndex, appliedTerm: appliedTerm,
-            rows: table.takeDirty())
+            configuration: isNew ? configuration.encoded : nil, rows: table.takeDirty())
     }
 
     func written() {

@@ -1,7 +1,7 @@
 public import Environment
 public import Journal
 public import Primitives
-package import Raft
+public import Raft
 public import StateStore
 
 /// Who is told when a shard begins and ends to be served here, and who leads it. Called on the
@@ -11,6 +11,18 @@ public protocol ShardObserver: AnyObject, Sendable {
     func shardEndedServing(_ group: GroupID, term: Term)
     /// Nil while nobody is known to lead.
     func shardLeaderChanged(_ group: GroupID, to leader: MemberID?)
+    /// More of the log is applied, or a snapshot has taken its place.
+    func shardApplied(_ group: GroupID)
+    /// The leadership is about to be handed over: nothing new is begun until it has moved, or stays
+    /// after all. True while something is under way that a new leader could not finish.
+    func shardIsMoving(_ group: GroupID) -> Bool
+    func shardStays(_ group: GroupID)
+}
+
+extension ShardObserver {
+    public func shardApplied(_ group: GroupID) {}
+    public func shardIsMoving(_ group: GroupID) -> Bool { false }
+    public func shardStays(_ group: GroupID) {}
 }
 
 /// What became of a proposal.
@@ -58,7 +70,7 @@ public actor ShardHost<Machine: ShardMachine> {
     let halt: any NodeHalt
     let snapshotStorage: SnapshotStorage
     var snapshots: SnapshotShelf
-    private weak var observer: (any ShardObserver)?
+    weak var observer: (any ShardObserver)?
 
     var table: AggregateTable<Machine.Aggregate>
     /// Committed, and to be applied as soon as its aggregates are in memory.
@@ -67,13 +79,19 @@ public actor ShardHost<Machine: ShardMachine> {
     var appliedTerm: Term
     /// How far the journal was told to forget; a mark only rises.
     var compactedIndex: LogIndex
+    /// The members that the store knows of.
+    var storedConfiguration: Configuration
     var isApplying = false
     var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
+    /// Proposals of this turn, oldest first.
+    var gathered: [GatheredProposal] = []
     var directives: [Directive] = []
     private var isPerforming = false
     private var leader: MemberID?
     private var timer: (any LoopTimer)?
     private var timerAt: MonotonicInstant?
+    /// The leadership is being handed over in good order (`move`).
+    var isMoving = false
 
     /// Reads that wait to be confirmed, and those that wait for their index to be applied.
     private var unconfirmedReads: [UInt64: Resumption<Bool>] = [:]
@@ -87,11 +105,14 @@ public actor ShardHost<Machine: ShardMachine> {
     }
 
     /// The shard as its disk remembers it: the journal's part, and the rows up to `stored`.
-    /// - Parameter seed: chance that differs between starts.
+    /// - Parameters:
+    ///   - configuration: the members at the log's beginning, or at `stored`.
+    ///   - seed: chance that differs between starts.
     public init(
         group: GroupID, node: ClusterNode, loop: any NodeLoop, journal: Journal,
-        log: RecoveredLog.Group?, store: StateStore, stored: AppliedState?,
-        reader: any BlockingWorker, snapshots: SnapshotStorage, halt: any NodeHalt, seed: UInt64
+        log: RecoveredLog.Group?, configuration: Configuration, store: StateStore,
+        stored: AppliedState?, reader: any BlockingWorker, snapshots: SnapshotStorage,
+        halt: any NodeHalt, seed: UInt64
     ) {
         self.group = group
         self.node = node
@@ -106,26 +127,17 @@ public actor ShardHost<Machine: ShardMachine> {
         appliedTerm = stored?.term ?? 0
         committedIndex = appliedIndex
         compactedIndex = log?.compactedUpTo ?? 0
-        let members = node.members
-        raft = Instance(
-            cluster: members.cluster, group: group, member: members.own,
-            start: Self.start(members, log, appliedIndex: appliedIndex), seed: seed)
-        table = AggregateTable()
-    }
-
-    private static func start(
-        _ members: ClusterMembers, _ log: RecoveredLog.Group?, appliedIndex: LogIndex
-    ) -> Instance.Start {
-        let configuration: Configuration
-        do {
-            configuration = try Configuration(voters: members.all.map(\.id))
-        } catch {
-            preconditionFailure("the members are no configuration: \(error)")
-        }
-        return Instance.Start(
+        // A configuration behind the log's base, up to what is applied, is in the entries too, and
+        // none of those is ever taken back.
+        let start = Instance.Start(
             hardState: log?.hardState ?? HardState(),
             base: LogPosition(index: log?.compactedUpTo ?? 0, term: log?.compactedTerm ?? 0),
             configuration: configuration, entries: log?.entries ?? [], appliedIndex: appliedIndex)
+        raft = Instance(
+            cluster: node.seat.cluster, group: group, member: node.seat.member, start: start,
+            seed: seed)
+        storedConfiguration = configuration
+        table = AggregateTable()
     }
 
     /// Takes part in the group; `observer` is told when it is served here, and by whom it is led.
@@ -151,8 +163,29 @@ public actor ShardHost<Machine: ShardMachine> {
         }
     }
 
-    /// True when no other node has a part in the group.
-    public nonisolated var isAlone: Bool { node.members.all.count == 1 }
+    /// True when this node decides for the group alone.
+    public nonisolated var isAlone: Bool {
+        assumeIsolated { host in
+            let configuration = host.raft.configuration
+            return configuration.voters == [host.node.seat.member] && !configuration.isJoint
+        }
+    }
+
+    /// Who votes in the group, as far as this node's log tells. Loop only.
+    public nonisolated var voters: [MemberID] {
+        assumeIsolated { $0.raft.configuration.voters }
+    }
+
+    /// Whether this node has a replica: votes in the group, or listens. Loop only.
+    ///
+    /// A member that was taken out is not told: what its log says last may be that it is one. So
+    /// the topology is asked too; where it has settled without this node, that counts.
+    public nonisolated var isReplica: Bool {
+        assumeIsolated { host in
+            host.raft.configuration.contains(host.node.seat.member)
+                && host.node.mayHoldReplica(of: host.group)
+        }
+    }
 
     /// Hands the leadership to a peer that can take it, if this node leads; nil when there is none.
     @discardableResult
@@ -187,32 +220,6 @@ public actor ShardHost<Machine: ShardMachine> {
             await loop.sleep(for: .milliseconds(1))
         }
         loseProposals()
-    }
-
-    // MARK: Proposing
-
-    /// Commits and applies a payload that was decided in `expectedTerm`.
-    ///
-    /// Does not return while the outcome is open: when the disk fails, the process ends.
-    public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
-        guard journal.refusal == nil else { return .refused(.noRoom) }
-        let index: LogIndex
-        do {
-            index = try raft.propose(
-                [payload], expectedTerm: expectedTerm, node.moment(), &directives)
-        } catch {
-            switch error {
-            case .notServing, .isTransferring: return .refused(.notServing)
-            case .staleTerm: return .refused(.staleTerm)
-            case .tooMuchUncommitted: return .refused(.overloaded)
-            case .payloadSize:
-                preconditionFailure("\(group): an entry of \(payload.count) bytes")
-            }
-        }
-        return await loop.suspend { resumption in
-            proposals[index] = resumption
-            perform()
-        }
     }
 
     /// What was proposed in a term that is over may be committed by another leader, or by nobody.
@@ -347,6 +354,12 @@ public actor ShardHost<Machine: ShardMachine> {
     private func tick() {
         timerAt = nil
         timer = nil
+        wakeIfReplica()
+    }
+
+    /// Whoever has no part in the group stands for no election in it.
+    private func wakeIfReplica() {
+        guard isReplica else { return }
         step { raft, moment, directives in raft.onTick(moment, &directives) }
     }
 }
@@ -364,8 +377,8 @@ extension ShardHost: GroupShell {
 
     package nonisolated var isLedHere: Bool { assumeIsolated { $0.raft.isLeader } }
 
-    package nonisolated func handOver(to member: MemberID) -> Bool {
-        assumeIsolated { $0.transfer(to: member) }
+    package nonisolated func canMove(to member: MemberID) -> Bool {
+        assumeIsolated { $0.raft.configuration.voters.contains(member) }
     }
 
     package nonisolated func linkBegan(_ member: MemberID) {
@@ -377,8 +390,6 @@ extension ShardHost: GroupShell {
     }
 
     package nonisolated func wake() {
-        assumeIsolated { host in
-            host.step { raft, moment, directives in raft.onTick(moment, &directives) }
-        }
+        assumeIsolated { $0.wakeIfReplica() }
     }
 }

@@ -6,7 +6,8 @@ import Raft
 //   election safety       at most one leader in a term                            leads
 //   leader completeness   a new leader has every committed entry                  leads
 //   one vote a term       over all lives of a voter, on the disk and in words     stored, said
-//   committed is durable  a first commit is on the disks of a quorum              committed
+//   committed is durable  a first commit is on the disks of a quorum, or was      committed
+//                         and whoever has lost it knows that
 //   state machine safety  everybody commits the same entry at an index            committed
 //   equal states          everybody's state is the same after the same index      applied
 //   lease safety          nobody holds a lease when another begins to serve       beganServing
@@ -151,7 +152,9 @@ struct CoreChecks {
         guard let leader else { return }
         func isDurable(_ configuration: Configuration) -> Bool {
             configuration.hasQuorum { voter in
-                nodes[Int(voter.rawValue) - 1].disks[group].holds(entry.index, of: entry.term)
+                let disk = nodes[Int(voter.rawValue) - 1].disks[group]
+                return disk.holds(entry.index, of: entry.term)
+                    || disk.owes(entry.index, of: entry.term)
             }
         }
         if !isDurable(nodes[leader].replicas[group].instance.configuration),

@@ -53,7 +53,28 @@ extension CoreWorld {
         } else {
             note("crash")
             crash(place)
+            damage(place)
         }
+    }
+
+    /// While a node is down an acknowledged entry of it goes bad: at times one of a few, so that a
+    /// quorum can still be had of those that recover from nothing.
+    mutating func damage(_ place: Int) {
+        guard parameters.damagesEntries, damageRandom.chance(2, in: 3) else { return }
+        let group = Int.random(in: 0..<parameters.groupCount, using: &damageRandom)
+        let recoveringCount = nodes.indices.count { other in
+            other != place && nodes[other].disks[group].readable.hardState.recovery != nil
+        }
+        guard recoveringCount < (nodes.count - 1) / 2,
+            let last = nodes[place].disks[group].entries.last?.index
+        else { return }
+        let base = nodes[place].disks[group].base.index
+        // As a rule near the end, where it is not known yet whether the others have it.
+        let depth = damageRandom.chance(3, in: 4) ? min(4, last - base) : last - base
+        let index = LogIndex.random(in: (last + 1 - depth)...last, using: &damageRandom)
+        note("damaged entry")
+        let damaged = nodes[place].disks[group].damagedFrom ?? index
+        nodes[place].disks[group].damagedFrom = min(damaged, index)
     }
 
     private mutating func partition() {

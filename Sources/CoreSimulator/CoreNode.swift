@@ -9,10 +9,27 @@ struct GroupDisk {
     var entries: [LogEntry] = []
     /// The state at `base`.
     var machine = RegisterMachine()
+    /// The first entry that cannot be read any more, until it is written anew.
+    var damagedFrom: LogIndex?
+
+    /// What a start finds: hard state, and the entries before the damage.
+    var readable: (hardState: HardState, entries: [LogEntry]) {
+        guard let damagedFrom, let last = entries.last else { return (hardState, entries) }
+        var found = hardState
+        found.recovery = RecoveryGoal(index: last.index, term: last.term)
+            .joined(with: hardState.recovery)
+        return (found, entries.filter { $0.index < damagedFrom })
+    }
+
+    /// Whether it had the entry, and will help nobody to the leadership before it has it again.
+    func owes(_ index: LogIndex, of term: Term) -> Bool {
+        readable.hardState.recovery.map { index <= $0.index && term <= $0.term } ?? false
+    }
 
     mutating func write(_ hardState: HardState?, _ new: [LogEntry]) {
         if let hardState { self.hardState = hardState }
         guard let first = new.first else { return }
+        if let damaged = damagedFrom, first.index <= damaged { damagedFrom = nil }
         while !entries.isEmpty, entries[entries.count - 1].index >= first.index {
             entries.removeLast()
         }
@@ -27,11 +44,13 @@ struct GroupDisk {
 
     /// True when it has the entry of that term at the index, or a state that covers it.
     func holds(_ index: LogIndex, of term: Term) -> Bool {
-        base.index >= index || self.term(at: index) == term
+        if base.index >= index { return true }
+        return self.term(at: index) == term && index < damagedFrom ?? .max
     }
 
     mutating func checkpoint(_ position: LogPosition, _ configuration: Configuration) {
         entries.removeAll { $0.index <= position.index }
+        if let damaged = damagedFrom, damaged <= position.index { damagedFrom = nil }
         base = position
         self.configuration = configuration
     }

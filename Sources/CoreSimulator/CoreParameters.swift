@@ -19,6 +19,8 @@ public struct CoreParameters: Sendable {
     public var recoveryNanoseconds: Int64 = 20_000_000_000
     public var changesMembers = false
     public var hasFaults = true
+    /// Entries on the disks of some go bad.
+    public var damagesEntries = false
     /// Clocks run up to so many millionths too fast or slow.
     public var clockRateErrorMax: Int64 = 2_000
     public var checkpointEntryCount: LogIndex = 64
@@ -51,5 +53,8 @@ public struct CoreParameters: Sendable {
                 clockWindowMin: .seconds(1000), clockWindow: .seconds(2000))
         }
         syncNanoseconds = [100_000, 1_000_000].randomElement(using: &random) ?? 0
+        // Where members change, two may be all, and the one who is left cannot be elected by one
+        // who recovers.
+        damagesEntries = !changesMembers && random.chance(1, in: 2)
     }
 }

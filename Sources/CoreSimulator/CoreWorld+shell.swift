@@ -160,6 +160,7 @@ extension CoreWorld {
             nodes[place].disks[group].base = descriptor.position
             nodes[place].disks[group].configuration = descriptor.configuration
             nodes[place].disks[group].entries = []
+            nodes[place].disks[group].damagedFrom = nil
             nodes[place].disks[group].machine = machine
         }
     }

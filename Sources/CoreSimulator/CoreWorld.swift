@@ -33,6 +33,8 @@ struct CoreWorld {
 
     let parameters: CoreParameters
     var random: SeededRandom
+    /// Of its own, so that damage changes nothing else of a seed before it happens.
+    var damageRandom: SeededRandom
     var heap = EventHeap<Event>()
     /// Messages on their way.
     var packets = PacketPool()
@@ -68,6 +70,7 @@ struct CoreWorld {
     init(seed: UInt64, parameters: CoreParameters) {
         self.parameters = parameters
         random = SeededRandom(seed: seed)
+        damageRandom = SeededRandom(seed: seed ^ 0xDA3A6E)
         let count = parameters.nodeCount + parameters.spareCount
         cuts = [[Bool]](repeating: [Bool](repeating: false, count: count), count: count)
         messageCounts = [[Int]](
@@ -143,7 +146,10 @@ struct CoreWorld {
             if isChaotic, random.chance(1, in: 2) { readLate(node) }
             tick(node)
         case .death(let node, let startCount):
-            if isChaotic, nodes[node].startCount == startCount { crash(node) }
+            if isChaotic, nodes[node].startCount == startCount {
+                crash(node)
+                damage(node)
+            }
         case .client(let client): runClient(client)
         case .timeout(let operation): giveUp(operation)
         case .fault: injectFault()
@@ -189,12 +195,13 @@ struct CoreWorld {
     /// A replica as its disk has it.
     private func makeReplica(_ place: Int, _ group: Int, seed: UInt64) -> Replica {
         let disk = nodes[place].disks[group]
+        let (hardState, entries) = disk.readable
         return Replica(
             instance: Instance(
                 cluster: Self.cluster, group: GroupID(UInt32(group)), member: nodes[place].id,
                 start: Instance.Start(
-                    hardState: disk.hardState, base: disk.base,
-                    configuration: disk.configuration, entries: disk.entries,
+                    hardState: hardState, base: disk.base,
+                    configuration: disk.configuration, entries: entries,
                     appliedIndex: disk.base.index),
                 options: parameters.raft, seed: seed),
             machine: disk.machine, appliedIndex: disk.base.index, appliedTerm: disk.base.term)

@@ -79,29 +79,38 @@ public actor GatewayRouter: MerchantGateway {
     /// Returns true once this node's replicas hold everything that was committed before the call;
     /// false when that could not be had.
     public func catchUp() async -> Bool {
-        for shard in shards where !(await shard.host.readBarrier()) { return false }
+        for shard in shards where shard.host.isReplica {
+            guard await shard.host.readBarrier() else { return false }
+        }
         return true
+    }
+
+    /// How many shards there are, and how many of them this node has a replica of.
+    public var shardCounts: (all: Int, here: Int) {
+        (shards.count, shards.count { $0.host.isReplica })
     }
 
     /// Every payment of this node's shards, in the order of their ids: for reconciliation.
     public func allPayments() async -> [Payment] {
         var payments: [Payment] = []
-        for shard in shards { payments += await shard.host.allPayments() }
+        for shard in shards where shard.host.isReplica {
+            payments += await shard.host.allPayments()
+        }
         return payments
     }
 
-    /// Keys whose commands have no outcome yet.
-    public func inFlightKeyCount() async -> Int {
-        var count = 0
-        for shard in shards { count += await shard.host.inFlightKeyCount() }
-        return count
-    }
-
-    /// Debits minus credits over all books of each shard: each must be zero.
-    public func booksTotals() async -> [Int64] {
-        var totals: [Int64] = []
-        for shard in shards { totals += await shard.host.booksTotals() }
-        return totals
+    /// What the books of the shards say that this node serves, as they stand now.
+    package func servedBooks() async -> [ShardBooks] {
+        var books: [ShardBooks] = []
+        for shard in shards where shard.host.servingTerm != nil {
+            guard await shard.host.readBarrier() else { continue }
+            books.append(
+                ShardBooks(
+                    group: shard.group, payments: await shard.host.allPayments(),
+                    totals: await shard.host.booksTotals(),
+                    inFlightKeyCount: await shard.host.inFlightKeyCount()))
+        }
+        return books
     }
 
     public func perform(_ request: MerchantRequest) async -> CommandReply {
@@ -138,6 +147,16 @@ public actor GatewayRouter: MerchantGateway {
         let race = Race<Reply>(loop: loop)
         return await race.run(until: deadline, else: late, work)
     }
+}
+
+/// A shard's books at one moment.
+package struct ShardBooks: Sendable {
+    package let group: GroupID
+    package let payments: [Payment]
+    /// Debits minus credits over all books, by currency: each must be zero.
+    package let totals: [Int64]
+    /// Keys whose commands have no outcome yet.
+    package let inFlightKeyCount: Int
 }
 
 /// One answer out of two that may come: the work's or the clock's.

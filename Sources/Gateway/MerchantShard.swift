@@ -31,6 +31,14 @@ actor MerchantShard: ShardObserver, AskHandler {
     private var serving: (gateway: ShardGateway, hasBegun: Bool)?
     private var changeWaiters: [Resumption<Void>] = []
     private var lateApprovalCount = 0
+    /// Requests that are worked on here.
+    private var performingCount = 0
+    /// The leadership is about to move: nothing new is begun.
+    private var isMoving = false
+    /// Who was said to lead by a node that was asked, where this node has no replica; and how many
+    /// of those that vote were asked in vain.
+    private var hint: MemberID?
+    private var vainAskCount = 0
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -55,8 +63,15 @@ actor MerchantShard: ShardObserver, AskHandler {
 
     /// True once it is known who leads; where it is this node, once it serves.
     var isReady: Bool {
-        guard let leader = host.knownLeader else { return false }
-        return leader != node.members.own || serving?.hasBegun == true
+        get async {
+            guard host.isReplica else {
+                // Another node has it: one that can be asked has to be there.
+                let connected = await node.connectedPeers
+                return node.voters(of: group).contains { connected.contains($0) }
+            }
+            guard let leader = host.knownLeader else { return false }
+            return leader != node.members.own || serving?.hasBegun == true
+        }
     }
 
     // MARK: Terms
@@ -74,6 +89,17 @@ actor MerchantShard: ShardObserver, AskHandler {
         guard serving?.gateway === gateway else { return }
         serving = (gateway, hasBegun: true)
         wakeWaiters()
+    }
+
+    nonisolated func shardIsMoving(_ group: GroupID) -> Bool {
+        assumeIsolated { shard in
+            shard.isMoving = true
+            return shard.performingCount > 0
+        }
+    }
+
+    nonisolated func shardStays(_ group: GroupID) {
+        assumeIsolated { $0.isMoving = false }
     }
 
     nonisolated func shardEndedServing(_ group: GroupID, term: Term) {
@@ -143,7 +169,9 @@ actor MerchantShard: ShardObserver, AskHandler {
         _ request: MerchantRequest, by gateway: ShardGateway
     ) async -> Try<CommandReply> {
         // A refusal is told of the state as it is, so that it has to be known to be the newest.
-        guard await host.readBarrier() else { return .again(mayBeDone: false) }
+        guard await host.readBarrier(), !isMoving else { return .again(mayBeDone: false) }
+        performingCount += 1
+        defer { performingCount -= 1 }
         let reply = await gateway.perform(request)
         if case .failure(.unavailable) = reply, gateway.isElsewhere {
             return .again(mayBeDone: true)
@@ -174,10 +202,9 @@ actor MerchantShard: ShardObserver, AskHandler {
     private func ask(
         _ question: MerchantAsk, deadline: MonotonicInstant
     ) async -> Try<MerchantAnswer> {
-        guard let leader = host.knownLeader, leader != node.members.own else {
-            return .again(mayBeDone: false)
-        }
+        guard let leader = leaderToAsk() else { return .again(mayBeDone: false) }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
+        learn(from: outcome)
         switch outcome {
         case .answer(let bytes):
             // What cannot be read, such as the answer of a later version, is no answer; nor is one
@@ -195,6 +222,31 @@ actor MerchantShard: ShardObserver, AskHandler {
             return .again(mayBeDone: true)
         case .unreachable:
             return .again(mayBeDone: false)
+        }
+    }
+
+    /// The leader as this node's replica knows it; without a replica, who was said to lead, and
+    /// else one after the other of those that vote.
+    private func leaderToAsk() -> MemberID? {
+        if host.isReplica {
+            let leader = host.knownLeader
+            return leader == node.members.own ? nil : leader
+        }
+        if let hint { return hint }
+        let voters = node.voters(of: group).filter { $0 != node.members.own }
+        return voters.isEmpty ? nil : voters[vainAskCount % voters.count]
+    }
+
+    private func learn(from outcome: AskOutcome) {
+        switch outcome {
+        case .answer, .overloaded:
+            break
+        case .moved(let leader):
+            hint = leader == node.members.own ? nil : leader
+            vainAskCount &+= 1
+        case .lost, .unreachable:
+            hint = nil
+            vainAskCount &+= 1
         }
     }
 
@@ -296,9 +348,10 @@ actor MerchantShard: ShardObserver, AskHandler {
         while loop.now < end {
             if let gateway = await current() {
                 if await gateway.take(approval) { return }
-            } else if let leader = host.knownLeader, leader != node.members.own {
+            } else if let leader = leaderToAsk() {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
+                learn(from: outcome)
                 if case .answer(LateApproval.seenTo) = outcome { return }
             }
             await loop.sleep(for: .milliseconds(200))

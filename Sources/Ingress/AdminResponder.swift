@@ -15,10 +15,12 @@ public struct AdminEndpoint: Sendable {
     public typealias Dump =
         @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])?
 
-    /// Hands the leadership of a shard to the node of that name; the status and the text that say
-    /// what came of it.
-    public typealias Transfer =
-        @Sendable (_ shard: Int, _ name: String) async -> (status: Int, text: String)
+    /// Does what a POST to `/admin/cluster/NAME` asks for, with the parameters of its query; the
+    /// status and the text that say what came of it.
+    public typealias Change =
+        @Sendable (_ name: String, _ parameters: [String: String]) async -> (
+            status: Int, text: String
+        )
 
     let metrics: MetricRegistry
     let supplement: Supplement
@@ -26,7 +28,7 @@ public struct AdminEndpoint: Sendable {
     let isReady: @Sendable () async -> Bool
     let payments: Dump
     let cluster: @Sendable () async -> [UInt8]
-    let transfer: Transfer
+    let change: Change
 
     /// - Parameters:
     ///   - supplement: More metrics.
@@ -34,12 +36,12 @@ public struct AdminEndpoint: Sendable {
     ///   - isReady: Whether the node can take payments; asks the loop.
     ///   - payments: What `/admin/payments` answers.
     ///   - cluster: What `/admin/cluster` answers, in JSON; asks the loop.
-    ///   - transfer: What a POST to `/admin/cluster/transfer` does.
+    ///   - change: What a POST to a page below `/admin/cluster` does.
     public init(
         metrics: MetricRegistry, supplement: @escaping Supplement,
         lagNanoseconds: @escaping @Sendable () -> Int64,
         isReady: @escaping @Sendable () async -> Bool, payments: @escaping Dump,
-        cluster: @escaping @Sendable () async -> [UInt8], transfer: @escaping Transfer
+        cluster: @escaping @Sendable () async -> [UInt8], change: @escaping Change
     ) {
         self.metrics = metrics
         self.supplement = supplement
@@ -47,7 +49,7 @@ public struct AdminEndpoint: Sendable {
         self.isReady = isReady
         self.payments = payments
         self.cluster = cluster
-        self.transfer = transfer
+        self.change = change
     }
 }
 
@@ -60,9 +62,9 @@ struct AdminResponder: HTTPResponder {
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let isStuck = endpoint.lagNanoseconds() > Self.stuckNanoseconds
-        if request.uri.path == "/admin/cluster/transfer" {
+        if request.uri.path.hasPrefix(Self.changePrefix) {
             guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
-            return await transfer(request)
+            return await change(request)
         }
         guard request.method == .get || request.method == .head else {
             return .text(.methodNotAllowed, "only GET\n")
@@ -94,16 +96,20 @@ struct AdminResponder: HTTPResponder {
         }
     }
 
-    /// `POST /admin/cluster/transfer?shard=0&to=eu-1`.
-    private func transfer(_ request: Request) async -> Response {
+    private static let changePrefix = "/admin/cluster/"
+
+    /// Such as `POST /admin/cluster/transfer?shard=0&to=eu-1`.
+    private func change(_ request: Request) async -> Response {
         guard request.method == .post else { return .text(.methodNotAllowed, "only POST\n") }
         guard !Self.mayBeABrowser(request) else {
             return .text(.forbidden, "not for browsers: send no Origin, and this machine as Host\n")
         }
-        guard let shard = request.uri.queryParameters.get("shard", as: Int.self),
-            let name = request.uri.queryParameters.get("to")
-        else { return .text(.badRequest, "shard=NUMBER and to=NODE are needed\n") }
-        let (status, text) = await endpoint.transfer(shard, name)
+        var parameters: [String: String] = [:]
+        for (name, value) in request.uri.queryParameters {
+            parameters[String(name)] = String(value)
+        }
+        let name = String(request.uri.path.dropFirst(Self.changePrefix.count))
+        let (status, text) = await endpoint.change(name, parameters)
         return .text(HTTPResponse.Status(code: status), text)
     }
 

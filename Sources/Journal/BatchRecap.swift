@@ -33,8 +33,7 @@ package struct GroupRecap: Hashable, Sendable {
 
     /// Bytes on disk.
     package var byteCount: Int {
-        JournalFormat.recapByteCount
-            + (marks?.hardState.promise == nil ? 0 : JournalFormat.promiseByteCount)
+        JournalFormat.recapByteCount + (marks?.hardState.optionalByteCount ?? 0)
     }
 }
 

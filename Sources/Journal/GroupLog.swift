@@ -10,6 +10,9 @@ struct GroupLog {
     private var missingUpTo: LogIndex
     /// Restored entries of those.
     private var early: [LogIndex: LogEntry] = [:]
+    /// The last entry of the newest lost batch, and the term that the group was in after it: an
+    /// entry is written no earlier than its term is known.
+    private var lostEnd: LogPosition?
 
     init(missingUpTo: LogIndex = 0) {
         self.missingUpTo = missingUpTo
@@ -49,6 +52,9 @@ struct GroupLog {
         for index in recap.writtenIndexes.map(Array.init) ?? [] {
             place(recap.isRun ? sound[index] : nil, at: index)
         }
+        if let last = recap.writtenIndexes?.upperBound {
+            lostEnd = LogPosition(index: last, term: marks.hardState.term)
+        }
     }
 
     /// What is left behind the group's mark, once everything has been read.
@@ -64,7 +70,8 @@ struct GroupLog {
         return RecoveredLog.Group(
             hardState: marks.hardState, compactedUpTo: marks.compactedUpTo,
             compactedTerm: marks.compactedTerm, entries: parts.entries, damaged: parts.damaged,
-            entriesBehindDamage: parts.behind, lastIndex: marks.lastIndex)
+            entriesBehindDamage: parts.behind, lastIndex: marks.lastIndex,
+            lastTermMax: lostEnd.flatMap { $0.index == marks.lastIndex ? $0.term : nil })
     }
 
     /// Entries and damaged ranges, added by rising index.

@@ -36,8 +36,9 @@ extension Journal {
     func awaitEndOfTurn() {
         guard case .idle = phase, !isEndOfTurnAwaited else { return }
         isEndOfTurnAwaited = true
+        // What others gather until then is appended at the end of the turn as well.
         loop.atEndOfTurn {
-            self.assumeIsolated { $0.writeNext() }
+            self.loop.atEndOfTurn { self.assumeIsolated { $0.writeNext() } }
         }
     }
 

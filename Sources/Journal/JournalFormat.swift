@@ -25,26 +25,30 @@
 //   56 groups, by rising id, 56 each:            64 recaps and records, then zeros
 //        0 group u32
 //        4 flags u8, bit 0: has voted,           record
-//                    bit 1: has promised          0 payload byte count u32
-//        5 reserved [3]                           4 type u8: 1 entry, 2 hard state, 3 compacted,
-//        8 term u64                                          4 removed, 5 restored entry, 6 recap
-//       16 vote u64                               5 flags u8: bit 0 sealed, bit 1 has voted,
-//       24 compacted up to index u64                         bit 2 discards the suffix,
-//       32 term of that entry u64                            bit 3 has promised,
-//       40 last index u64                                    bit 4 the group was removed,
-//       48 reserved u64                                      bit 5 each index once
+//                    bit 1: has promised,         0 payload byte count u32
+//                    bit 2: recovers              4 type u8: 1 entry, 2 hard state, 3 compacted,
+//        5 reserved [3]                                      4 removed, 5 restored entry, 6 recap
+//        8 term u64                               5 flags u8: bit 0 sealed, bit 1 has voted,
+//       16 vote u64                                          bit 2 discards the suffix,
+//       24 compacted up to index u64                         bit 3 has promised,
+//       32 term of that entry u64                            bit 4 the group was removed,
+//       40 last index u64                                    bit 5 each index once,
+//       48 reserved u64                                      bit 6 recovers
 //    … the promises of the groups that have       6 entry kind u8
 //      one, in the same order                     7 reserved u8
-//    … owner: cluster, node: each u8 and its      8 group u32
-//      UTF-8; has member u8, member u64          12 key id u32, 0 while entries are not sealed
-//    … crc u32 of everything before              16 term u64
-//                                                24 index u64; of hard state and recap: the vote
-//   In every version the fields 0 to 16 and      32 crc u32 of 0..<32 and the payload, begun
-//   the crc of a segment header stay in place.      with the seed
-//                                                36 payload
+//    … the goals of those that recover            8 group u32
+//    … owner: cluster, node: each u8 and its     12 key id u32, 0 while entries are not sealed
+//      UTF-8; has member u8, member u64          16 term u64
+//    … crc u32 of everything before              24 index u64; of hard state and recap: the vote
+//                                                32 crc u32 of 0..<32 and the payload, begun
+//   In every version the fields 0 to 16 and         with the seed
+//   the crc of a segment header stay in place.   36 payload
+//
 //   promise: leader u64, term u64, epoch u64
+//   goal of a recovery: index u64, term u64
+//   payload of a hard state: promise and goal, when there are any
 //   payload of a recap: compacted up to u64, term of that entry u64, last index u64, first index
-//   u64, promise when there is one
+//   u64, promise and goal when there are any
 //
 // Seed: the first four bytes of the chain at the segment's start. What passes for a header or a
 // record can then not be smuggled in through a payload, nor come from another segment; nor be left
@@ -92,6 +96,7 @@ package enum JournalFormat {
     package static let segmentHeaderFixedByteCount = 56
     package static let groupByteCount = 56
     package static let promiseByteCount = 24
+    package static let goalByteCount = 16
     package static let checksumByteCount = 4
     package static let batchHeaderByteCount = 64
     package static let batchChainedPrefixByteCount = 24
@@ -111,7 +116,7 @@ package enum JournalFormat {
     package static let gatheringByteCountMax = 32 << 20
 
     /// What one write can be at most: what was gathered, and recaps of every group there can be
-    /// (65 536 times 92 bytes are under 6 MiB).
+    /// (65 536 times 108 bytes are under 7 MiB).
     package static let batchByteCountMax = 40 << 20
 
     /// A segment is read into memory as a whole when the node starts.
@@ -186,8 +191,7 @@ package enum JournalRecord: Hashable, Sendable {
         case .entry(_, let entry), .restored(_, let entry):
             JournalFormat.recordHeaderByteCount + entry.payload.count
         case .hardState(_, let state):
-            JournalFormat.recordHeaderByteCount
-                + (state.promise == nil ? 0 : JournalFormat.promiseByteCount)
+            JournalFormat.recordHeaderByteCount + state.optionalByteCount
         case .compacted, .removed: JournalFormat.recordHeaderByteCount
         }
     }

@@ -54,9 +54,16 @@ package struct JournalInspection: Sendable {
         log = try reader.finish()
     }
 
-    /// Whether everything that was acknowledged can be read. A torn end was not acknowledged.
+    /// Groups of a member that recovers: entries are gone that it had acknowledged.
+    package var recoveringGroups: [GroupID] {
+        (log?.groups ?? [:]).filter { $0.value.hardState.recovery != nil }.keys.sorted()
+    }
+
+    /// Whether everything that was acknowledged can be read, and nothing is as it was not written.
+    /// A torn end was not acknowledged.
     package var isWhole: Bool {
-        error == nil && log.map { $0.damagedParts.isEmpty && $0.damagedGroups.isEmpty } ?? false
+        error == nil && recoveringGroups.isEmpty
+            && log.map { $0.damagedParts.isEmpty && $0.damagedGroups.isEmpty } ?? false
     }
 }
 

@@ -110,13 +110,16 @@ package struct JournalReader {
             groups: groups, cut: cut, damagedParts: damagedParts, owner: owner)
     }
 
-    /// A writer that goes on behind the last whole batch; nil when no segment had begun.
+    /// A writer that goes on behind the last whole batch; nil when no segment had begun. Where
+    /// something is damaged it begins a segment at once: the damage goes with the segments before,
+    /// as soon as their entries are compacted, and no batch is added to a part that decays.
     ///
     /// - Parameter owner: whose journal it is from here on.
     package func writer(segmentByteCount: Int, owner: JournalOwner?) -> JournalWriter? {
         state.map {
             JournalWriter(
-                state: $0, offset: end, nextBatchSequence: nextBatchSequence, chain: chain,
+                state: $0, offset: damagedParts.isEmpty ? end : max(end, segmentByteCount),
+                nextBatchSequence: nextBatchSequence, chain: chain,
                 seed: seed, segmentByteCount: segmentByteCount, owner: owner)
         }
     }

@@ -15,6 +15,13 @@ private enum RecordFlags {
     static let promised: UInt8 = 8
     static let removed: UInt8 = 16
     static let isRun: UInt8 = 32
+    static let recovers: UInt8 = 64
+    static let ofHardState = voted | promised | recovers
+
+    static func of(_ state: HardState) -> UInt8 {
+        (state.vote == nil ? 0 : voted) | (state.promise == nil ? 0 : promised)
+            | (state.recovery == nil ? 0 : recovers)
+    }
 }
 
 extension JournalRecord {
@@ -30,11 +37,9 @@ extension JournalRecord {
             payload = entry.payload
             Self.append(entry, type: 5, to: &bytes, group)
         case .hardState(_, let state):
-            payload = state.promise?.journalBytes ?? []
+            payload = state.journalBytes
             RecordHeader.append(
-                to: &bytes, group, type: 2,
-                flags: (state.vote == nil ? 0 : RecordFlags.voted)
-                    | (state.promise == nil ? 0 : RecordFlags.promised),
+                to: &bytes, group, type: 2, flags: RecordFlags.of(state),
                 payloadByteCount: payload.count, term: state.term,
                 index: state.vote?.rawValue ?? 0)
         case .compacted(_, let mark):
@@ -87,11 +92,10 @@ extension GroupRecap {
         ] {
             payload.appendFixed(value)
         }
-        payload += state.promise?.journalBytes ?? []
+        payload += state.journalBytes
         RecordHeader.append(
             to: &bytes, group, type: 6,
-            flags: (state.vote == nil ? 0 : RecordFlags.voted)
-                | (state.promise == nil ? 0 : RecordFlags.promised)
+            flags: RecordFlags.of(state)
                 | (marks == nil ? RecordFlags.removed : 0)
                 | (isRun ? RecordFlags.isRun : 0),
             payloadByteCount: payload.count, term: state.term, index: state.vote?.rawValue ?? 0)
@@ -180,15 +184,20 @@ private struct RecordHeader {
         return (header, payload)
     }
 
-    private func hardState(promise payload: ArraySlice<UInt8>) throws(RecordFlaw) -> HardState {
+    /// - Parameter payload: promise and goal of a recovery, where there are any.
+    private func hardState(_ payload: ArraySlice<UInt8>) throws(RecordFlaw) -> HardState {
         let hasVoted = flags & RecordFlags.voted != 0
         let hasPromised = flags & RecordFlags.promised != 0
+        let recovers = flags & RecordFlags.recovers != 0
+        let promiseByteCount = hasPromised ? JournalFormat.promiseByteCount : 0
         guard hasVoted || index == 0,
-            payload.count == (hasPromised ? JournalFormat.promiseByteCount : 0)
+            payload.count == promiseByteCount + (recovers ? JournalFormat.goalByteCount : 0)
         else { throw .unsupported }
         return HardState(
             term: term, vote: hasVoted ? MemberID(index) : nil,
-            promise: hasPromised ? LeaderPromise(journalBytes: payload) : nil)
+            promise: hasPromised ? LeaderPromise(journalBytes: payload) : nil,
+            recovery: recovers
+                ? RecoveryGoal(journalBytes: payload.dropFirst(promiseByteCount)) : nil)
     }
 
     private func entry(_ payload: ArraySlice<UInt8>) throws(RecordFlaw) -> LogEntry {
@@ -201,8 +210,8 @@ private struct RecordHeader {
         case (1, 0):
             return .entry(group, try entry(payload))
         case (2, let flags)
-        where kind == 0 && flags & ~(RecordFlags.voted | RecordFlags.promised) == 0:
-            return .hardState(group, try hardState(promise: payload))
+        where kind == 0 && flags & ~RecordFlags.ofHardState == 0:
+            return .hardState(group, try hardState(payload))
         case (3, 0) where kind == 0 && payload.isEmpty,
             (3, RecordFlags.discards) where kind == 0 && payload.isEmpty:
             return .compacted(
@@ -222,7 +231,7 @@ private struct RecordHeader {
         let fixedByteCount = JournalFormat.recapByteCount - JournalFormat.recordHeaderByteCount
         guard type == 6, kind == 0, payload.count >= fixedByteCount else { throw .unsupported }
         var marks = GroupMarks()
-        marks.hardState = try hardState(promise: payload.dropFirst(fixedByteCount))
+        marks.hardState = try hardState(payload.dropFirst(fixedByteCount))
         marks.compactedUpTo = payload.fixed(UInt64.self, at: 0)
         marks.compactedTerm = payload.fixed(UInt64.self, at: 8)
         marks.lastIndex = payload.fixed(UInt64.self, at: 16)
@@ -233,6 +242,34 @@ private struct RecordHeader {
         return GroupRecap(
             group: group, marks: flags & RecordFlags.removed == 0 ? marks : nil,
             firstIndex: firstIndex, isRun: flags & RecordFlags.isRun != 0)
+    }
+}
+
+extension HardState {
+    /// What follows the fixed part of a record: promise and goal, where there are any.
+    fileprivate var journalBytes: [UInt8] {
+        (promise?.journalBytes ?? []) + (recovery?.journalBytes ?? [])
+    }
+
+    /// The size of those.
+    var optionalByteCount: Int {
+        (promise == nil ? 0 : JournalFormat.promiseByteCount)
+            + (recovery == nil ? 0 : JournalFormat.goalByteCount)
+    }
+}
+
+extension RecoveryGoal {
+    /// Index and term, as the format has them.
+    var journalBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendFixed(index)
+        bytes.appendFixed(term)
+        return bytes
+    }
+
+    /// Reads exactly `goalByteCount` bytes.
+    init(journalBytes bytes: ArraySlice<UInt8>) {
+        self.init(index: bytes.fixed(UInt64.self, at: 0), term: bytes.fixed(UInt64.self, at: 8))
     }
 }
 

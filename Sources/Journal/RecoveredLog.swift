@@ -21,11 +21,14 @@ public struct RecoveredLog: Hashable, Sendable {
         public let entriesBehindDamage: [LogEntry]
         /// The last index that was acknowledged, damaged or not; `compactedUpTo` for an empty log.
         public let lastIndex: LogIndex
+        /// No entry that was acknowledged is of a newer term: the last entry's, where it is known.
+        public let lastTermMax: Term
 
         package init(
             hardState: HardState, compactedUpTo: LogIndex, compactedTerm: Term,
             entries: [LogEntry], damaged: [ClosedRange<LogIndex>] = [],
-            entriesBehindDamage: [LogEntry] = [], lastIndex: LogIndex? = nil
+            entriesBehindDamage: [LogEntry] = [], lastIndex: LogIndex? = nil,
+            lastTermMax: Term? = nil
         ) {
             self.hardState = hardState
             self.compactedUpTo = compactedUpTo
@@ -33,7 +36,11 @@ public struct RecoveredLog: Hashable, Sendable {
             self.entries = entries
             self.damaged = damaged
             self.entriesBehindDamage = entriesBehindDamage
-            self.lastIndex = lastIndex ?? entries.last?.index ?? compactedUpTo
+            let end = lastIndex ?? entries.last?.index ?? compactedUpTo
+            self.lastIndex = end
+            let last = entriesBehindDamage.last ?? entries.last
+            let knownTerm = last.flatMap { $0.index == end ? $0.term : nil }
+            self.lastTermMax = knownTerm ?? lastTermMax ?? hardState.term
         }
     }
 

@@ -62,7 +62,7 @@ package struct SegmentHeader: Hashable, Sendable {
         let byteCount =
             JournalFormat.segmentHeaderFixedByteCount
             + groups.count * JournalFormat.groupByteCount
-            + groups.values.count { $0.hardState.promise != nil } * JournalFormat.promiseByteCount
+            + groups.values.reduce(0) { $0 + $1.hardState.optionalByteCount }
             + (owner?.byteCount ?? 0) + JournalFormat.checksumByteCount
         var writer = ByteWriter(capacity: JournalFormat.padded(byteCount))
         writer.writeRaw(JournalFormat.segmentMagic)
@@ -80,6 +80,9 @@ package struct SegmentHeader: Hashable, Sendable {
         for (_, marks) in groups.sorted(by: { $0.key < $1.key }) {
             if let promise = marks.hardState.promise { writer.writeRaw(promise.journalBytes) }
         }
+        for (_, marks) in groups.sorted(by: { $0.key < $1.key }) {
+            if let goal = marks.hardState.recovery { writer.writeRaw(goal.journalBytes) }
+        }
         owner?.encode(into: &writer)
         writer.writeFixed(CRC32C.checksum(writer.bytes))
         writer.writeRaw(repeatElement(0, count: JournalFormat.padded(byteCount) - byteCount))
@@ -94,7 +97,8 @@ package struct SegmentHeader: Hashable, Sendable {
         writer.writeFixed(group.rawValue)
         writer.write(
             UInt8(marks.hardState.vote == nil ? 0 : 1)
-                | UInt8(marks.hardState.promise == nil ? 0 : 2))
+                | UInt8(marks.hardState.promise == nil ? 0 : 2)
+                | UInt8(marks.hardState.recovery == nil ? 0 : 4))
         writer.writeRaw([0, 0, 0])
         writer.writeFixed(marks.hardState.term)
         writer.writeFixed(marks.hardState.vote?.rawValue ?? 0)
@@ -137,7 +141,8 @@ package struct SegmentHeader: Hashable, Sendable {
     private static let byteCountMax = JournalFormat.padded(
         JournalFormat.segmentHeaderFixedByteCount
             + JournalFormat.groupCountMax
-            * (JournalFormat.groupByteCount + JournalFormat.promiseByteCount)
+            * (JournalFormat.groupByteCount + JournalFormat.promiseByteCount
+                + JournalFormat.goalByteCount)
             + 2 * JournalOwner.nameByteCountMax + 11 + JournalFormat.checksumByteCount)
 
     /// Reads the header at the start of `bytes`.
@@ -197,15 +202,21 @@ package struct SegmentHeader: Hashable, Sendable {
         var groups: [GroupID: GroupMarks] = [:]
         groups.reserveCapacity(groupCount)
         var promised: [GroupID] = []
+        var recovering: [GroupID] = []
         for _ in 0..<groupCount {
             let group = GroupID(try reader.readFixed(UInt32.self))
-            let (marks, hasPromised) = try decodeMarks(&reader)
+            let (marks, flags) = try decodeMarks(&reader)
             groups[group] = marks
-            if hasPromised { promised.append(group) }
+            if flags & 2 != 0 { promised.append(group) }
+            if flags & 4 != 0 { recovering.append(group) }
         }
         for group in promised {
             let bytes = try reader.readRaw(JournalFormat.promiseByteCount)
             groups[group]?.hardState.promise = LeaderPromise(journalBytes: bytes)
+        }
+        for group in recovering {
+            let bytes = try reader.readRaw(JournalFormat.goalByteCount)
+            groups[group]?.hardState.recovery = RecoveryGoal(journalBytes: bytes)
         }
         let owner = ownerByteCount == 0 ? nil : try JournalOwner(from: &reader)
         guard groups.count == groupCount, ownerByteCount == owner?.byteCount ?? 0,
@@ -218,10 +229,10 @@ package struct SegmentHeader: Hashable, Sendable {
 
     private static func decodeMarks(
         _ reader: inout ByteReader
-    ) throws -> (marks: GroupMarks, hasPromised: Bool) {
+    ) throws -> (marks: GroupMarks, flags: UInt8) {
         var marks = GroupMarks()
         let flags = try reader.readByte()
-        guard flags <= 3 else { throw SegmentHeaderFlaw.malformed }
+        guard flags <= 7 else { throw SegmentHeaderFlaw.malformed }
         let hasVoted = flags & 1 != 0
         _ = try reader.readRaw(3)
         marks.hardState.term = try reader.readFixed(UInt64.self)
@@ -232,6 +243,6 @@ package struct SegmentHeader: Hashable, Sendable {
         marks.lastIndex = try reader.readFixed(UInt64.self)
         _ = try reader.readRaw(8)
         guard marks.isConsistent else { throw SegmentHeaderFlaw.malformed }
-        return (marks, flags & 2 != 0)
+        return (marks, flags)
     }
 }

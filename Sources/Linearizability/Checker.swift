@@ -17,6 +17,7 @@ public struct Checker<Model: SequentialModel> {
 
     /// The verdict on a history; the first key that has no order is the one that is reported.
     @specialized(where Model == RegisterModel)
+    @specialized(where Model == PaymentModel)
     public mutating func check(_ history: History<Model>) -> Verdict {
         steps = 0
         var undecided: String?

@@ -44,10 +44,8 @@ extension History where Model == RegisterModel {
 
 private typealias Operation = History<RegisterModel>.Operation
 
-private struct LineWriter {
-    private(set) var bytes: [UInt8] = []
-
-    mutating func write(_ operation: Operation) {
+extension LineWriter {
+    fileprivate mutating func write(_ operation: Operation) {
         write(#"{"client":"#, operation.client.description)
         switch operation.input {
         case .read:
@@ -75,24 +73,5 @@ private struct LineWriter {
 
     private func text(_ value: Int64?) -> String {
         value?.description ?? "null"
-    }
-
-    private mutating func write(_ texts: String...) {
-        for text in texts { bytes.append(contentsOf: text.utf8) }
-    }
-
-    private mutating func writeString(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                write(byte < 0x10 ? "\\u000" : "\\u00", String(byte, radix: 16))
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

@@ -1,6 +1,8 @@
 public import Cluster
 import Environment
+import Gateway
 public import Primitives
+public import Topology
 
 /// The cluster as one node sees it at this moment.
 public struct ClusterStatus: Sendable {
@@ -10,6 +12,10 @@ public struct ClusterStatus: Sendable {
     public let connected: [MemberID]
     /// In the order of their numbers.
     public let shards: [ShardStatus]
+    /// The group that holds the topology.
+    public let meta: ShardStatus
+    /// What the cluster is and shall be, as far as this node has heard.
+    public let topology: Topology
 }
 
 /// What became of a request to hand a shard over.
@@ -28,8 +34,17 @@ extension Node {
         var shards: [ShardStatus] = []
         for host in hosts { shards.append(await host.status) }
         return ClusterStatus(
-            members: cluster.members, connected: await cluster.connectedPeers, shards: shards)
+            members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
+            meta: await keeper.host.status, topology: cluster.topology)
     }
+
+    /// Changes the topology; whoever leads the meta group decides.
+    public func change(_ command: TopologyCommand) async -> TopologyReply {
+        await keeper.perform(command, deadline: loop.now + Self.changeMax)
+    }
+
+    /// An election, a round trip to another region, and a sync.
+    private static let changeMax = Duration.seconds(10)
 
     /// Hands the leadership of a shard that this node leads to the node called `name`, and waits
     /// for it, though not for long.
@@ -39,6 +54,15 @@ extension Node {
             return .noSuchNode
         }
         let host = hosts[shard]
+        _ = await host.comeToRest()
+        let outcome = await transfer(host, to: target)
+        await host.goOn()
+        return outcome
+    }
+
+    private func transfer(
+        _ host: ShardHost<GatewayMachine>, to target: MemberID
+    ) async -> TransferOutcome {
         if let refusal = await host.transfer(to: target) { return .refused(refusal) }
         let end = loop.now + Self.transferMax
         while loop.now < end {

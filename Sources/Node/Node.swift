@@ -1,4 +1,4 @@
-import Cluster
+public import Cluster
 import Environment
 package import Gateway
 import Journal
@@ -7,6 +7,7 @@ public import Payments
 public import Primitives
 import StateStore
 public import Telemetry
+import Topology
 
 /// Why a node cannot start. Each says what to do about it.
 public enum NodeStartError: Error, Sendable, CustomStringConvertible {
@@ -22,8 +23,14 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case stateAheadOfJournal(GroupID, state: LogIndex, journal: LogIndex)
     /// The journal begins behind the state: the state store was lost or is an old one.
     case stateBehindJournal(GroupID, state: LogIndex, journal: LogIndex)
-    /// A member of a cluster whose data is gone.
-    case emptyFolder
+    /// A member of a cluster whose journal is gone.
+    case journalIsGone
+    /// The node's place in the cluster cannot be read or written.
+    case seat(String)
+    /// The data folder is another node's.
+    case foreignFolder(String)
+    /// The journal is damaged where it says which nodes this one has promised to support.
+    case lostPromises
 
     public var description: String {
         switch self {
@@ -39,9 +46,17 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
         case .stateBehindJournal(let group, let state, let journal):
             "\(group): the state is at index \(state) and the journal begins behind \(journal); "
                 + "the journal and the state of a node belong together: restore both"
-        case .emptyFolder:
-            "the data folder is empty, and this node has been a member of its cluster: without "
-                + "its votes it must not come back as the same member; restore the folder"
+        case .journalIsGone:
+            "the data folder has no journal, and this node has been a member of its cluster: "
+                + "without its votes it must not come back as the same member; restore the "
+                + "folder, or remove all of it to join as a new member"
+        case .seat(let reason):
+            "the node's place in the cluster, the file seat, cannot be used: \(reason)"
+        case .foreignFolder(let owner):
+            "the data folder belongs to \(owner); name this node's own"
+        case .lostPromises:
+            "the journal is damaged where it says what this node has promised to its peers: "
+                + "it must not come back as the same member; remove the folder to join as a new one"
         }
     }
 }
@@ -64,19 +79,31 @@ public actor Node {
     private let store: StateStore
     let hosts: [ShardHost<GatewayMachine>]
     let cluster: ClusterNode
+    let keeper: TopologyKeeper
 
     /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
+    ///
+    /// - Parameter seat: what `NodeSeat` found.
     public init(
-        _ configuration: NodeConfiguration, in environment: NodeEnvironment,
+        _ configuration: NodeConfiguration, _ seat: Seat, in environment: NodeEnvironment,
         metrics: MetricRegistry = MetricRegistry()
     ) throws(NodeStartError) {
         precondition((1...NodeConfiguration.shardCountMax).contains(configuration.shardCount))
-        let (journal, log) = try Self.openJournal(configuration, environment)
+        guard seat.founding.shards.count == configuration.shardCount else {
+            throw .shardCount(
+                found: seat.founding.shards.count, configured: configuration.shardCount)
+        }
+        let (journal, log) = try Self.openJournal(configuration, seat, environment)
         let stored = try Self.readStored(configuration, environment.store)
-        let start = try NodeStart(log: log, stored: stored, shardCount: configuration.shardCount)
+        let start = try NodeStart(log: log, stored: stored, seat: seat)
         let snapshots = try Self.prepareSnapshots(configuration, environment)
+        let promises = try start.promises(in: log, of: seat)
         unmarked = start.unmarked
-        if !unmarked.isEmpty { try Self.synchronize(environment.store, configuration) }
+        covering = start.covering
+        damagedShardCounts = (covering.count, start.recovering.count)
+        if !(unmarked + covering).isEmpty {
+            try Self.synchronize(environment.store, configuration)
+        }
         loop = environment.loop
         store = environment.store
         self.journal = journal
@@ -84,19 +111,20 @@ public actor Node {
         writer = StateWriter(
             loop: environment.loop, store: environment.store, worker: environment.writeWorker,
             halt: environment.halt, options: configuration.writing)
-        cluster = ClusterNode(
-            members: configuration.members, loop: environment.loop, journal: journal,
-            log: log.groups[ClusterNode.livenessGroup], network: environment.network,
-            links: environment.links, seed: environment.random.next())
-        var hosts: [ShardHost<GatewayMachine>] = []
-        for number in 0..<configuration.shardCount {
-            let group = GroupID(UInt32(number))
-            hosts.append(
-                ShardHost(
-                    group: group, node: cluster, loop: environment.loop, journal: journal,
-                    log: start.groups[group], store: environment.store,
-                    stored: stored.applied[group], reader: environment.readWorker,
-                    snapshots: snapshots, halt: environment.halt, seed: environment.random.next()))
+        let cluster = ClusterNode(
+            seat: seat, loop: environment.loop, journal: journal,
+            log: promises, network: environment.network,
+            links: environment.links, halt: environment.halt, seed: environment.random.next())
+        self.cluster = cluster
+        let parts = HostParts(
+            node: cluster, journal: journal, start: start, stored: stored, snapshots: snapshots,
+            environment: environment)
+        let meta: ShardHost<TopologyMachine> = parts.host(ClusterNode.metaGroup)
+        keeper = TopologyKeeper(
+            host: meta, node: cluster, profile: configuration.plan.own.profile,
+            loop: environment.loop)
+        let hosts = (0..<configuration.shardCount).map {
+            parts.host(GroupID(UInt32($0))) as ShardHost<GatewayMachine>
         }
         self.hosts = hosts
         storedIndexes = stored.applied.mapValues(\.index)
@@ -128,6 +156,10 @@ public actor Node {
 
     /// Where the logs of groups begin whose snapshot the journal has no mark of.
     private let unmarked: [AppliedState]
+    /// Where the logs of groups begin whose state covers damage.
+    private let covering: [AppliedState]
+    /// Shards whose damage the state covers, and those that recover from it.
+    package nonisolated let damagedShardCounts: (covered: Int, recovering: Int)
     package nonisolated var unmarkedSnapshotCount: Int { unmarked.count }
 
     /// Snapshots of shards that were made and installed here since the start.
@@ -156,10 +188,8 @@ public actor Node {
     }
 
     private static func openJournal(
-        _ configuration: NodeConfiguration, _ environment: NodeEnvironment
+        _ configuration: NodeConfiguration, _ seat: Seat, _ environment: NodeEnvironment
     ) throws(NodeStartError) -> (Journal, RecoveredLog) {
-        let members = configuration.members
-        try FirstStart.check(configuration, environment.fileSystem)
         do {
             let opened = try Journal.open(
                 loop: environment.loop, worker: environment.journalWorker,
@@ -168,16 +198,8 @@ public actor Node {
                 options: Journal.Options(
                     segmentByteCount: configuration.segmentByteCount,
                     owner: JournalOwner(
-                        cluster: "\(members.cluster)", node: members[members.own]?.name ?? "",
-                        member: members.own)))
-            // The shards' shells do not fetch entries from peers to repair them yet.
-            let damaged = opened.recovered.damagedGroups
-            guard damaged.isEmpty else {
-                throw NodeStartError.journal(
-                    "entries of \(damaged.map(\.description).joined(separator: ", ")) are "
-                        + "damaged; sunny journal verify names them")
-            }
-            try FirstStart.takeMark(configuration, environment.fileSystem)
+                        cluster: "\(seat.cluster)", node: seat.name, member: seat.member)))
+            try NodeSeat.takeMark(configuration, environment.fileSystem)
             return (opened.journal, opened.recovered)
         } catch let error as NodeStartError {
             throw error
@@ -222,11 +244,17 @@ public actor Node {
                 position.group, upTo: position.index, term: position.term,
                 discardingSuffix: true, then: {})
         }
+        for position in covering {
+            journal.compact(
+                position.group, upTo: position.index, term: position.term, then: {})
+        }
+        await writer.add(keeper.host, written: storedIndexes[keeper.host.group] ?? 0)
         for host in hosts {
             await writer.add(host, written: storedIndexes[host.group] ?? 0)
         }
         journal.observe { [self] event in assumeIsolated { $0.heard(event) } }
         await writer.start()
+        await keeper.start()
         await router.start()
         await cluster.start()
     }
@@ -235,7 +263,9 @@ public actor Node {
     public func stop() async {
         await handOver()
         await router.stop()
+        await keeper.stop()
         for host in hosts { await host.stop() }
+        await keeper.host.stop()
         await cluster.stop()
         await writer.stop()
         await loop.suspend { resumption in journal.close { resumption.resume() } }
@@ -244,24 +274,33 @@ public actor Node {
     /// Gives the leadership of every shard to a peer, so that nobody has to find out that this node
     /// is gone; waits for it, though not for long.
     private func handOver() async {
+        for host in hosts { host.moveAway() }
         let end = loop.now + Self.handOverMax
         var isAsked = false
+        while loop.now < end, hosts.contains(where: \.isMovingNow) {
+            await loop.sleep(for: .milliseconds(10))
+        }
         while loop.now < end {
             for host in hosts where host.handOver() != nil { isAsked = true }
-            let isLeading = hosts.contains { $0.knownLeader == cluster.members.own }
+            if keeper.host.handOver() != nil { isAsked = true }
+            let own = cluster.seat.member
+            let isLeading =
+                hosts.contains { $0.knownLeader == own } || keeper.host.knownLeader == own
             guard isAsked, isLeading else { return }
             await loop.sleep(for: .milliseconds(10))
         }
     }
 
-    /// Two elections by request, which take a round trip and a sync each.
-    private static let handOverMax = Duration.seconds(3)
+    /// What is under way ends in a second and a half, or is handed over all the same; two elections
+    /// by request take a round trip and a sync each.
+    private static let handOverMax = Duration.seconds(5)
 
     /// What the journal tells: a node whose disk is stuck or full leads nothing that a peer can.
     private func heard(_ event: Journal.Event) {
         switch event {
         case .stalled, .refusing:
             for host in hosts { host.handOver() }
+            keeper.host.handOver()
         case .resumed, .accepting, .pinned:
             break
         }
@@ -300,13 +339,13 @@ public actor Node {
         await router.catchUp()
     }
 
-    /// Keys whose commands have no outcome yet.
-    public func inFlightKeyCount() async -> Int {
-        await router.inFlightKeyCount()
+    /// How many shards there are, and how many of them this node has a replica of.
+    public func shardCounts() async -> (all: Int, here: Int) {
+        await router.shardCounts
     }
 
-    /// Sums over all books of each shard by currency; every one must be zero.
-    public func booksTotals() async -> [Int64] {
-        await router.booksTotals()
+    /// What the books of the shards say that this node serves, as they stand now.
+    package func servedBooks() async -> [ShardBooks] {
+        await router.servedBooks()
     }
 }

@@ -3,11 +3,12 @@ public import Gateway
 public import MerchantAPI
 import Payments
 import Primitives
+import Topology
 
 /// What a node is told when it starts. Values only: where they come from is the caller's business.
 public struct NodeConfiguration: Sendable {
-    /// The nodes of the cluster, this one among them.
-    public var members: ClusterMembers
+    /// The cluster, and this node in it.
+    public var plan: ClusterPlan
     /// Where the card data of the node's merchants has to stay.
     public var jurisdiction: String
     /// The folder of journal and state.
@@ -24,12 +25,12 @@ public struct NodeConfiguration: Sendable {
     public var segmentByteCount: Int
 
     public init(
-        members: ClusterMembers, jurisdiction: String, dataDirectory: String,
+        plan: ClusterPlan, jurisdiction: String, dataDirectory: String,
         shardCount: Int, links: [LinkOptions], merchants: [MerchantDirectory.Entry],
         gateway: GatewayOptions = GatewayOptions(), api: MerchantAPILimits = MerchantAPILimits(),
         segmentByteCount: Int = 64 << 20
     ) {
-        self.members = members
+        self.plan = plan
         self.jurisdiction = jurisdiction
         self.dataDirectory = dataDirectory
         self.shardCount = shardCount
@@ -40,10 +41,9 @@ public struct NodeConfiguration: Sendable {
         self.segmentByteCount = segmentByteCount
     }
 
-    private var own: ClusterMember { members[members.own]! }
     /// The node's name, unique in the cluster.
-    public var name: String { own.name }
-    public var region: String { own.region }
+    public var name: String { plan.ownName }
+    public var region: String { plan.own.profile.region }
 
     /// How many shards a node may have: each has a terminal prefix of three characters, and an
     /// actor, a table and a Raft instance.

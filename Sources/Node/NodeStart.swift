@@ -1,13 +1,19 @@
+import Cluster
 import Journal
 import Primitives
+import Raft
 import StateStore
+import Topology
 
 /// What the store says of the shards.
 struct StoredShards: Sendable {
     private(set) var applied: [GroupID: AppliedState] = [:]
     private(set) var installed: [GroupID: InstalledState] = [:]
+    /// The groups' members, where they are not the first ones.
+    let configurations: [GroupID: [UInt8]]
 
     init(_ store: StateStore) throws(StateStoreError) {
+        configurations = try store.configurations()
         for state in try store.appliedStates() { applied[state.group] = state }
         for state in try store.installedStates() { installed[state.applied.group] = state }
     }
@@ -20,14 +26,23 @@ struct StoredShards: Sendable {
 ///   has no mark of: the process ended between the two    it is synced, and the mark is written
 ///   state ahead otherwise, or behind the journal's       the node does not start
 ///   beginning
+///   entries are damaged that the state covers            the log begins behind the state; that is
+///                                                        synced, and the mark is written
+///   entries are damaged behind the state                 the log ends before them, and the member
+///                                                        recovers (`Instance+Recovery`)
 struct NodeStart {
     private(set) var groups: [GroupID: RecoveredLog.Group] = [:]
     /// Snapshots that the journal has no mark of, in the order of their groups.
     private(set) var unmarked: [AppliedState] = []
+    /// The members of the groups where they start.
+    private(set) var configurations: [GroupID: Configuration] = [:]
+    /// States that cover damage, in the order of their groups.
+    private(set) var covering: [AppliedState] = []
 
-    init(log: RecoveredLog, stored: StoredShards, shardCount: Int) throws(NodeStartError) {
-        for number in 0..<shardCount {
-            let group = GroupID(UInt32(number))
+    init(log: RecoveredLog, stored: StoredShards, seat: Seat) throws(NodeStartError) {
+        let shards = seat.founding.shards.indices.map { GroupID(UInt32($0)) }
+        for group in shards + [ClusterNode.metaGroup] {
+            configurations[group] = try Self.configuration(of: group, stored, seat)
             let part = log.groups[group]
             groups[group] = part
             let state = stored.applied[group]
@@ -49,12 +64,33 @@ struct NodeStart {
             } else if let part, state?.index ?? 0 < part.compactedUpTo {
                 throw .stateBehindJournal(
                     group, state: state?.index ?? 0, journal: part.compactedUpTo)
+            } else if let part, !part.damaged.isEmpty {
+                let start = part.beforeDamage(behind: state)
+                groups[group] = start
+                if start.compactedUpTo > part.compactedUpTo, let state { covering.append(state) }
             }
         }
     }
 
+    private static func configuration(
+        of group: GroupID, _ stored: StoredShards, _ seat: Seat
+    ) throws(NodeStartError) -> Configuration {
+        do {
+            if let bytes = stored.configurations[group] { return try Configuration(encoded: bytes) }
+            let founding = seat.founding
+            guard group == ClusterNode.metaGroup else {
+                return try Configuration(voters: founding.shards[Int(group.rawValue)])
+            }
+            let voters = founding.metaReplicas
+            let others = founding.nodes.map(\.id).filter { !voters.contains($0) }
+            return try Configuration(voters: voters, learners: others)
+        } catch {
+            throw .store("the members of \(group) cannot be read: \(error)")
+        }
+    }
+
     private static func end(of part: RecoveredLog.Group?) -> LogIndex {
-        part?.entries.last?.index ?? part?.compactedUpTo ?? 0
+        part?.lastIndex ?? 0
     }
 
     private static func isAhead(

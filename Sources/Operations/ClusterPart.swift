@@ -2,33 +2,35 @@ import Cluster
 import Environment
 import Primitives
 import SecureLink
+import Topology
 
 /// The `cluster` of a node's file: which nodes there are, and how they know each other.
 ///
 /// Without `nodes` the node is alone, as in `ClusterConfigs/single.yaml`.
 struct ClusterPart {
     let name: String
-    let members: ClusterMembers
+    let plan: ClusterPlan
     let credentials: NodeFile.Credentials?
     private let isAlone: Bool
 
-    private static let nodeKeys = ["name", "id", "region", "address"]
+    private static let nodeKeys = ["name", "id", "region", "zone", "address"]
     /// More than any cluster will have used up, and short enough to be read out.
     private static let memberNumberMax = 65_535
 
     init(
         _ root: ConfigurationSection, _ node: ConfigurationSection, folder: String
     ) throws(CommandFailure) {
-        let section = try root.section("cluster", keys: ["name", "id", "nodes", "tls"])
+        let section = try root.section(
+            "cluster", keys: ["name", "id", "nodes", "replicas", "tls"])
         name = try section.name("name")
         isAlone = !section.has("nodes")
         guard !isAlone else {
-            for key in ["id", "tls"] where section.has(key) {
+            for key in ["id", "tls", "replicas"] where section.has(key) {
                 throw section.failure(
                     key, "the cluster has no nodes that it would be for",
                     remedy: "list them under cluster.nodes, or leave \(key) out")
             }
-            members = .alone(name: try node.name("name"), region: try node.name("region"))
+            plan = .alone(name: try node.name("name"), region: try node.name("region"))
             credentials = nil
             return
         }
@@ -37,15 +39,15 @@ struct ClusterPart {
                 "name", "certificates name clusters in lower-case letters",
                 remedy: "write it with a-z, digits, dots, dashes and underscores")
         }
-        members = try Self.readMembers(section, node)
-        credentials = try Self.readCredentials(section, members, folder)
+        plan = try Self.readPlan(section, node)
+        credentials = try Self.readCredentials(section, folder)
     }
 
     /// Refuses a listener's address that is also the peers' address of this node.
     func refuse(
         _ address: SocketAddress, _ key: String, of listen: ConfigurationSection
     ) throws(CommandFailure) {
-        guard !isAlone, members[members.own]?.address == address else { return }
+        guard !isAlone, plan.own.address == address else { return }
         throw listen.failure(
             key, "\(address) is also where peers reach this node",
             remedy: "give one of them another port")
@@ -53,22 +55,36 @@ struct ClusterPart {
 
     // MARK: Nodes
 
-    private static func readMembers(
+    private static func readPlan(
         _ section: ConfigurationSection, _ node: ConfigurationSection
-    ) throws(CommandFailure) -> ClusterMembers {
+    ) throws(CommandFailure) -> ClusterPlan {
         let cluster = try section.value("id", expecting: "1 to 16 hexadecimal digits, not all 0") {
             clusterID($0)
         }
-        var members: [ClusterMember] = []
+        var nodes: [ClusterPlan.Node] = []
         for item in try section.sections("nodes", keys: nodeKeys) {
-            members.append(try readMember(item, after: members))
+            nodes.append(try readNode(item, after: nodes))
         }
-        guard members.count % 2 == 1, members.count <= ClusterMembers.countMax else {
+        guard (1...Topology.nodeCountMax).contains(nodes.count) else {
             throw section.failure(
-                "nodes", countProblem(members.count), remedy: "list 1, 3, 5 or 7 nodes")
+                "nodes", nodes.isEmpty ? "there are none" : "there are \(nodes.count)",
+                remedy: "list 1 to \(Topology.nodeCountMax) nodes")
         }
-        let own = try ownMember(node, among: members)
-        return ClusterMembers(cluster: cluster, own: own.id, all: members)
+        let own = try ownNode(node, among: nodes)
+        guard own.id != nil || nodes.count > 1 else {
+            throw section.failure(
+                "nodes", "\(own.profile.name) has no id, and there is nobody that it could join",
+                remedy: "list a node of the cluster, or give it the id 1 to begin a new one")
+        }
+        let replicas = try section.integer(
+            "replicas", in: 1...Topology.replicaCountMax, else: ClusterPlan.replicaCountDefault)
+        guard !replicas.isMultiple(of: 2) else {
+            throw section.failure(
+                "replicas", "\(replicas) lose no more of them than \(replicas - 1) do",
+                remedy: "write 1, 3, 5 or 7")
+        }
+        return ClusterPlan(
+            cluster: cluster, ownName: own.profile.name, nodes: nodes, replicaCount: replicas)
     }
 
     static func clusterID(_ text: String) -> ClusterID? {
@@ -78,66 +94,64 @@ struct ClusterPart {
         return ClusterID(number)
     }
 
-    private static func countProblem(_ count: Int) -> String {
-        switch count {
-        case 0: "there are none"
-        case ...ClusterMembers.countMax:
-            "\(count) nodes lose no more of them than \(count - 1) do, and wait for one more disk"
-        default: "\(count) nodes: every commit would wait for more disks and gain nothing"
-        }
-    }
-
-    private static func readMember(
-        _ item: ConfigurationSection, after others: [ClusterMember]
-    ) throws(CommandFailure) -> ClusterMember {
-        let member = ClusterMember(
-            id: MemberID(UInt64(try item.integer("id", in: 1...memberNumberMax))),
-            name: try item.name("name"), region: try item.name("region"),
+    private static func readNode(
+        _ item: ConfigurationSection, after others: [ClusterPlan.Node]
+    ) throws(CommandFailure) -> ClusterPlan.Node {
+        let number = item.has("id") ? try item.integer("id", in: 1...memberNumberMax) : nil
+        let node = ClusterPlan.Node(
+            id: number.map { MemberID(UInt64($0)) }, name: try item.name("name"),
+            region: try item.name("region"), zone: item.has("zone") ? try item.name("zone") : "",
             address: try item.value(
                 "address", expecting: "a host and a port of its own, such as 10.0.0.1:7001"
             ) { text in
                 SocketAddress(text).flatMap { $0.port > 0 ? $0 : nil }
             })
-        for other in others {
-            if other.name == member.name {
-                throw item.failure(
-                    "name", "two nodes are called \(member.name)", remedy: "name one differently")
-            }
-            if other.id == member.id {
-                throw item.failure(
-                    "id", "\(other.name) has the number \(member.id.rawValue) too",
-                    remedy: "number them differently; a number is never used twice")
-            }
-            if other.address == member.address {
-                throw item.failure(
-                    "address", "\(other.name) has the address \(member.address) too",
-                    remedy: "give one of them another port")
-            }
-        }
-        guard NodeIdentity(cluster: "c", region: member.region, name: member.name) != nil else {
+        for other in others { try refuse(node, beside: other, item) }
+        let profile = node.profile
+        guard NodeIdentity(cluster: "c", region: profile.region, name: profile.name) != nil else {
             throw item.failure(
                 "name", "certificates have no node . or .., and no such region",
                 remedy: "name it differently")
         }
-        return member
+        return node
+    }
+
+    private static func refuse(
+        _ node: ClusterPlan.Node, beside other: ClusterPlan.Node, _ item: ConfigurationSection
+    ) throws(CommandFailure) {
+        if other.profile.name == node.profile.name {
+            throw item.failure(
+                "name", "two nodes are called \(node.profile.name)",
+                remedy: "name one differently")
+        }
+        if let id = node.id, other.id == id {
+            throw item.failure(
+                "id", "\(other.profile.name) has the number \(id.rawValue) too",
+                remedy: "number them differently; a number is never used twice")
+        }
+        if other.address == node.address {
+            throw item.failure(
+                "address", "\(other.profile.name) has the address \(node.address) too",
+                remedy: "give one of them another port")
+        }
     }
 
     /// Finds this node by its name.
-    private static func ownMember(
-        _ node: ConfigurationSection, among members: [ClusterMember]
-    ) throws(CommandFailure) -> ClusterMember {
+    private static func ownNode(
+        _ node: ConfigurationSection, among nodes: [ClusterPlan.Node]
+    ) throws(CommandFailure) -> ClusterPlan.Node {
         let name = try node.name("name")
-        guard let own = members.first(where: { $0.name == name }) else {
-            let names = members.map(\.name)
+        guard let own = nodes.first(where: { $0.profile.name == name }) else {
+            let names = nodes.map(\.profile.name)
             throw node.failure(
                 "name", "cluster.nodes has no \(name)",
                 remedy: Spelling.nearest(to: name, among: names).map { "did you mean \($0)?" }
                     ?? "its nodes are \(names.joined(separator: ", "))")
         }
-        let region = try node.name("region", else: own.region)
-        guard region == own.region else {
+        let region = try node.name("region", else: own.profile.region)
+        guard region == own.profile.region else {
             throw node.failure(
-                "region", "cluster.nodes says that \(name) is in \(own.region)",
+                "region", "cluster.nodes says that \(name) is in \(own.profile.region)",
                 remedy: "make them agree, or leave node.region out")
         }
         return own
@@ -146,10 +160,8 @@ struct ClusterPart {
     // MARK: Certificates
 
     private static func readCredentials(
-        _ section: ConfigurationSection, _ members: ClusterMembers, _ folder: String
+        _ section: ConfigurationSection, _ folder: String
     ) throws(CommandFailure) -> NodeFile.Credentials? {
-        // A cluster of one has nobody to show a certificate to.
-        guard section.has("tls") || members.all.count > 1 else { return nil }
         let tls = try section.section("tls", keys: ["folder", "certificate", "key", "authorities"])
         let place = section.place(of: "tls")
         guard tls.has("folder") else {

@@ -1,10 +1,12 @@
-import Cluster
-import Environment
+public import Cluster
+public import Environment
 import Gateway
+import MerchantAPI
 import Node
 import Payments
 import Primitives
 import SecureLink
+import Topology
 import Vault
 
 /// A configuration as YAML and JSON write it.
@@ -128,6 +130,49 @@ extension NodeFile {
         return .mapping(pairs)
     }
 
+    /// The file of a node that joins the cluster of this file's node: what all nodes have alike,
+    /// with the digests of the keys, and what is the new one's own. Paths are those of a folder that
+    /// `sunny cluster init` makes.
+    public func joined(
+        by node: ClusterPlan.Node, http: SocketAddress, admin: SocketAddress
+    ) -> ConfigurationTree {
+        let nodes = plan.nodes.filter { $0.profile.name != node.profile.name } + [node]
+        let tls: ConfigurationTree = ["folder": "tls"]
+        var cluster: [ConfigurationTree.Pair] = []
+        if case .mapping(let pairs) = effectiveCluster {
+            cluster = pairs.filter { $0.key != "nodes" && $0.key != "tls" }
+        }
+        cluster.append(
+            ConfigurationTree.Pair(key: "nodes", value: .list(nodes.map(Self.effective))))
+        cluster.append(ConfigurationTree.Pair(key: "tls", value: tls))
+        let own: [String: ConfigurationTree] = [
+            "cluster": .mapping(cluster),
+            "node": [
+                "name": .text(node.profile.name), "region": .text(node.profile.region),
+                "jurisdiction": .text(configuration.jurisdiction), "data_directory": "data",
+                "shards": .number(configuration.shardCount),
+            ],
+            "listen": ["http": "\(http)", "admin": "\(admin)"],
+            "vault": ["software": ["key_file": "vault.key"]],
+            "merchants": .list(merchants.map(withDigests)),
+        ]
+        guard case .mapping(let pairs) = effective else { return effective }
+        return .mapping(
+            pairs.map { ConfigurationTree.Pair(key: $0.key, value: own[$0.key] ?? $0.value) })
+    }
+
+    private func withDigests(_ merchant: Merchant) -> ConfigurationTree {
+        let digests = configuration.merchants
+            .filter { "\($0.merchant)" == merchant.id && $0.isLive == (merchant.mode == "live") }
+            .map { ConfigurationTree.text(Hexadecimal.text($0.keyDigest)) }
+        guard case .mapping(let pairs) = Self.effective(merchant) else { return "" }
+        return .mapping(
+            pairs.map { pair in
+                pair.key == "secret_key_digests"
+                    ? ConfigurationTree.Pair(key: pair.key, value: .list(digests)) : pair
+            })
+    }
+
     private func effectiveKeys(_ node: NodeConfiguration) -> [ConfigurationTree.Pair] {
         let tree: ConfigurationTree = [
             "cluster": effectiveCluster,
@@ -153,16 +198,14 @@ extension NodeFile {
 
     private var effectiveCluster: ConfigurationTree {
         var pairs = [ConfigurationTree.Pair(key: "name", value: .text(clusterName))]
-        if !members.isUnnamed {
-            let nodes = members.all.map { member -> ConfigurationTree in
-                [
-                    "name": .text(member.name), "id": .number(Int(member.id.rawValue)),
-                    "region": .text(member.region), "address": "\(member.address)",
-                ]
-            }
-            let id = String(members.cluster.rawValue, radix: 16)
+        if !plan.isUnnamed {
+            let id = String(plan.cluster.rawValue, radix: 16)
             pairs.append(ConfigurationTree.Pair(key: "id", value: .text(id)))
-            pairs.append(ConfigurationTree.Pair(key: "nodes", value: .list(nodes)))
+            pairs.append(
+                ConfigurationTree.Pair(
+                    key: "nodes", value: .list(plan.nodes.map(Self.effective))))
+            pairs.append(
+                ConfigurationTree.Pair(key: "replicas", value: .number(plan.replicaCount)))
         }
         if let files = credentials?.files {
             let tls: ConfigurationTree = [
@@ -171,6 +214,20 @@ extension NodeFile {
             ]
             pairs.append(ConfigurationTree.Pair(key: "tls", value: tls))
         }
+        return .mapping(pairs)
+    }
+
+    private static func effective(_ node: ClusterPlan.Node) -> ConfigurationTree {
+        let profile = node.profile
+        var pairs = [ConfigurationTree.Pair(key: "name", value: .text(profile.name))]
+        if let id = node.id {
+            pairs.append(ConfigurationTree.Pair(key: "id", value: .number(Int(id.rawValue))))
+        }
+        pairs.append(ConfigurationTree.Pair(key: "region", value: .text(profile.region)))
+        if !profile.zone.isEmpty {
+            pairs.append(ConfigurationTree.Pair(key: "zone", value: .text(profile.zone)))
+        }
+        pairs.append(ConfigurationTree.Pair(key: "address", value: .text(profile.address)))
         return .mapping(pairs)
     }
 

@@ -2,6 +2,7 @@ import Cluster
 import Environment
 public import Primitives
 public import SecureLink
+import Topology
 
 /// Reads the certificate that a node's file names, and checks it as its peers will.
 public enum NodeCertificate {
@@ -22,7 +23,7 @@ public enum NodeCertificate {
         } catch {
             throw failure(error, credentials)
         }
-        let own = file.members[file.members.own]!
+        let own = file.plan.own.profile
         let expected = NodeIdentity(cluster: file.clusterName, region: own.region, name: own.name)
         guard channels.identity == expected else {
             throw failure(

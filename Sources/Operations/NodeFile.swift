@@ -45,8 +45,8 @@ public struct NodeFile: Sendable {
     /// In the order of the file.
     public let merchants: [Merchant]
 
-    /// The nodes of the cluster, this one among them.
-    public var members: ClusterMembers { configuration.members }
+    /// The cluster as the file has it, and this node in it.
+    public var plan: ClusterPlan { configuration.plan }
 
     private enum Mode: String, CaseIterable {
         case test, live
@@ -82,7 +82,7 @@ public struct NodeFile: Sendable {
         let merchants = try Self.readMerchants(root)
         self.merchants = merchants.list
         var configuration = try Self.readNode(
-            root, node, cluster.members, merchants.entries, folder)
+            root, node, cluster.plan, merchants.entries, folder)
         configuration.gateway.balanceLimits = merchants.limits
         self.configuration = configuration
     }
@@ -123,11 +123,11 @@ public struct NodeFile: Sendable {
     private static let shardCountDefault = 4
 
     private static func readNode(
-        _ root: ConfigurationSection, _ node: ConfigurationSection, _ members: ClusterMembers,
+        _ root: ConfigurationSection, _ node: ConfigurationSection, _ plan: ClusterPlan,
         _ merchants: [MerchantDirectory.Entry], _ folder: String
     ) throws(CommandFailure) -> NodeConfiguration {
         var configuration = NodeConfiguration(
-            members: members, jurisdiction: try node.name("jurisdiction"),
+            plan: plan, jurisdiction: try node.name("jurisdiction"),
             dataDirectory: try node.path("data_directory", from: folder),
             shardCount: try node.integer(
                 "shards", in: 1...NodeConfiguration.shardCountMax, else: shardCountDefault),

@@ -1,6 +1,7 @@
 public import Cluster
 public import Environment
 import Primitives
+import Topology
 
 /// Writes the file of a node, with an explanation of every key: what `sunny cluster init` and the
 /// demo give to their nodes.
@@ -33,8 +34,8 @@ public struct NodeFileTemplate: Sendable {
     /// What the file begins with, in one or more comment lines.
     public var heading: String
     public var clusterName: String
-    /// `own` is the node whose file it is; a cluster of one node is written without its list.
-    public var members: ClusterMembers
+    /// The nodes, and whose file it is; a node without a cluster is written without its list.
+    public var plan: ClusterPlan
     public var jurisdiction: String
     public var dataDirectory: String
     public var shardCount: Int
@@ -46,14 +47,14 @@ public struct NodeFileTemplate: Sendable {
     public var merchant: Merchant
 
     public init(
-        heading: String, clusterName: String, members: ClusterMembers, jurisdiction: String,
+        heading: String, clusterName: String, plan: ClusterPlan, jurisdiction: String,
         dataDirectory: String, shardCount: Int = 4, httpAddress: SocketAddress,
         adminAddress: SocketAddress, vaultKeyFile: String, credentialFolder: String,
         links: [Link], merchant: Merchant
     ) {
         self.heading = heading
         self.clusterName = clusterName
-        self.members = members
+        self.plan = plan
         self.jurisdiction = jurisdiction
         self.dataDirectory = dataDirectory
         self.shardCount = shardCount
@@ -70,31 +71,27 @@ public struct NodeFileTemplate: Sendable {
     }
 
     private var cluster: String {
-        guard members.all.count > 1 else {
+        guard !plan.isUnnamed else {
             return """
                 cluster:
                   name: \(clusterName)
                 """
         }
-        let nodes = members.all.map { member in
-            """
-                - name: \(member.name)
-                  id: \(member.id.rawValue)
-                  region: \(member.region)
-                  address: \(yaml(member.address))
-            """
-        }.joined(separator: "\n")
+        let nodes = plan.nodes.map(text(of:)).joined(separator: "\n")
         return """
             # The same on every node, but for tls.
             cluster:
               # In the certificates of all nodes.
               name: \(clusterName)
               # Made once, so that no node ever takes another cluster's messages for its own.
-              id: \(String(members.cluster.rawValue, radix: 16))
-              # 1, 3, 5 or 7 nodes. Each holds all data; a majority goes on without the rest.
-              # The numbers stay with their nodes, and are never given to others.
+              id: \(String(plan.cluster.rawValue, radix: 16))
+              # Those with an id begin the cluster; one without joins it, and gets its id there.
+              # Later it is the cluster that knows its nodes: this list says whom to ask first.
               nodes:
             \(nodes)
+              # How many nodes hold each shard, as far as there are so many: 1, 3, 5 or 7. A
+              # majority of them goes on without the rest.
+              replicas: \(plan.replicaCount)
               # Links between nodes are TLS 1.3; both sides show a certificate of the cluster's
               # authority. This node's is node.crt, its key node.key, and whom it trusts
               # authority.crt. SIGHUP reads them again.
@@ -103,8 +100,18 @@ public struct NodeFileTemplate: Sendable {
             """
     }
 
+    private func text(of node: ClusterPlan.Node) -> String {
+        let profile = node.profile
+        var lines = ["- name: \(profile.name)"]
+        if let id = node.id { lines.append("  id: \(id.rawValue)") }
+        lines.append("  region: \(profile.region)")
+        if !profile.zone.isEmpty { lines.append("  zone: \(profile.zone)") }
+        lines.append("  address: \(yaml(node.address))")
+        return lines.map { "    " + $0 }.joined(separator: "\n")
+    }
+
     private var node: String {
-        let own = members[members.own]!
+        let own = plan.own.profile
         return """
             environment: development
 

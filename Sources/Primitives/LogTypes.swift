@@ -82,15 +82,46 @@ public struct LeaderPromise: Hashable, Sendable {
     }
 }
 
+/// What a member has to hold again before it helps anybody to the leadership, as its disk has lost
+/// entries that it had acknowledged.
+public struct RecoveryGoal: Hashable, Sendable {
+    /// The last index that it had acknowledged.
+    public let index: LogIndex
+    /// No entry that it had acknowledged was of a newer term.
+    public let term: Term
+
+    public init(index: LogIndex, term: Term) {
+        self.index = index
+        self.term = term
+    }
+
+    /// Whether a log that agrees with a leader's through `position` holds everything that was
+    /// acknowledged and may be committed.
+    public func isReached(by position: LogPosition) -> Bool {
+        position.index >= index || position.term > term
+    }
+
+    /// What reaches both.
+    public func joined(with other: RecoveryGoal?) -> RecoveryGoal {
+        RecoveryGoal(index: max(index, other?.index ?? 0), term: max(term, other?.term ?? 0))
+    }
+}
+
 /// What a voter must have on disk before it answers (Ongaro and Ousterhout, figure 2).
 public struct HardState: Hashable, Sendable {
     public var term: Term
     public var vote: MemberID?
     public var promise: LeaderPromise?
+    /// Set while the member recovers from damage.
+    public var recovery: RecoveryGoal?
 
-    public init(term: Term = 0, vote: MemberID? = nil, promise: LeaderPromise? = nil) {
+    public init(
+        term: Term = 0, vote: MemberID? = nil, promise: LeaderPromise? = nil,
+        recovery: RecoveryGoal? = nil
+    ) {
         self.term = term
         self.vote = vote
         self.promise = promise
+        self.recovery = recovery
     }
 }

@@ -44,8 +44,9 @@ extension Instance {
     /// No leader was heard of for too long.
     mutating func electionTimedOut(_ moment: Moment, _ directives: inout [Directive]) {
         var canStand = configuration.isVoter(member) && !isBound(moment)
-        // The log ends before what is being installed.
+        // The log ends before what is being installed, or before what it had acknowledged.
         if case .installing = intake { canStand = false }
+        if isRecovering { canStand = false }
         guard canStand else {
             becomeFollower(term: hardState.term, leader: nil, moment, &directives)
             return
@@ -104,11 +105,12 @@ extension Instance {
             askIfLeading(moment, &directives)
             return .ignored(.leaderIsAlive)
         }
-        if term > hardState.term, isUpToDate(candidacy.last) {
+        if term > hardState.term, !isRecovering, isUpToDate(candidacy.last) {
             let reply = message(to: candidate, term: term, .preVoteReply(isGranted: true))
             directives.append(.send(reply))
         } else {
             post(.preVoteReply(isGranted: false), to: candidate, &directives)
+            tellRecovery(to: candidate, &directives)
         }
         return .taken
     }
@@ -128,8 +130,9 @@ extension Instance {
     public mutating func onReconnected(
         to member: MemberID, _ moment: Moment, _ directives: inout [Directive]
     ) {
-        guard case .follower = role, hardState.promise?.leader == member else { return }
-        askIfLeading(moment, &directives)
+        guard case .follower = role else { return }
+        tellRecovery(to: member, &directives)
+        if hardState.promise?.leader == member { askIfLeading(moment, &directives) }
         settle(&directives)
     }
 
@@ -141,6 +144,7 @@ extension Instance {
             return .ignored(.notCandidate)
         }
         guard configuration.contains(voter) else { return .ignored(.unknownMember) }
+        if isGranted { noteRecovered(voter, through: .max) }
         poll.count(voter, isGranted: isGranted)
         role = .preCandidate(poll)
         if configuration.hasQuorum(poll.granted.contains) {
@@ -165,8 +169,10 @@ extension Instance {
             becomeFollower(term: term, leader: nil, moment, &directives)
         }
         let isFree = hardState.vote == nil && knownLeader == nil
-        guard isFree || hardState.vote == candidate, isUpToDate(candidacy.last) else {
+        let mayVote = (isFree || hardState.vote == candidate) && !isRecovering
+        guard mayVote, isUpToDate(candidacy.last) else {
             post(.voteReply(isGranted: false), to: candidate, &directives)
+            tellRecovery(to: candidate, &directives)
             return .taken
         }
         updateHardState { $0.vote = candidate }
@@ -197,6 +203,7 @@ extension Instance {
             return .ignored(.staleAnswer)
         }
         guard configuration.isVoter(member) else { return .ignored(.notVoter) }
+        guard !isRecovering else { return .ignored(.isRecovering) }
         if case .installing = intake { return .ignored(.isInstalling) }
         stand(isTransfer: true, moment, &directives)
         return .taken

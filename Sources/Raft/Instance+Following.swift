@@ -46,7 +46,7 @@ extension Instance {
         case .append, .heartbeat, .snapshotOffer, .snapshotChunk:
             becomeFollower(term: message.term, leader: message.from, moment, &directives)
         case .preVoteReply(isGranted: false), .voteReply, .appendReply, .heartbeatReply,
-            .staleTerm, .timeoutNow, .readIndex, .readIndexReply, .snapshotReply:
+            .staleTerm, .timeoutNow, .readIndex, .readIndexReply, .snapshotReply, .recovering:
             becomeFollower(term: message.term, leader: nil, moment, &directives)
         }
     }
@@ -69,7 +69,7 @@ extension Instance {
         case .heartbeatReply(let reply):
             releaseIfPromised(reply, message.term, to: message.from, &directives)
         case .preVoteReply, .voteReply, .appendReply, .staleTerm, .timeoutNow, .readIndex,
-            .readIndexReply, .snapshotReply:
+            .readIndexReply, .snapshotReply, .recovering:
             break
         }
         return .ignored(.staleTerm)
@@ -124,6 +124,8 @@ extension Instance {
             return onRelease(ledTerm: ledTerm, from: from, moment, &directives)
         case .releaseReply(let ledTerm):
             return onReleaseReply(ledTerm: ledTerm, from: from)
+        case .recovering(let notice):
+            return onRecovering(notice, from: from, moment, &directives)
         }
     }
 
@@ -175,6 +177,7 @@ extension Instance {
             post(
                 .appendReply(Message.AppendReply(outcome: outcome, commitIndex: commitIndex)),
                 to: leader, &directives)
+            tellRecovery(to: leader, &directives)
             return .taken
         }
         if let new = append.entries.firstIndex(where: { log.term(at: $0.index) != $0.term }) {
@@ -182,6 +185,7 @@ extension Instance {
         }
         let last = append.previous.index + LogIndex(append.entries.count)
         commitIndex = max(commitIndex, min(append.commitIndex, last))
+        noteAgreement(through: LogPosition(index: last, term: log.term(at: last) ?? 0))
         acknowledge(through: last, to: leader, &directives)
         return .taken
     }
@@ -217,10 +221,15 @@ extension Instance {
         _ leaderCommit: LogIndex, _ round: UInt64, from leader: MemberID, _ moment: Moment,
         _ directives: inout [Directive]
     ) -> Reception {
-        // The leader says no more than what this member's disk has acknowledged.
-        // A disk that has lost what it had acknowledged must not count for a lease.
-        guard leaderCommit <= log.lastIndex else { return .refused(.commitBeyondLog) }
-        commitIndex = max(commitIndex, leaderCommit)
+        // The leader says no more than what this member's disk has acknowledged. A disk that has
+        // lost that, and does not know it, has lost its promises as well, and must not count for
+        // a lease.
+        if leaderCommit <= log.lastIndex {
+            commitIndex = max(commitIndex, leaderCommit)
+        } else {
+            guard isRecovering else { return .refused(.commitBeyondLog) }
+            tellRecovery(to: leader, &directives)
+        }
         let epoch = moment.support.given(to: leader)
         if let epoch {
             updateHardState {
@@ -284,15 +293,16 @@ extension Message.Body {
         switch self {
         case .append, .heartbeat, .snapshotOffer, .snapshotChunk, .timeoutNow: true
         case .preVote, .preVoteReply, .vote, .voteReply, .appendReply, .heartbeatReply, .staleTerm,
-            .readIndex, .readIndexReply, .snapshotReply, .release, .releaseReply:
+            .readIndex, .readIndexReply, .snapshotReply, .release, .releaseReply, .recovering:
             false
         }
     }
 
-    /// True for what is only said when asked.
+    /// True for what only members say: when they are asked, or of themselves.
     fileprivate var isAnswer: Bool {
         switch self {
-        case .preVoteReply, .voteReply, .appendReply, .heartbeatReply, .staleTerm, .snapshotReply:
+        case .preVoteReply, .voteReply, .appendReply, .heartbeatReply, .staleTerm, .snapshotReply,
+            .recovering:
             true
         case .preVote, .vote, .append, .heartbeat, .timeoutNow, .readIndex, .readIndexReply,
             .snapshotOffer, .snapshotChunk, .release, .releaseReply:
@@ -327,6 +337,9 @@ extension Message.Body {
         case .snapshotChunk(let chunk):
             let isSane = chunk.offset <= Options.counterMax && !chunk.bytes.isEmpty
             return isSane ? nil : .oversizedSnapshot
+        case .recovering(let notice):
+            return notice.goal <= Options.counterMax
+                ? notice.last.offence(before: term + 1) : .indexOutOfRange
         case .release(let ledTerm), .releaseReply(let ledTerm):
             return ledTerm <= Options.counterMax ? nil : .termOutOfRange
         case .preVoteReply, .voteReply, .staleTerm, .timeoutNow, .readIndex, .snapshotReply:

@@ -46,6 +46,7 @@ extension Instance {
 
     mutating func becomeLeader(_ moment: Moment, _ directives: inout [Directive]) {
         release = nil
+        recoveringPeers = []
         if case .receiving(let descriptor, _, _, _) = intake {
             directives.append(.discardSnapshot(id: descriptor.id))
             intake = .none
@@ -240,6 +241,7 @@ extension Instance {
     ) {
         let peer = leader.progress[place].member
         let isNews = leader.progress[place].takeStored(through: index, logBase: log.base.index)
+        noteRecovered(peer, through: index)
         if isNews { advanceCommit(moment, &directives) }
         // A commit may have changed the members, and taken the leadership.
         guard let place = self.place(of: peer) else { return }

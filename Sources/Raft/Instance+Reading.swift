@@ -23,7 +23,9 @@ extension Instance {
         case .leader:
             read(.own(id: id), moment, &directives)
         case .follower(let follower):
-            guard let leader = follower.leader, forwardedReads.count < Self.readCountMax else {
+            guard let leader = follower.leader, !isRecovering,
+                forwardedReads.count < Self.readCountMax
+            else {
                 directives.append(.readFailed(id: id))
                 break
             }

@@ -118,6 +118,7 @@ extension Instance {
         if log.term(at: descriptor.position.index) == descriptor.position.term {
             dropIntake(&directives)
             commitIndex = descriptor.position.index
+            noteAgreement(through: descriptor.position)
             acknowledge(through: commitIndex, to: leader, &directives)
             return .taken
         }
@@ -224,6 +225,7 @@ extension Instance {
         commitIndex = position.index
         appliedIndex = position.index
         deliveredCommit = position.index
+        noteAgreement(through: position)
         if configurations.latest != before {
             directives.append(.configurationChanged(configurations.latest))
         }

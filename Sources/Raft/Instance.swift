@@ -27,6 +27,7 @@ public import Primitives
 //   candidate     own vote on disk, a quorum grants           leader        countVotes
 //   candidate     timeout                                     preCandidate  electionTimedOut
 //   candidates    a leader of this term                       follower      heard
+//   follower      election timeout while it recovers          follower      electionTimedOut
 //   any           a newer term                                follower      becomeFollower
 //   leader        no-op of its term applied                   serving       onApplied
 //   leader        no quorum heard for an election timeout     follower      checkQuorum
@@ -46,10 +47,12 @@ public import Primitives
 //  5. A promise binds a voter to a leader for as long as its node supports the leader's node, over
 //     all terms (`isBound`). A leader answers reads from its lease only while a quorum is bound to
 //     it, and says when it is over (`Release`).
+//  6. A member whose disk has lost what it had acknowledged helps nobody to the leadership until it
+//     holds it again (`Instance+Recovery.swift`).
 //
 // The room in reading order: this file; +Persistence (what is written and what waits for it);
 // +Election; +Following; +Leading (appending, committing); +Heartbeats (promises, leases, quorum);
-// +Reading; +Membership (changes, transfer); +Snapshots.
+// +Reading; +Membership (changes, transfer); +Snapshots; +Recovery (from damage).
 
 /// One member's part in one group.
 ///
@@ -106,6 +109,10 @@ public struct Instance: Sendable {
     /// Reads that were handed to the leader.
     package internal(set) var forwardedReads: [UInt64] = []
     var nextReadNumber: UInt64 = 1
+    /// When this member, which recovers from damage, says so again.
+    package internal(set) var recoveryNoticeAt: MonotonicInstant?
+    /// Peers that have said that they recover.
+    package internal(set) var recoveringPeers: [Recovering] = []
     /// Members in the home region, whom the leadership should go to.
     var preferredLeaders: [MemberID] = []
     var random: SeededRandom
@@ -148,6 +155,7 @@ public struct Instance: Sendable {
         stableIndex = log.lastIndex
         writing = Writing()
         role = .follower(Follower())
+        beginRecovery()
     }
 
     // MARK: What others may ask
@@ -156,6 +164,8 @@ public struct Instance: Sendable {
     public var last: LogPosition { log.last }
     public var firstIndex: LogIndex { log.firstIndex }
     public var configuration: Configuration { configurations.latest }
+    /// Whether the configuration can be taken back no more.
+    public var isConfigurationCommitted: Bool { configurations.latestIndex <= commitIndex }
 
     /// The term in which this member serves; nil when it does not.
     public var servingTerm: Term? {
@@ -192,8 +202,10 @@ public struct Instance: Sendable {
             case .leader(let leader): leader.nextDeadline
             case .stopped: nil
             }
-        guard let release else { return own }
-        return min(own ?? release.repeatAt, release.repeatAt)
+        var next = own
+        if let release { next = min(next ?? release.repeatAt, release.repeatAt) }
+        if let at = recoveryNoticeAt { next = min(next ?? at, at) }
+        return next
     }
 
     /// Entries through `last` from `first` on that are in the log.
@@ -224,10 +236,11 @@ public struct Instance: Sendable {
             askIfLeading(moment, &directives)
         } else {
             role = .follower(Follower(electionDeadline: electionDeadline(from: moment)))
-            if configuration.voters == [member], !configuration.isJoint {
+            if configuration.voters == [member], !configuration.isJoint, !isRecovering {
                 stand(isTransfer: false, moment, &directives)
             }
         }
+        repeatRecoveryNotice(moment, &directives)
         settle(&directives)
     }
 
@@ -253,6 +266,7 @@ public struct Instance: Sendable {
             return
         }
         repeatRelease(moment, &directives)
+        repeatRecoveryNotice(moment, &directives)
         settle(&directives)
     }
 

@@ -35,7 +35,7 @@ extension Message.Body {
         case preVote = 1
         case preVoteReply, vote, voteReply, append, appendReply, heartbeat, heartbeatReply
         case staleTerm, timeoutNow, readIndex, readIndexReply, snapshotOffer, snapshotChunk
-        case snapshotReply, release, releaseReply
+        case snapshotReply, release, releaseReply, recovering
     }
 
     fileprivate func encode(to writer: inout ByteWriter) {
@@ -96,6 +96,10 @@ extension Message.Body {
         case .releaseReply(let ledTerm):
             writer.write(Tag.releaseReply.rawValue)
             writer.writeVarint(ledTerm)
+        case .recovering(let notice):
+            writer.write(Tag.recovering.rawValue)
+            notice.last.encode(to: &writer)
+            writer.writeVarint(notice.goal)
         }
     }
 
@@ -135,6 +139,10 @@ extension Message.Body {
                 id: try reader.readVarint(), storedByteCount: try reader.readVarint())
         case .release: self = .release(ledTerm: try reader.readVarint())
         case .releaseReply: self = .releaseReply(ledTerm: try reader.readVarint())
+        case .recovering:
+            self = .recovering(
+                Message.Recovery(
+                    last: try LogPosition(from: &reader), goal: try reader.readVarint()))
         }
     }
 }

@@ -46,6 +46,22 @@ public struct Message: Hashable, Sendable {
         /// The sender led `ledTerm` and does not any more: what was promised to it is void.
         case release(ledTerm: Term)
         case releaseReply(ledTerm: Term)
+        /// The sender's disk has lost entries that it had acknowledged: it helps nobody to the
+        /// leadership for now.
+        case recovering(Recovery)
+    }
+
+    /// How far a member is that recovers from damage.
+    public struct Recovery: Hashable, Sendable {
+        /// Where its log ends, without a gap.
+        public let last: LogPosition
+        /// The last index that it had acknowledged.
+        public let goal: LogIndex
+
+        public init(last: LogPosition, goal: LogIndex) {
+            self.last = last
+            self.goal = goal
+        }
     }
 
     /// What a voter looks at.
@@ -173,6 +189,7 @@ public enum Reception: Hashable, Sendable {
         case notVoter = "this member does not vote"
         case stopped = "this member has stopped"
         case snapshotIsBehind = "chunks must come in order"
+        case isRecovering = "this member has yet to recover from damage"
     }
 
     public enum Offence: String, Hashable, Sendable {

@@ -16,6 +16,7 @@ package import Primitives
 //   probe      mismatch                           probe, further back
 //   replicate  stored                             replicate
 //   replicate  mismatch (a message was lost)      probe
+//   replicate  its disk has lost what it stored   probe, from there
 //   any        the log does not reach back        snapshot
 //   snapshot   stored at or behind it             probe
 //   snapshot   it was refused or given up         probe
@@ -119,6 +120,18 @@ package struct Progress: Hashable, Sendable {
     mutating func heard(at now: MonotonicInstant, knownCommit: LogIndex) {
         heardAt = now
         self.knownCommit = knownCommit
+    }
+
+    /// The member's disk has lost what it had acknowledged behind `index`; true when that is news.
+    mutating func lose(behind index: LogIndex) -> Bool {
+        guard index < match else { return false }
+        match = index
+        switch state {
+        case .probe, .replicate: probe(from: index + 1)
+        // It ends with an answer that says how far the member is then.
+        case .snapshot: break
+        }
+        return true
     }
 
     mutating func probe(from index: LogIndex) {

@@ -24,6 +24,9 @@ struct BatchWriter: ~Copyable {
 
     borrowing func write(_ batch: StateBatch, _ counts: inout StatementCounts) throws {
         try writeApplied(batch.applied, &counts)
+        if let configuration = batch.configuration {
+            try writeConfiguration(configuration, of: batch.group, &counts)
+        }
         let slot = slots[batch.group]
         for key in batch.removed {
             precondition(
@@ -84,6 +87,17 @@ struct BatchWriter: ~Copyable {
             preconditionFailure("\(applied.group): nothing is stored and nothing was inserted")
         }
         throw StateStoreError.appliedIndexWentBack(stored: stored, offered: applied)
+    }
+
+    /// Members change rarely: the statement is made when it is needed.
+    private borrowing func writeConfiguration(
+        _ configuration: [UInt8], of group: GroupID, _ counts: inout StatementCounts
+    ) throws {
+        let run = try SQLRun(database, "UPDATE shard SET configuration = ? WHERE shard = ?")
+        try run.bind(configuration, at: 1)
+        try run.bind(Int64(group.rawValue), at: 2)
+        counts.statements += 1
+        try run.execute()
     }
 
     /// `owner` and `created` are not set, because naming them would make SQLite rewrite the listing

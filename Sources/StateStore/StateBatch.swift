@@ -22,18 +22,22 @@ public struct StateBatch: Hashable, Sendable {
     /// The last entry whose effects are in this batch, and its term.
     public let appliedIndex: LogIndex
     public let appliedTerm: Term
+    /// The group's members at that entry, where they have changed since the last batch; the store
+    /// does not read it.
+    public let configuration: [UInt8]?
     /// New and changed aggregates, all of `group`.
     public let rows: [AggregateRow]
     /// Aggregates that are no more, all of `group`. They are removed before `rows` are written.
     public let removed: [AggregateKey]
 
     public init(
-        group: GroupID, appliedIndex: LogIndex, appliedTerm: Term, rows: [AggregateRow],
-        removed: [AggregateKey] = []
+        group: GroupID, appliedIndex: LogIndex, appliedTerm: Term,
+        configuration: [UInt8]? = nil, rows: [AggregateRow], removed: [AggregateKey] = []
     ) {
         self.group = group
         self.appliedIndex = appliedIndex
         self.appliedTerm = appliedTerm
+        self.configuration = configuration
         self.rows = rows
         self.removed = removed
     }

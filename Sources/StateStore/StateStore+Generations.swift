@@ -21,7 +21,7 @@ public struct StateGeneration: Hashable, Sendable {
 public struct InstalledState: Hashable, Sendable {
     /// Where in the log the snapshot was taken.
     public let applied: AppliedState
-    /// What whoever installed it wants to know of it at the next start.
+    /// The group's members there; the store does not read it.
     public let context: [UInt8]
 
     public init(applied: AppliedState, context: [UInt8]) {
@@ -101,13 +101,14 @@ extension StateStore {
 
     private static let installSQL = """
         INSERT INTO shard (shard, applied_index, applied_term, slot, installed_index,
-            installed_term, installed_context)
-        VALUES (?1, ?2, ?3, ?4, ?2, ?3, ?5)
+            installed_term, installed_context, configuration)
+        VALUES (?1, ?2, ?3, ?4, ?2, ?3, ?5, ?5)
         ON CONFLICT (shard) DO UPDATE
         SET applied_index = excluded.applied_index, applied_term = excluded.applied_term,
             slot = excluded.slot, installed_index = excluded.installed_index,
             installed_term = excluded.installed_term,
-            installed_context = excluded.installed_context
+            installed_context = excluded.installed_context,
+            configuration = excluded.configuration
         WHERE excluded.applied_index > applied_index AND excluded.applied_term >= applied_term
         """
 

@@ -18,6 +18,25 @@ extension StateStore {
         }
     }
 
+    /// The members of the groups at their applied indexes, where they are not the first ones.
+    public func configurations() throws(StateStoreError) -> [GroupID: [UInt8]] {
+        try view("read the groups' members") { database, counts in
+            guard
+                try StateStoreSchema.version(database)
+                    >= StateStoreSchema.versionWithConfigurations
+            else { return [:] }
+            counts.statements += 1
+            let run = try SQLRun(
+                database, "SELECT shard, configuration FROM shard WHERE configuration NOTNULL")
+            var found: [GroupID: [UInt8]] = [:]
+            while try run.next() {
+                guard let shard = UInt32(exactly: try run.integer(0)) else { continue }
+                found[GroupID(shard)] = try run.bytes(1)
+            }
+            return found
+        }
+    }
+
     /// The rows of the keys that exist, in the order of the keys.
     public func load(_ keys: [AggregateKey]) throws(StateStoreError) -> [AggregateRow] {
         guard !keys.isEmpty else { return [] }

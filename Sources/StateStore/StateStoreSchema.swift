@@ -12,10 +12,11 @@ import Primitives
 /// aggregate_open (shard, kind) WHERE is_open = 1
 ///     -- Unfinished outbox work; SQLite appends the rest of the primary key, so it is in id order.
 /// shard (shard, applied_index, applied_term, slot, installed_index, installed_term,
-///        installed_context)
+///        installed_context, configuration)
 ///     -- Changed in the same transaction as the rows. `slot` says which rows count; those of other
-///     -- slots are of an older generation, or of one that was not written to its end. The last
-///     -- three say which snapshot the rows began with; 0, 0 and NULL where it was none.
+///     -- slots are of an older generation, or of one that was not written to its end. The next
+///     -- three say which snapshot the rows began with; 0, 0 and NULL where it was none. The last
+///     -- one has the group's members at the applied index; NULL while they are the first ones.
 /// meta (name, value)
 ///     -- 'schema_version' as an integer; facts of the cluster as blobs, named 'fact:' + name.
 /// ```
@@ -62,6 +63,10 @@ package enum StateStoreSchema {
         ALTER TABLE shard ADD COLUMN installed_context BLOB;
         UPDATE shard SET slot = shard;
         """,
+        """
+        ALTER TABLE shard ADD COLUMN configuration BLOB;
+        UPDATE shard SET configuration = installed_context;
+        """,
     ]
 
     /// The steps that lead from nothing to an older version, for tests of the steps behind it.
@@ -71,6 +76,8 @@ package enum StateStoreSchema {
 
     /// From this version on a shard's rows have slots.
     static let versionWithSlots: Int64 = 2
+    /// From this version on the members of the groups are stored.
+    static let versionWithConfigurations: Int64 = 3
 
     /// The version of the tables in the file; 0 for a file without any.
     ///

@@ -6,11 +6,14 @@ import Testing
 @Suite struct CoreScenarioTests {
     @Test("every promise is kept", arguments: [1...75, 76...150] as [ClosedRange<UInt64>])
     func seeds(range: ClosedRange<UInt64>) {
+        var damageCount = 0
         for seed in range {
             let verdict = CoreScenario.run(seed: seed)
             #expect(verdict.violations == [], "sunny simulate raft --seed \(seed) --trace")
             #expect(verdict.answeredCount > 100, "seed \(seed) did nothing")
+            damageCount += verdict.faultCounts.first { $0.name == "damaged entry" }?.count ?? 0
         }
+        #expect(damageCount > 0)
     }
 
     /// Each of them failed once: the trap, the lost window, the late heartbeat, the lost snapshot.

@@ -57,12 +57,15 @@ import Vault
             environment: .development,
             masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
         var configuration = NodeConfiguration(
-            members: .alone(name: "node", region: "eu"), jurisdiction: "eu",
+            plan: .alone(name: "node", region: "eu"), jurisdiction: "eu",
             dataDirectory: "/data", shardCount: 1,
             links: [], merchants: [], segmentByteCount: 512 << 10)
         configuration.writing.checkpointInterval = .seconds(3)
+        guard let seat = configuration.plan.foundingSeat(shardCount: 1) else {
+            preconditionFailure("a node that is alone joins nobody")
+        }
         return try Node(
-            configuration,
+            configuration, seat,
             in: NodeEnvironment(
                 loop: incarnation.loop, network: incarnation.network,
                 links: nil, fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),

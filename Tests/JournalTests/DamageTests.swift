@@ -25,7 +25,10 @@ struct DamageTests {
         }
         let promise = LeaderPromise(leader: MemberID(3), term: 4, epoch: 5)
         let start: LogIndex = isRecycled ? 10 : 1
-        life.commit(idle, entries(1...2), hardState: HardState(term: 9, vote: MemberID(1)))
+        life.commit(
+            idle, entries(1...2),
+            hardState: HardState(
+                term: 9, vote: MemberID(1), recovery: RecoveryGoal(index: 5, term: 8)))
         life.commit(GroupID(9), entries(1...2))
         life.commit(first, entries(start...(start + 5)), hardState: HardState(term: 1))
         life.journal.remove(GroupID(9)) {}

@@ -62,6 +62,8 @@ struct FormatTests {
             .entry(group, LogEntry(index: .max, term: .max, kind: .noOperation, payload: [])),
             .hardState(group, HardState(term: 3)),
             .hardState(group, HardState(term: 3, vote: MemberID(0))),
+            .hardState(
+                group, HardState(term: 3, recovery: RecoveryGoal(index: 7, term: 2))),
             .compacted(group, CompactionMark(upTo: 9, term: 2, discardsSuffix: true)),
             .removed(group),
             .restored(group, LogEntry(index: 7, term: 3, kind: .command, payload: [1, 2, 3])),
@@ -92,7 +94,8 @@ struct FormatTests {
     @Test("a segment header with groups reads back")
     func segmentHeaderRoundTrip() throws {
         var marks = GroupMarks()
-        marks.hardState = HardState(term: 4, vote: MemberID(2))
+        marks.hardState = HardState(
+            term: 4, vote: MemberID(2), recovery: RecoveryGoal(index: 7, term: 2))
         marks.compactedUpTo = 10
         marks.compactedTerm = 3
         marks.lastIndex = 12

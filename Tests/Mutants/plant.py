@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plants known bugs in a copy of the consensus core, each behind a number.
+"""Plants known bugs in a copy of the sources, each behind a number.
 
     plant.py --out DIR      write the package with every bug planted
     plant.py                only say whether every bug still fits the source
@@ -18,6 +18,11 @@ from typing import Dict, List, Tuple
 # What the copy consists of; the dependencies of each are those of the main Package.swift.
 ROOMS = ["Primitives", "Raft", "Liveness", "Linearizability", "CoreSimulator"]
 
+# What is copied as well where a bug is for the simulator of the whole gateway: this room, and all
+# that it is made of.
+GATEWAY_FINDER = "simulate gateway"
+GATEWAY_ROOM = "Simulator"
+
 # What else the runner is made of: the explorers of the tests, and what they explore. A file with
 # tests in it is left out.
 EXPLORERS = [
@@ -26,6 +31,9 @@ EXPLORERS = [
     "Tests/LivenessTests/Explored*.swift",
     "Tests/LivenessTests/World*.swift",
 ]
+
+# The programs of the copy, and the folders beside this file that hold them.
+RUNNERS = {"mutants": "Runner", "gatewayMutants": "GatewayRunner"}
 
 # Stands in every folder that this program has written, so that no other folder is cleared.
 MARKER = ".planted"
@@ -40,7 +48,7 @@ class PlantError(Exception):
 
 @dataclass
 class Bug:
-    """One bug, as its text says."""
+    """One bug, as its text says; or a part of one that takes several places."""
 
     number: int
     name: str
@@ -78,44 +86,70 @@ def without_blank_ends(lines: List[str]) -> List[str]:
     return lines
 
 
-def read_bug(path: Path) -> Bug:
-    """Reads a bug's text; raises PlantError where it is none."""
-    match = re.fullmatch(r"(\d{2,})-([a-z0-9-]+)\.txt", path.name)
-    if not match or int(match[1]) == 0:
-        raise PlantError(f"{path.name}:1: the name is not NN-some-words.txt, from 01 on")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    marks = []
-    for wanted in ["---- original", "---- planted"]:
-        found = [index for index, line in enumerate(lines) if line.rstrip() == wanted]
-        if len(found) != 1:
-            raise PlantError(f"{path.name}:1: {len(found)} lines are `{wanted}`, not one")
-        marks.append(found[0])
-    start, middle = marks
-    if middle < start:
-        raise PlantError(f"{path.name}:{middle + 1}: what is planted comes after the original")
+def read_head(path: Path, lines: List[str], first: int) -> Dict[str, str]:
+    """The head of a text, whose first line has this number."""
     head: Dict[str, str] = {}
-    for index, line in enumerate(lines[:start]):
+    for index, line in enumerate(lines):
         if not line.strip():
             continue
         key, separator, value = line.partition(":")
         if not separator or key not in KEYS or key in head or not value.strip():
-            raise PlantError(f"{path.name}:{index + 1}: not a new one of {', '.join(KEYS)}")
+            raise PlantError(f"{path.name}:{first + index}: not a new one of {', '.join(KEYS)}")
         head[key] = value.strip()
+    return head
+
+
+def read_pieces(path: Path, lines: List[str]) -> List[Tuple[int, int, int]]:
+    """Where each original and each planted text begins, and where the latter ends."""
+    starts = [index for index, line in enumerate(lines) if line.rstrip() == "---- original"]
+    middles = [index for index, line in enumerate(lines) if line.rstrip() == "---- planted"]
+    if not starts or len(starts) != len(middles):
+        raise PlantError(
+            f"{path.name}:1: {len(starts)} lines are `---- original` and {len(middles)} are"
+            " `---- planted`")
+    pieces = []
+    for number, (start, middle) in enumerate(zip(starts, middles)):
+        next_start = starts[number + 1] if number + 1 < len(starts) else len(lines)
+        if not start < middle < next_start:
+            raise PlantError(f"{path.name}:{middle + 1}: what is planted is not after its original")
+        marks = [index for index in range(middle, next_start) if lines[index].startswith("---- ")]
+        pieces.append((start, middle, marks[1] if len(marks) > 1 else next_start))
+    return pieces
+
+
+def read_bug(path: Path) -> List[Bug]:
+    """Reads a bug's text, which may have several parts; raises PlantError where it is none."""
+    match = re.fullmatch(r"(\d{2,})-([a-z0-9-]+)\.txt", path.name)
+    if not match or int(match[1]) == 0:
+        raise PlantError(f"{path.name}:1: the name is not NN-some-words.txt, from 01 on")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pieces = read_pieces(path, lines)
+    head = read_head(path, lines[:pieces[0][0]], 1)
     for key in KEYS[:3]:
         if key not in head:
             raise PlantError(f"{path.name}:1: {key}: is missing")
-    bug = Bug(
-        number=int(match[1]),
-        name=match[2],
-        path=path,
-        file=head["file"],
-        finds=head["finds"],
-        breaks=head["breaks"],
-        style=head.get("style", "statement"),
-        line=start + 1,
-        original=without_blank_ends(lines[start + 1:middle]),
-        planted=without_blank_ends(lines[middle + 1:]),
-    )
+    parts = []
+    end = pieces[0][0]
+    for start, middle, next_end in pieces:
+        # `---- file: …` and `---- style: …` before an original are of its part.
+        own = [line.removeprefix("---- ") for line in lines[end:start]]
+        part = {"file": head["file"], "style": head.get("style", "statement")}
+        if end != start:
+            part["style"] = "statement"
+            part.update(read_head(path, own, end + 1))
+        parts.append(Bug(
+            number=int(match[1]), name=match[2], path=path, file=part["file"],
+            finds=head["finds"], breaks=head["breaks"], style=part["style"], line=start + 1,
+            original=without_blank_ends(lines[start + 1:middle]),
+            planted=without_blank_ends(lines[middle + 1:next_end])))
+        end = next_end
+    for bug in parts:
+        check_bug(bug)
+    return parts
+
+
+def check_bug(bug: Bug) -> None:
+    """Raises PlantError where a bug cannot be planted."""
     if bug.style not in STYLES:
         raise bug.error(f"the style is none of {', '.join(STYLES)}")
     if not bug.original:
@@ -123,13 +157,14 @@ def read_bug(path: Path) -> Bug:
     if bug.style == "expression" and not bug.planted:
         raise bug.error("the planted expression is empty")
     parts = bug.file.split("/")
-    if parts[0] != "Sources" or ".." in parts or len(parts) < 3 or parts[1] not in ROOMS:
+    if parts[0] != "Sources" or ".." in parts or len(parts) < 3:
+        raise bug.error(f"{bug.file} is no source")
+    if bug.finds != GATEWAY_FINDER and parts[1] not in ROOMS:
         raise bug.error(f"{bug.file} is in none of {', '.join(ROOMS)}")
-    return bug
 
 
 def read_bugs(folder: Path) -> Tuple[List[Bug], List[str]]:
-    """The bugs of a folder by number, and what is wrong with the others."""
+    """The bugs of a folder by number, part by part, and what is wrong with the others."""
     bugs: List[Bug] = []
     errors: List[str] = []
     numbers: Dict[int, str] = {}
@@ -137,11 +172,12 @@ def read_bugs(folder: Path) -> Tuple[List[Bug], List[str]]:
         if path.name.startswith("."):
             continue
         try:
-            bug = read_bug(path)
+            parts = read_bug(path)
+            bug = parts[0]
             if bug.number in numbers:
                 raise bug.error(f"{numbers[bug.number]} has the same number")
             numbers[bug.number] = path.name
-            bugs.append(bug)
+            bugs += parts
         except PlantError as error:
             errors.append(str(error))
         except (OSError, UnicodeDecodeError) as error:
@@ -149,6 +185,11 @@ def read_bugs(folder: Path) -> Tuple[List[Bug], List[str]]:
     if not bugs and not errors:
         errors.append(f"{folder}: no bugs")
     return sorted(bugs, key=lambda bug: bug.number), errors
+
+
+def first_parts(bugs: List[Bug]) -> List[Bug]:
+    """One for each bug."""
+    return list({bug.number: bug for bug in reversed(bugs)}.values())[::-1]
 
 
 def statement_spans(bug: Bug, source: str) -> List[Tuple[int, int]]:
@@ -277,7 +318,7 @@ def number_source(bugs: List[Bug]) -> str:
     rows = "".join(
         f"    ({bug.number}, {swift_string(bug.name)}, {swift_string(bug.finds)},\n"
         f"        {swift_string(bug.breaks)}),\n"
-        for bug in bugs
+        for bug in first_parts(bugs)
     )
     return f"""\
 /// The number of the bug that is at work; 0 is none. Set once, before any thread is started.
@@ -305,20 +346,49 @@ def piece(manifest: str, opening: str) -> str:
     raise PlantError(f"Package.swift:{line}: `{match[0]}` is not closed")
 
 
-def package_manifest(manifest: str, has_runner: bool) -> str:
-    """The manifest of the copy, put together from pieces of the main one."""
-    targets = [piece(manifest, rf'room\((?=\s*"{name}")') for name in ROOMS]
-    pieces = [piece(manifest, r"let strict: \[SwiftSetting\] = \[")]
-    packages = ""
-    if any("collections" in target for target in targets):
-        pieces.append(piece(manifest, r"let collections: \[Target\.Dependency\] = \["))
-        url = r'url: "https://github\.com/apple/swift-collections"'
-        packages = piece(manifest, rf"\.package\((?=\s*{url})")
-    if has_runner:
-        names = ", ".join(f'"{name}"' for name in ROOMS)
+def target(manifest: str, room: str) -> str:
+    """What the manifest says of a room."""
+    return piece(manifest, rf'(?:room|\.target)\((?=\s*(?:name: )?"{room}")')
+
+
+def with_dependencies(manifest: str, rooms: List[str]) -> List[str]:
+    """The rooms, and those that they are made of."""
+    found = list(rooms)
+    for room in found:
+        names = re.findall(r'"(\w+)"', target(manifest, room))
+        found += [name for name in dict.fromkeys(names) if name not in found]
+    return found
+
+
+def shared_dependencies(manifest: str, targets: List[str]) -> Tuple[List[str], List[str]]:
+    """The dependencies that targets name by a `let` of the manifest, and their packages."""
+    pieces = []
+    packages = []
+    for name, kind in re.findall(
+            r"^let (\w+): (\[?)Target\.Dependency\]? =", manifest, re.MULTILINE):
+        if not any(re.search(rf"\b{name}\b(?!\")", target) for target in targets):
+            continue
+        opening = r"\[Target\.Dependency\] = \[" if kind else r"Target\.Dependency = \.product\("
+        pieces.append(piece(manifest, rf"let {name}: {opening}"))
+        for package in re.findall(r'package: "([^"]+)"', pieces[-1]):
+            url = rf'url: "[^"]*/{re.escape(package)}"'
+            found = piece(manifest, rf"\.package\((?=\s*{url})")
+            if found not in packages:
+                packages.append(found)
+    return pieces, packages
+
+
+def package_manifest(manifest: str, runners: Dict[str, List[str]], rooms: List[str]) -> str:
+    """The manifest of the copy, put together from pieces of the main one; `runners` are programs
+    and what they use."""
+    targets = [target(manifest, name) for name in rooms]
+    shared, packages = shared_dependencies(manifest, targets)
+    pieces = [piece(manifest, r"let strict: \[SwiftSetting\] = \[")] + shared
+    for name, uses in runners.items():
+        names = ", ".join(f'"{use}"' for use in uses)
         targets.append(
-            f'.executableTarget(\n            name: "mutants", dependencies: [{names}],\n'
-            '            path: "Sources/Runner", swiftSettings: strict)'
+            f'.executableTarget(\n            name: "{name}", dependencies: [{names}],\n'
+            f'            path: "Sources/{RUNNERS[name]}", swiftSettings: strict)'
         )
     version = manifest.split("\n", 1)[0]
     settings = "\n\n".join(pieces)
@@ -336,7 +406,7 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {{
 
 let package = Package(
     name: "planted",
-    dependencies: [{packages}],
+    dependencies: [{", ".join(packages)}],
     targets: [
 {rows}    ]
 )
@@ -348,10 +418,22 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
     files: Dict[str, str] = {}
     errors: List[str] = []
     sources = root / "Sources"
-    for room in ROOMS:
+    has_gateway = any(bug.finds == GATEWAY_FINDER for bug in bugs)
+    try:
+        manifest = (root / "Package.swift").read_text(encoding="utf-8")
+        rooms = with_dependencies(manifest, ROOMS + [GATEWAY_ROOM]) if has_gateway else ROOMS
+    except PlantError as error:
+        return files, [str(error)]
+    for room in rooms:
         paths = sorted((sources / room).rglob("*.swift"))
-        if not paths:
+        others = sorted(
+            path for path in (sources / room).rglob("*")
+            if path.suffix in (".c", ".h", ".modulemap"))
+        if not paths and not others:
             errors.append(f"Sources/{room}:1: no source")
+        for path in others:
+            name = "Sources/" + path.relative_to(sources).as_posix()
+            files[name] = path.read_text(encoding="utf-8")
         for path in paths:
             name = "Sources/" + path.relative_to(sources).as_posix()
             here = [bug for bug in bugs if bug.file == name]
@@ -361,19 +443,23 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
     for bug in bugs:
         if bug.file not in files:
             errors.append(str(bug.error(f"there is no {bug.file}")))
-    runner = root / "Tests" / "Mutants" / "Runner"
-    paths = sorted(runner.rglob("*.swift"))
-    for path in paths:
-        name = "Sources/Runner/" + path.relative_to(runner).as_posix()
-        files[name] = path.read_text(encoding="utf-8")
+    runners: Dict[str, List[str]] = {}
+    for program, folder in RUNNERS.items():
+        runner = root / "Tests" / "Mutants" / folder
+        paths = sorted(runner.rglob("*.swift"))
+        if not paths or (program == "gatewayMutants" and not has_gateway):
+            continue
+        runners[program] = ROOMS if program == "mutants" else ["Primitives", "Simulator"]
+        for path in paths:
+            name = f"Sources/{folder}/" + path.relative_to(runner).as_posix()
+            files[name] = path.read_text(encoding="utf-8")
     for path in sorted(path for pattern in EXPLORERS for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")
         if "import Testing" not in text.splitlines():
             files[f"Sources/Runner/{path.parent.name}/{path.name}"] = text
     files["Sources/Primitives/PlantedBug.swift"] = number_source(bugs)
     try:
-        manifest = (root / "Package.swift").read_text(encoding="utf-8")
-        files["Package.swift"] = package_manifest(manifest, has_runner=bool(paths))
+        files["Package.swift"] = package_manifest(manifest, runners, rooms)
     except PlantError as error:
         errors.append(str(error))
     return files, errors
@@ -388,8 +474,8 @@ def write_package(out: Path, files: Dict[str, str]) -> None:
         raise PlantError(f"{out}: the folder is not empty and not of this program")
     out.mkdir(parents=True, exist_ok=True)
     (out / MARKER).touch()
-    for path in sorted((out / "Sources").rglob("*.swift")):
-        if path.relative_to(out).as_posix() not in files:
+    for path in sorted((out / "Sources").rglob("*")):
+        if path.is_file() and path.relative_to(out).as_posix() not in files:
             path.unlink()
     for name, text in files.items():
         path = out / name
@@ -410,7 +496,7 @@ def main(arguments: List[str]) -> int:
     folder = options.bugs or options.root / "Tests" / "Mutants" / "bugs"
     bugs, errors = read_bugs(folder)
     if options.list:
-        for bug in bugs:
+        for bug in first_parts(bugs):
             print(f"{bug.number:02}  {bug.name}  [{bug.finds}]  {bug.breaks}")
     files, misfits = package_files(options.root, bugs)
     errors += misfits
@@ -422,7 +508,8 @@ def main(arguments: List[str]) -> int:
     for error in errors:
         print(error, file=sys.stderr)
     if not errors and not options.list:
-        print(f"{len(bugs)} bugs planted" if options.out else f"{len(bugs)} bugs fit")
+        count = len(first_parts(bugs))
+        print(f"{count} bugs planted" if options.out else f"{count} bugs fit")
     return 1 if errors else 0
 
 

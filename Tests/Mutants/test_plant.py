@@ -202,7 +202,8 @@ def test_a_text_that_is_no_bug_fails_by_name_and_line(repository, capsys, name, 
 
 
 @pytest.mark.parametrize("file", [
-    "Sources/Gateway/G.swift", "Tests/A.swift", "/etc/passwd", "Sources/Raft/../A.swift",
+    "Sources/Gateway/G.swift", "Sources/Ingress/I.swift", "Tests/A.swift", "/etc/passwd",
+    "Sources/Raft/../A.swift",
     "Sources/Raft",
 ])
 def test_a_file_outside_of_the_core_is_refused(repository, capsys, file):
@@ -295,3 +296,69 @@ def test_the_list(repository, capsys):
     assert capsys.readouterr().out == (
         "01  mute  [model]  01-mute\n02  loud  [model]  02-loud\n"
     )
+
+
+def test_a_bug_of_several_places(repository):
+    repository.write("Sources/Liveness/Other.swift", "import Primitives\n\nlet half = all / 2\n")
+    repository.write("Tests/Mutants/bugs/04-twice.txt", (
+        "file: Sources/Raft/Raft.swift\nfinds: model\nbreaks: two places\n\n"
+        "---- original\npersist()\n---- planted\n\n"
+        "---- file: Sources/Liveness/Other.swift\n---- style: expression\n"
+        "---- original\nall / 2\n---- planted\nall\n"))
+    assert "if plantedBug == 4 {" in repository.plant("Sources/Raft/Raft.swift")
+    other = repository.plant("Sources/Liveness/Other.swift")
+    assert "let half = (plantedBug == 4 ? (all) : (all / 2))" in other
+    table = (repository.out / "Sources/Primitives/PlantedBug.swift").read_text()
+    assert table.count("(4, ") == 1
+
+
+@pytest.mark.parametrize("text, line", [
+    ("---- planted\n---- original\ny\n", 7),
+    ("---- original\ny\n", 1),
+    ("---- file: Sources/Ingress/I.swift\n---- original\ny\n---- planted\n", 8),
+    ("---- file: Sources/Raft/Raft.swift\n---- colour: red\n---- original\ny\n"
+     "---- planted\n", 8),
+])
+def test_a_part_that_is_none_fails_by_name_and_line(repository, capsys, text, line):
+    head = "file: Sources/Raft/Raft.swift\nfinds: model\nbreaks: all\n"
+    first = "---- original\nx\n---- planted\n"
+    repository.write("Tests/Mutants/bugs/01-a.txt", head + first + text)
+    assert repository.run() == 1
+    assert capsys.readouterr().err.startswith(f"01-a.txt:{line}: ")
+
+
+GATEWAY_ROOMS = """\
+        room("Gateway", ["Primitives", crypto, grdb]),
+        .target(name: "CSwiftHooks"),
+        room("Simulator", ["CSwiftHooks", "Primitives", "Gateway"]),
+    ]
+"""
+
+
+def test_a_bug_for_the_gateway_brings_its_rooms_and_their_packages(repository):
+    manifest = MANIFEST.replace("    ]\n)\n", GATEWAY_ROOMS + ")\n").replace(
+        "let package", 'let crypto: Target.Dependency = .product(\n    name: "Crypto", '
+        'package: "swift-crypto")\nlet grdb: Target.Dependency = .product(name: "GRDB", '
+        'package: "GRDB.swift")\nlet unused: Target.Dependency = .product(name: "L", '
+        'package: "swift-log")\n\nlet package', 1).replace(
+        "    dependencies: [\n", "    dependencies: [\n"
+        '        .package(url: "https://x/swift-crypto", from: "4.0.0"),\n'
+        '        .package(url: "https://x/GRDB.swift", from: "7.0.0"),\n', 1)
+    repository.write("Package.swift", manifest)
+    repository.write("Sources/Gateway/G.swift", "public import Primitives\n\nfunc f() { g() }\n")
+    repository.write("Sources/Simulator/S.swift", "import Primitives\n")
+    repository.write("Sources/CSwiftHooks/hooks.c", "int x;\n")
+    repository.write("Sources/CSwiftHooks/include/hooks.h", "extern int x;\n")
+    repository.write("Tests/Mutants/GatewayRunner/main.swift", "run()\n")
+    repository.bug("01-mute", "persist()", "")
+    assert "Gateway" not in repository.plant("Package.swift")
+    repository.write("Tests/Mutants/bugs/02-g.txt", (
+        "file: Sources/Gateway/G.swift\nfinds: simulate gateway\nbreaks: all\n"
+        "style: expression\n---- original\ng()\n---- planted\nh()\n"))
+    written = repository.plant("Package.swift")
+    for text in ["swift-crypto", "GRDB.swift", 'name: "CSwiftHooks"', '"gatewayMutants"',
+                 'dependencies: ["Primitives", "Simulator"]']:
+        assert text in written
+    assert "swift-log" not in written
+    assert (repository.out / "Sources/CSwiftHooks/include/hooks.h").exists()
+    assert "plantedBug == 2" in repository.plant("Sources/Gateway/G.swift")

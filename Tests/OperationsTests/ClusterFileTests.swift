@@ -7,6 +7,7 @@ import Operations
 import Primitives
 import SecureLink
 import Testing
+import Topology
 
 /// A node of three; tests change a line of it.
 private let sound = """
@@ -63,12 +64,13 @@ private func failure(of text: String) -> CommandFailure? {
 func readsCluster() throws {
     let file = try NodeFile(path: "etc/node.yaml", text: sound)
     #expect(file.clusterName == "three")
-    #expect(file.members.cluster == ClusterID(0xFF))
-    #expect(file.members.own == MemberID(2))
-    #expect(file.members.all.map(\.name) == ["eu-1", "us-1", "ap-1"])
-    #expect(file.members.all.map(\.id.rawValue) == [1, 2, 7])
-    #expect(file.members.peers.map(\.address.port) == [7001, 7001])
-    #expect(file.members[MemberID(2)]?.address == SocketAddress(host: "fd00::2", port: 7001))
+    #expect(file.plan.cluster == ClusterID(0xFF))
+    #expect(file.plan.own.id == MemberID(2))
+    #expect(file.plan.nodes.map(\.profile.name) == ["eu-1", "us-1", "ap-1"])
+    #expect(file.plan.nodes.map { $0.id?.rawValue } == [1, 2, 7])
+    #expect(file.plan.others.map(\.address.port) == [7001, 7001])
+    #expect(file.plan.own.address == SocketAddress(host: "fd00::2", port: 7001))
+    #expect(file.plan.replicaCount == 5)
     // Without node.region it is the one that stands in the list.
     #expect(file.configuration.region == "us")
     #expect(file.configuration.shardCount == 4)
@@ -94,8 +96,8 @@ func readsLoneNode() throws {
         begin.lowerBound..<end.lowerBound, with: ""
     ).replacing("  name: us-1", with: "  name: us-1\n  region: us")
     let file = try NodeFile(path: "node.yaml", text: alone)
-    #expect(file.members.isUnnamed)
-    #expect(file.members.peers.isEmpty)
+    #expect(file.plan.isUnnamed)
+    #expect(file.plan.others.isEmpty)
     #expect(file.credentials == nil)
 }
 
@@ -107,7 +109,9 @@ func readsLoneNode() throws {
         ("  id: 00ff\n", "", 2, "cluster.id is missing"),
         ("  id: 00ff", "  idd: 00ff", 3, "unknown key cluster.idd"),
         ("name: three", "name: Three", 2, "cluster.name: certificates name clusters in lower"),
-        ("  region: eu\n", "  zone: eu\n", 7, "unknown key cluster.nodes[0].zone"),
+        ("  region: eu\n", "  regio: eu\n", 7, "unknown key cluster.nodes[0].regio"),
+        ("  id: 00ff\n", "  id: 00ff\n  replicas: 4\n", 4, "cluster.replicas: 4 lose no more"),
+        ("  id: 00ff\n", "  id: 00ff\n  replicas: 9\n", 4, "cluster.replicas must be a number"),
         ("id: 7", "id: 2", 14, "cluster.nodes[2].id: us-1 has the number 2 too"),
         ("id: 7", "id: 0", 14, "cluster.nodes[2].id must be a number from 1"),
         ("- name: ap-1", "- name: us-1", 13, "cluster.nodes[2].name: two nodes are called us-1"),
@@ -140,7 +144,7 @@ func namesNearestNode() {
     #expect(stranger?.remedy == "its nodes are eu-1, us-1, ap-1")
 }
 
-@Test("A cluster has one, three, five or seven nodes", arguments: 0...9)
+@Test("A cluster has one to sixteen nodes", arguments: [0, 1, 2, 3, 16, 17])
 func countsNodes(count: Int) throws {
     let nodes = (0..<count).map { number in
         "    - {name: n\(number), id: \(number + 1), region: eu, address: \"10.0.0.\(number):1\"}"
@@ -151,16 +155,50 @@ func countsNodes(count: Int) throws {
     let text = sound.replacingCharacters(begin.lowerBound..<end.lowerBound, with: list)
         .replacing("  name: us-1\n", with: "  name: n0\n")
     let found = failure(of: text)
-    if [1, 3, 5, 7].contains(count) {
+    if (1...16).contains(count) {
         #expect(found == nil, "\(found!)")
     } else {
         #expect(found?.what.hasPrefix("cluster.nodes: ") == true)
-        #expect(found?.remedy == "list 1, 3, 5 or 7 nodes")
+        #expect(found?.remedy == "list 1 to 16 nodes")
     }
 }
 
+@Test("A node without an id joins, and one that has nobody to join is refused")
+func readsJoiningNode() throws {
+    let file = try NodeFile(path: "n.yaml", text: sound.replacing("      id: 2\n", with: ""))
+    #expect(file.plan.own.id == nil)
+    #expect(file.plan.foundingSeat(shardCount: 4) == nil)
+    #expect(file.plan.others.count == 2)
+    let begin = try #require(sound.range(of: "  nodes:"))
+    let end = try #require(sound.range(of: "  tls:"))
+    let list = "  nodes:\n    - {name: us-1, region: us, address: \"10.0.0.1:1\"}\n"
+    let text = sound.replacingCharacters(begin.lowerBound..<end.lowerBound, with: list)
+    #expect(failure(of: text)?.what.contains("there is nobody that it could join") == true)
+}
+
+@Test("The file of a node that joins is like the others', with what is its own")
+func writesJoiningFile() throws {
+    let file = try NodeFile(path: "/etc/node.yaml", text: sound)
+    let new = ClusterPlan.Node(
+        id: nil, name: "eu-2", region: "eu", zone: "b",
+        address: SocketAddress(host: "10.0.0.9", port: 7001))
+    let tree = file.joined(
+        by: new, http: SocketAddress("127.0.0.1:9")!, admin: SocketAddress("127.0.0.1:10")!)
+    let text = tree.yaml.replacing("    name: \"\"\n", with: "")
+        .replacing("    publishable_key: \"\"\n", with: "")
+    let joined = try NodeFile(path: "/shop/eu-2/node.yaml", text: text)
+    #expect(joined.plan.own == new)
+    #expect(joined.plan.others == file.plan.nodes)
+    #expect(joined.plan.replicaCount == file.plan.replicaCount)
+    #expect(joined.configuration.merchants == file.configuration.merchants)
+    #expect(joined.configuration.shardCount == file.configuration.shardCount)
+    #expect(joined.configuration.dataDirectory == "/shop/eu-2/data")
+    #expect(joined.credentials?.files == LinkCredentialFiles(folder: "/shop/eu-2/tls"))
+}
+
 @Test(
-    "What is for several nodes is refused where there are none", arguments: ["id: ff", "tls: {}"])
+    "What is for several nodes is refused where there are none",
+    arguments: ["id: ff", "tls: {}", "replicas: 3"])
 func refusesClusterKeysAlone(key: String) throws {
     let begin = try #require(sound.range(of: "  id: 00ff"))
     let end = try #require(sound.range(of: "environment"))
@@ -170,11 +208,14 @@ func refusesClusterKeysAlone(key: String) throws {
 
 // MARK: Examples, and what is shown of a file
 
-@Test("Every example is right", arguments: ["single.yaml", "demo.yaml", "five-nodes.yaml"])
+@Test(
+    "Every example is right",
+    arguments: ["single.yaml", "demo.yaml", "five-nodes.yaml", "three-regions.yaml"])
 func readsExamples(name: String) throws {
     let file = try example(name)
     #expect(!file.configuration.links.isEmpty)
-    #expect(file.members.all.count == ["single.yaml": 1, "demo.yaml": 3][name] ?? 5)
+    let counts = ["single.yaml": 1, "demo.yaml": 3, "five-nodes.yaml": 5]
+    #expect(file.plan.nodes.count == counts[name] ?? 9)
 }
 
 @Test("No example is left out")
@@ -188,7 +229,8 @@ func knowsEveryExample() throws {
         }
         if !name.hasPrefix(".") { names.append(name) }
     }
-    #expect(names.sorted() == ["demo.yaml", "five-nodes.yaml", "single.yaml"])
+    #expect(
+        names.sorted() == ["demo.yaml", "five-nodes.yaml", "single.yaml", "three-regions.yaml"])
 }
 
 @Test("What is shown has every default, is read again, and hides digests")
@@ -207,7 +249,7 @@ func showsEffectiveConfiguration() throws {
             .replacing("    name: \"\"\n", with: "")
             .replacing("    publishable_key: \"\"\n", with: ""))
     #expect(again.effective == file.effective)
-    #expect(again.members == file.members)
+    #expect(again.plan == file.plan)
 }
 
 @Test("What a template writes is read as it was meant")
@@ -215,7 +257,7 @@ func readsTemplate() throws {
     let file = try NodeFile(path: "/etc/node.yaml", text: sound)
     let digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     let template = NodeFileTemplate(
-        heading: "# Hello.", clusterName: "three", members: file.members, jurisdiction: "world",
+        heading: "# Hello.", clusterName: "three", plan: file.plan, jurisdiction: "world",
         dataDirectory: "data", shardCount: 9, httpAddress: SocketAddress("127.0.0.1:1")!,
         adminAddress: SocketAddress("[::1]:2")!, vaultKeyFile: "vault.key",
         credentialFolder: "tls",
@@ -226,13 +268,13 @@ func readsTemplate() throws {
             id: "acct_0000000000000demo", name: "Shop", keyDigest: digest,
             publishableKey: "pk_test_1"))
     let written = try NodeFile(path: "/etc/node.yaml", text: template.text)
-    #expect(written.members == file.members)
+    #expect(written.plan == file.plan)
     #expect(written.configuration.shardCount == 9)
     #expect(written.configuration.links.map(\.name) == ["a", "b"])
     #expect(written.credentials?.files == file.credentials?.files)
     var alone = template
-    alone.members = .alone(name: "one", region: "eu")
-    #expect(try NodeFile(path: "node.yaml", text: alone.text).members.isUnnamed)
+    alone.plan = .alone(name: "one", region: "eu")
+    #expect(try NodeFile(path: "node.yaml", text: alone.text).plan.isUnnamed)
 }
 
 private let exampleFolder =

@@ -43,7 +43,7 @@ import Testing
         let position = LogPosition(index: base + small(), term: small(4))
         let context = Message.ReadContext(life: small(), number: small())
         let body: Message.Body
-        switch Int.random(in: 0..<17, using: &random) {
+        switch Int.random(in: 0..<18, using: &random) {
         case 0: body = .preVote(.init(last: position, isTransfer: isTrue()))
         case 1: body = .preVoteReply(isGranted: isTrue())
         case 2: body = .vote(.init(last: position, isTransfer: isTrue()))
@@ -82,6 +82,7 @@ import Testing
                     byteCount: small(), checksum: 0))
         case 14: body = .snapshotChunk(.init(id: small(2), offset: small(), bytes: [1, 2]))
         case 15: body = .snapshotReply(id: small(2), storedByteCount: small(200))
+        case 16: body = .recovering(.init(last: position, goal: base + small()))
         default: body = isTrue() ? .release(ledTerm: small()) : .releaseReply(ledTerm: small())
         }
         let term = (own?.hardState.term ?? 1) + small(2)

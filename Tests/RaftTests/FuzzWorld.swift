@@ -167,6 +167,11 @@ struct FuzzWorld {
 
     private mutating func restart(_ id: MemberID) {
         group.crash(id)
+        // However many disks lose entries: nobody is elected without what is committed.
+        if let last = group.members[id]?.disk.entries.last?.index, chance(1, in: 4) {
+            let index = last - LogIndex(chance(1, in: 2) ? 0 : 1)
+            group.members[id]?.disk.damage(at: index)
+        }
         try? group.restart(id)
         guard let member = group.members[id] else { return }
         pasts[id] = Past(

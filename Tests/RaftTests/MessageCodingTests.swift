@@ -28,7 +28,7 @@ import Testing
         func isTrue() -> Bool { Bool.random(using: &random) }
         let position = LogPosition(index: number() >> 3, term: number())
         let context = Message.ReadContext(life: number(), number: number())
-        switch Int.random(in: 0..<17, using: &random) {
+        switch Int.random(in: 0..<18, using: &random) {
         case 0: return .preVote(.init(last: position, isTransfer: isTrue()))
         case 1: return .preVoteReply(isGranted: isTrue())
         case 2: return .vote(.init(last: position, isTransfer: isTrue()))
@@ -65,6 +65,7 @@ import Testing
             return .snapshotChunk(
                 .init(id: number(), offset: number(), bytes: Array(0..<200)))
         case 15: return .snapshotReply(id: number(), storedByteCount: number())
+        case 16: return .recovering(.init(last: position, goal: number()))
         default: return isTrue() ? .release(ledTerm: number()) : .releaseReply(ledTerm: number())
         }
     }
@@ -81,7 +82,7 @@ import Testing
     @Test("every tag of version 1 has a sample")
     func tags() throws {
         let tags = try MessageSample.all().compactMap { UInt8($0.golden.prefix(2), radix: 16) }
-        #expect(Set(tags).sorted() == Array(1...17))
+        #expect(Set(tags).sorted() == Array(1...18))
     }
 
     @Test("messages by chance come back as they were")
@@ -109,7 +110,7 @@ import Testing
         let header = bytes(MessageSample.goldenHeader)
         #expect(error([0] + header.dropFirst()) == .unsupportedVersion(found: 0, offset: 0))
         #expect(error([2] + header.dropFirst()) == .unsupportedVersion(found: 2, offset: 0))
-        for tag in [0, 18, 255] as [UInt8] {
+        for tag in [0, 19, 255] as [UInt8] {
             #expect(error(header + [tag]) == .invalid(what: "message", offset: header.count))
         }
         // A kind of entry that there is not, and a flag that is neither yes nor no.

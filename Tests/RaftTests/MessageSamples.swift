@@ -70,6 +70,7 @@ struct MessageSample: Sendable {
             MessageSample(.snapshotReply(id: 0x55, storedByteCount: 131), "0f558301"),
             MessageSample(.release(ledTerm: 4), "1004"),
             MessageSample(.releaseReply(ledTerm: 4), "1104"),
+            MessageSample(.recovering(.init(last: hint, goal: 9)), "12040309"),
         ]
     }
 }

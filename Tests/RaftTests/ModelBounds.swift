@@ -21,6 +21,9 @@ struct ModelBounds: Sendable {
         case silences
         /// Checkpoints, after each of which a log lets go of what it covers.
         case compactions
+        /// Crashes after which one of the last entries on the disk, and so what lies behind it,
+        /// cannot be read any more.
+        case damages
     }
 
     /// What is never delivered, where it has no part in what is looked for.

@@ -137,8 +137,13 @@ extension ModelExplorer {
         guard let last = history.committed.last else { return nil }
         var holders = 0
         for place in 0..<ModelBounds.memberCount {
-            let disk = facts[Int(state.members[place])].disk
-            if disk.count >= last.index, disk[Int(last.index) - 1] == last {
+            let member = facts[Int(state.members[place])]
+            // Who has lost it and knows that helps nobody who lacks it, either.
+            let owes = member.diskRecovery.map { last.index <= $0.index && last.term <= $0.term }
+            if owes == true
+                || member.disk.count >= last.index
+                    && member.disk[Int(last.index) - 1] == last
+            {
                 holders |= 1 << place
             }
         }
@@ -165,11 +170,13 @@ extension ModelExplorer {
         for place in 0..<ModelBounds.memberCount {
             let member = facts[Int(state.members[place])]
             let has = member.disk.count >= last.index && member.disk[Int(last.index) - 1] == last
-            guard !has, member.diskConfiguration.isVoter(MemberID(UInt64(place) + 1)) else {
-                continue
-            }
+            guard !has, member.diskRecovery == nil,
+                member.diskConfiguration.isVoter(MemberID(UInt64(place) + 1))
+            else { continue }
             let isElectable = member.diskConfiguration.hasQuorum { voter in
-                let own = facts[Int(state.members[Int(voter.rawValue) - 1])].diskLast
+                let peer = facts[Int(state.members[Int(voter.rawValue) - 1])]
+                guard peer.diskRecovery == nil else { return false }
+                let own = peer.diskLast
                 return member.diskLast.term != own.term
                     ? member.diskLast.term > own.term : member.diskLast.index >= own.index
             }
@@ -212,6 +219,8 @@ extension ModelExplorer {
             line = "\(name) has missed its leader, and gets: \(text(number))"
         case .persisted: line = "\(name) has stored its oldest write"
         case .crash(let count): line = "\(name) crashes, keeps \(count) writes, and starts again"
+        case .damage(let count, let depth):
+            line = "\(name) crashes, keeps \(count) writes, and has lost its last \(depth) entries"
         case .stand: line = "\(name) stands for election"
         case .electionTimeout: line = "\(name) asks who would vote for it"
         case .propose(let payload): line = "\(name) takes proposal \(payload)"

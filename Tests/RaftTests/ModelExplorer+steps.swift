@@ -92,11 +92,23 @@ extension ModelExplorer {
                 follow(crashed, Step(place: place, event: event), visit)
             }
         }
+        damage(state, place, visit)
         let mayStand =
             !member.isLeader && member.term < bounds.termMax && bounds.candidates.contains(place)
         if mayStand {
             let event: ModelMember.Event = bounds.hasPreVotes ? .electionTimeout : .stand
             follow(state, Step(place: place, event: event), visit)
+        }
+    }
+
+    private mutating func damage(_ state: ModelState, _ place: Int, _ visit: Visit) {
+        var damaged = state
+        guard damaged.use(.damages) else { return }
+        for count in 0...facts[Int(state.members[place])].writeCount {
+            for depth in 1...UInt8(2) {
+                let event = ModelMember.Event.damage(keeping: UInt8(count), depth: depth)
+                follow(damaged, Step(place: place, event: event), visit)
+            }
         }
     }
 

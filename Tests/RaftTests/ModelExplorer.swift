@@ -244,7 +244,7 @@ struct ModelExplorer {
         case .release, .releaseReply: bounds.lost.contains(.releases)
         case .preVote, .preVoteReply, .vote, .voteReply, .append, .appendReply, .staleTerm,
             .timeoutNow, .readIndex, .readIndexReply, .snapshotOffer, .snapshotChunk,
-            .snapshotReply:
+            .snapshotReply, .recovering:
             false
         }
     }
@@ -256,7 +256,8 @@ extension ModelExplorer.MessageFacts {
         to = Int(message.to.rawValue) - 1
         term = message.term
         switch message.body {
-        case .voteReply, .appendReply: isAnswer = true
+        // To anybody but a leader the last one only says why there is no vote.
+        case .voteReply, .appendReply, .recovering: isAnswer = true
         default: isAnswer = false
         }
         isStaleTerm = message.body == .staleTerm

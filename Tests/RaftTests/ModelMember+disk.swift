@@ -35,11 +35,25 @@ extension ModelMember {
         LogPosition(index: state.last?.index ?? 0, term: state.last?.term ?? 0)
     }
 
+    var readableEntries: [LogEntry] {
+        damagedFrom.map { first in entries.filter { $0.index < first } } ?? entries
+    }
+
+    /// With what is to be reached again, which may be known from the damage only.
+    var readableHardState: HardState {
+        guard damagedFrom != nil, let last = entries.last else { return hardState }
+        var found = hardState
+        found.recovery = RecoveryGoal(index: last.index, term: last.term)
+            .joined(with: hardState.recovery)
+        return found
+    }
+
     mutating func store(_ write: Write) {
         switch write {
         case .log(_, let hardState, let new):
             self.hardState = hardState ?? self.hardState
             guard let first = new.first else { return }
+            if let damaged = damagedFrom, first.index <= damaged { damagedFrom = nil }
             entries.removeAll { $0.index >= first.index }
             entries += new
         case .checkpoint(let state, let configuration):
@@ -48,10 +62,12 @@ extension ModelMember {
             past = state
             pastConfiguration = configuration
             entries.removeAll { $0.index <= LogIndex(state.count) }
+            if let damaged = damagedFrom, damaged <= LogIndex(state.count) { damagedFrom = nil }
         case .install(let descriptor, let state):
             past = state
             pastConfiguration = descriptor.configuration
             entries = []
+            damagedFrom = nil
         }
     }
 

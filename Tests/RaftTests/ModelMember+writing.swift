@@ -37,6 +37,7 @@ extension ModelMember {
         writer.write(hardState)
         writer.write(past)
         writer.write(entries)
+        writer.write(optional: damagedFrom)
         writer.write(UInt64(writes.count))
         for write in writes { self.write(write, to: &writer) }
         writer.write(instance.firstIndex)

@@ -28,6 +28,8 @@ struct ModelMember {
         case persisted
         /// It crashes, keeps as many of its outstanding writes, and starts again.
         case crash(keeping: UInt8)
+        /// The same, and of the entries on its disk so many, from the end, are lost.
+        case damage(keeping: UInt8, depth: UInt8)
         /// An election timeout, and everybody would vote for it.
         case stand
         case electionTimeout
@@ -61,6 +63,8 @@ struct ModelMember {
     let founding: Configuration
     var hardState = HardState()
     var entries: [LogEntry] = []
+    /// The first entry that cannot be read, until it is written anew.
+    var damagedFrom: LogIndex?
     var writes: [Write] = []
     /// The state machine: what was applied.
     var state: [LogEntry] = []
@@ -135,6 +139,8 @@ struct ModelMember {
             store(write)
             written(write, &effects)
         case .crash(let count): crash(keeping: Int(count), bounds, &effects)
+        case .damage(let count, let depth):
+            crash(keeping: Int(count), depth: Int(depth), bounds, &effects)
         case .stand: stand(&effects)
         case .electionTimeout: run(&effects) { $0.onElectionTimeout($1, &$2) }
         case .propose(let payload):
@@ -197,9 +203,15 @@ struct ModelMember {
     }
 
     private mutating func crash(
-        keeping count: Int, _ bounds: ModelBounds, _ effects: inout Effects
+        keeping count: Int, depth: Int = 0, _ bounds: ModelBounds, _ effects: inout Effects
     ) {
         for write in writes.prefix(count) { store(write) }
+        if depth > 0 {
+            effects.isNone = depth > entries.count
+            guard !effects.isNone else { return }
+            let index = entries[entries.count - depth].index
+            damagedFrom = min(damagedFrom ?? index, index)
+        }
         writes = []
         ticks = 0
         received = []
@@ -210,8 +222,8 @@ struct ModelMember {
             support.setReceived(nil, from: peer)
         }
         let start = Instance.Start(
-            hardState: hardState, base: pastPosition, configuration: pastConfiguration,
-            entries: entries, appliedIndex: pastPosition.index)
+            hardState: readableHardState, base: pastPosition, configuration: pastConfiguration,
+            entries: readableEntries, appliedIndex: pastPosition.index)
         instance = Instance(
             cluster: Self.cluster, group: Self.group, member: instance.member, start: start,
             options: bounds.options, seed: 1)
@@ -224,7 +236,7 @@ struct ModelMember {
     }
 
     /// The same of the disk.
-    var disk: [LogEntry] { past + entries }
+    var disk: [LogEntry] { past + readableEntries }
 
     var hasLease: Bool {
         let moment = Moment(now: MonotonicInstant(nanoseconds: 0), support: support)

@@ -104,6 +104,8 @@ struct ModelFacts {
     /// What the member would stand for election with if it crashed now.
     let diskLast: LogPosition
     let diskConfiguration: Configuration
+    /// What it would have to reach again if it started now.
+    let diskRecovery: RecoveryGoal?
     let configuration: Configuration
     let writeCount: Int
     /// A snapshot is on its way to the disk.
@@ -140,6 +142,7 @@ struct ModelFacts {
             ?? LogPosition(index: 0, term: 0)
         diskConfiguration = Self.last(member.entries) ?? member.pastConfiguration
         configuration = instance.configuration
+        diskRecovery = member.readableHardState.recovery
         writeCount = member.writes.count
         isInstalling = member.writes.contains { write in
             if case .install = write { true } else { false }

@@ -124,7 +124,31 @@ extension ModelBounds {
         },
     ]
 
-    static let small = elections + changes + leases + reads + snapshots
+    static let damages = [
+        world("an entry, damage") {
+            $0.lead()
+            $0.counts = [.proposals: 1, .damages: 1]
+        },
+        world("an entry, damage on two disks") {
+            $0.lead()
+            $0.networkCountMax = 1
+            $0.counts = [.proposals: 1, .damages: 2]
+        },
+        world("an entry, damage, three terms") {
+            $0.lead()
+            $0.termMax = 3
+            $0.networkCountMax = 1
+            $0.appendCountMax = 1
+            $0.counts = [.proposals: 1, .damages: 1]
+        },
+        world("an entry, damage, a snapshot") {
+            $0.lead()
+            $0.networkCountMax = 1
+            $0.counts = [.proposals: 1, .damages: 1, .compactions: 1]
+        },
+    ]
+
+    static let small = elections + changes + leases + reads + snapshots + damages
 
     static let largerElections = [
         world("elections from nothing, three in flight") {
@@ -238,8 +262,26 @@ extension ModelBounds {
         },
     ]
 
+    static let largerDamages = [
+        world("an entry, damage, a crash") {
+            $0.lead()
+            $0.networkCountMax = 1
+            $0.counts = [.proposals: 1, .damages: 1, .crashes: 1]
+        },
+        world("an entry, damage, a duplicate") {
+            $0.lead()
+            $0.networkCountMax = 1
+            $0.counts = [.proposals: 1, .damages: 1, .duplicates: 1]
+        },
+        world("a lease, damage") {
+            $0.lease()
+            $0.counts = [.withdrawals: 1, .damages: 1]
+        },
+    ]
+
     static let large =
         largerElections + largerChanges + largerLeases + largerReads + largerSnapshots
+        + largerDamages
 }
 
 extension ModelBounds {

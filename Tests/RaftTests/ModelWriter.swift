@@ -37,6 +37,8 @@ struct ModelWriter {
         write(hardState.promise?.leader)
         write(hardState.promise?.term ?? 0)
         write(hardState.promise?.epoch ?? 0)
+        write(optional: hardState.recovery?.index)
+        write(hardState.recovery?.term ?? 0)
     }
 
     mutating func write(_ entries: [LogEntry]) {
@@ -121,6 +123,10 @@ struct ModelWriter {
             write(UInt64(23))
             write(snapshot: id)
             write(storedByteCount)
+        case .recovering(let notice):
+            write(UInt64(24))
+            write(notice.last)
+            write(notice.goal)
         }
     }
 

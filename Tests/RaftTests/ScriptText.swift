@@ -64,6 +64,8 @@ enum ScriptText {
             "\(storedByteCount) bytes of snapshot \(id) are stored"
         case .release(let ledTerm): "does not lead term \(ledTerm) any more"
         case .releaseReply(let ledTerm): "knows that term \(ledTerm) is over"
+        case .recovering(let notice):
+            "recovers through \(notice.goal), log \(describe(notice.last))"
         }
     }
 
@@ -81,6 +83,7 @@ enum ScriptText {
             + (hardState.promise.map {
                 ", promise to \($0.leader.rawValue) of term \($0.term) under epoch \($0.epoch)"
             } ?? "")
+            + (hardState.recovery.map { ", recovers through \($0.index)/\($0.term)" } ?? "")
     }
 
     static func describe(_ reception: Reception) -> String? {

@@ -13,12 +13,12 @@ import ScriptKit
 //   transfer 1 to=2 | prefer 1 2 members=(2) | read 2 | stop 1
 //   deliver to=2 from=1 type=append count=1 | drop … | duplicate … | reverse (the network's order)
 //   persist 1 count=1 | apply 1 | stabilize 1 2 3 quiet | elect 1 (campaign, stabilize, quietly)
-//   crash 2 | restart 2 | compact 1 through=5
+//   crash 2 | damage 2 at=3 (while it is down) | restart 2 | compact 1 through=5
 //   snapshot 1 for=2 bytes=100 at=5 | unavailable 1 for=2 | installed 2 | rejected 2
 //   busy 1 (reads and stores no chunks until …) | idle 1
 //   support 2 3 for=1 epoch=1 ms=5000 untrusted | withdraw 2 3 from=1 | expire 1 of=2
 //   clock 2 ahead=50 (ms) | forge append to=2 from=1 term=5 … (and whether it changed anything)
-//   state 1 | entries 1 | applied 1 | network | lease 1 | deadline 1
+//   state 1 | entries 1 | applied 1 | network | lease 1 | deadline 1 | blockers 1
 
 extension ScriptedGroup {
     static func handler() -> Script.Handler {
@@ -33,7 +33,7 @@ extension ScriptedGroup {
 
     private mutating func handle(_ command: ScriptCommand) throws {
         switch command.name {
-        case "group", "options", "log", "join", "crash", "restart", "compact":
+        case "group", "options", "log", "join", "crash", "damage", "restart", "compact":
             try handleLife(command)
         case "deliver", "drop", "duplicate", "reverse", "persist", "apply", "stabilize", "network":
             try handleMoves(command)
@@ -41,7 +41,7 @@ extension ScriptedGroup {
             try handleSnapshots(command)
         case "support", "withdraw", "expire", "clock":
             try handleSupport(command)
-        case "state", "entries", "applied", "lease", "deadline":
+        case "state", "entries", "applied", "lease", "deadline", "blockers":
             try handleQuestions(command)
         case "forge":
             try handleForgery(command)
@@ -112,6 +112,9 @@ extension ScriptedGroup {
             isQuiet = true
             add(id, disk: ScriptedMember.Disk(configuration: disk.configuration))
         case "crash": crash(try member(command))
+        case "damage":
+            let index: LogIndex = try command.integer("at")
+            members[try member(command)]?.disk.damage(at: index)
         case "restart": try restart(try member(command))
         default:
             compact(try member(command), through: try command.integer("through"))

@@ -23,6 +23,7 @@ extension Message.Body {
         case .snapshotReply: "offer-answer"
         case .release: "release"
         case .releaseReply: "release-answer"
+        case .recovering: "recovering"
         }
     }
 }
@@ -90,6 +91,11 @@ extension ScriptedGroup {
         case "release": return .release(ledTerm: try command.integer("led", default: term))
         case "release-answer":
             return .releaseReply(ledTerm: try command.integer("led", default: term))
+        case "recovering":
+            return .recovering(
+                Message.Recovery(
+                    last: try position(command, "log", [0, 0]),
+                    goal: try command.integer("goal", default: 1)))
         case "read": return .readIndex(Message.ReadContext(life: 1, number: index))
         case "offer":
             return .snapshotOffer(

@@ -112,6 +112,9 @@ extension ScriptedGroup {
             case "lease":
                 let expiry = member.instance.leaseExpiry(moment(of: id)).map(time)
                 say("\(name) " + (expiry.map { "has a lease until \($0)" } ?? "has no lease"))
+            case "blockers":
+                let names = member.instance.blockers(moment(of: id)).map { "\($0.rawValue)" }
+                say("\(name) " + (names.isEmpty ? "knows none" : names.joined(separator: " ")))
             default:
                 let deadline = member.instance.nextDeadline.map(time)
                 say("\(name) waits " + (deadline.map { "until \($0)" } ?? "for nothing"))

@@ -18,6 +18,16 @@ struct ScriptedMember {
             entries.removeAll { $0.index >= first.index }
             entries.append(contentsOf: new)
         }
+
+        /// What the entry at `index` held is lost: the next start begins before it, and knows how
+        /// far it went. The state on disk is one from before.
+        mutating func damage(at index: LogIndex) {
+            guard let last = entries.last, index > base.index, index <= last.index else { return }
+            appliedIndex = min(appliedIndex, index - 1)
+            hardState.recovery = RecoveryGoal(index: last.index, term: last.term)
+                .joined(with: hardState.recovery)
+            entries.removeAll { $0.index >= index }
+        }
     }
 
     struct Write {

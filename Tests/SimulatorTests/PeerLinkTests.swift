@@ -15,9 +15,40 @@ struct PeerLinkTests {
             var messages: [PeerMessage] = []
             var endedLinkCount = 0
             var troubles: [PeerLinks.Trouble] = []
+            var hellos: [PeerHello] = []
+            var refusals: [PeerRefusal] = []
+            var guestAsks: [PeerAsk] = []
         }
 
         private let state = Mutex(State())
+        private let own: MemberID
+        private let cluster: ClusterID
+        /// Whom it takes for none of its own.
+        private let departed: Set<MemberID>
+
+        init(_ own: MemberID, _ cluster: ClusterID, departed: Set<MemberID>) {
+            self.own = own
+            self.cluster = cluster
+            self.departed = departed
+        }
+
+        var hello: PeerHello { PeerHello(cluster: cluster, member: own, topologyEpoch: 3) }
+
+        func refusal(of hello: PeerHello) -> PeerRefusal? {
+            if hello.cluster != cluster { return .otherCluster }
+            return departed.contains(hello.member) ? .departed(successor: MemberID(9)) : nil
+        }
+
+        func heard(_ hello: PeerHello) { state.withLock { $0.hellos.append(hello) } }
+
+        func wasRefused(_ refusal: PeerRefusal, by member: MemberID) {
+            state.withLock { $0.refusals.append(refusal) }
+        }
+
+        func guestAsked(_ ask: PeerAsk, by identity: NodeIdentity) async -> AskAnswer {
+            state.withLock { $0.guestAsks.append(ask) }
+            return .answer([UInt8](identity.name.utf8))
+        }
 
         var now: State { state.withLock { $0 } }
 
@@ -53,13 +84,14 @@ struct PeerLinkTests {
 
     /// Starts a node as `own` says it is called, with a certificate of `identity`.
     private static func start(
-        _ world: World, _ members: ClusterMembers, as identity: NodeIdentity? = nil
+        _ world: World, _ members: ClusterMembers, as identity: NodeIdentity? = nil,
+        departed: Set<MemberID> = []
     ) throws -> Peer {
         let own = try #require(members[members.own])
         let identity = try #require(
             identity ?? NodeIdentity(cluster: "c", region: own.region, name: own.name))
         let process = world.addProcess(own.name)
-        let heard = Heard()
+        let heard = Heard(members.own, members.cluster, departed: departed)
         let made = Mutex<PeerLinks?>(nil)
         process.start { incarnation in
             let links = PeerLinks(
@@ -68,7 +100,7 @@ struct PeerLinkTests {
                 onTrouble: { _, trouble in heard.note(trouble) })
             made.withLock { $0 = links }
             do {
-                try links.listen()
+                try links.listen(on: own.address)
             } catch {
                 world.fail("\(error)")
             }
@@ -174,15 +206,15 @@ struct PeerLinkTests {
     @Test("a node that is to be dialled and dials itself is refused")
     func wrongDirection() throws {
         try World.simulate(seed: 5) { world in
-            // The third believes that it is the first of two.
+            // The third believes that the second came after it.
             let mistaken = ClusterMembers(
-                cluster: Self.cluster, own: MemberID(1),
+                cluster: Self.cluster, own: MemberID(3),
                 all: [
                     ClusterMember(
-                        id: MemberID(1), name: "n3", region: "eu",
+                        id: MemberID(3), name: "n3", region: "eu",
                         address: SocketAddress(host: "n3", port: 7000)),
                     ClusterMember(
-                        id: MemberID(2), name: "n2", region: "eu",
+                        id: MemberID(4), name: "n2", region: "eu",
                         address: SocketAddress(host: "n2", port: 7000)),
                 ])
             let second = try Self.start(world, Self.members(2, of: 3))
@@ -193,6 +225,53 @@ struct PeerLinkTests {
             }
             #expect(isRefused)
             #expect(try Self.connected(second, world).isEmpty)
+        }
+    }
+
+    @Test("a disk that has departed is told so, and gets no link")
+    func departed() throws {
+        try World.simulate(seed: 7) { world in
+            let first = try Self.start(world, Self.members(1))
+            let second = try Self.start(world, Self.members(2), departed: [MemberID(1)])
+            try world.run(for: .seconds(2))
+            #expect(first.heard.now.refusals.contains(.departed(successor: MemberID(9))))
+            #expect(try Self.connected(first, world).isEmpty)
+            #expect(try Self.connected(second, world).isEmpty)
+            #expect(second.heard.now.hellos.isEmpty)
+        }
+    }
+
+    @Test("a node of another cluster gets no link, whatever its certificate says")
+    func otherCluster() throws {
+        try World.simulate(seed: 8) { world in
+            let own = Self.members(1)
+            let other = ClusterMembers(cluster: ClusterID(8), own: own.own, all: own.all)
+            let first = try Self.start(world, other)
+            let second = try Self.start(world, Self.members(2))
+            try world.run(for: .seconds(2))
+            #expect(first.heard.now.refusals.first == .otherCluster)
+            #expect(try Self.connected(second, world).isEmpty)
+        }
+    }
+
+    @Test("links follow the members: new ones are dialled, and those who are gone are let go")
+    func changingMembers() throws {
+        try World.simulate(seed: 9) { world in
+            let first = try Self.start(world, Self.members(1, of: 2))
+            let second = try Self.start(world, Self.members(2, of: 3))
+            _ = try Self.start(world, Self.members(3, of: 3))
+            try world.run(for: .seconds(1))
+            #expect(try Self.connected(first, world) == [MemberID(2)])
+            try Self.onLoop(of: first) { $0.update(Self.members(1, of: 3)) }
+            try world.run(for: .seconds(1))
+            #expect(try Self.connected(first, world) == [MemberID(2), MemberID(3)])
+            let without = Self.members(1, of: 3).all.filter { $0.id != MemberID(2) }
+            try Self.onLoop(of: first) {
+                $0.update(ClusterMembers(cluster: Self.cluster, own: MemberID(1), all: without))
+            }
+            try world.run(for: .seconds(3))
+            #expect(try Self.connected(first, world) == [MemberID(3)])
+            #expect(second.heard.now.endedLinkCount == 1)
         }
     }
 

@@ -82,7 +82,7 @@ struct StateFileTests {
         try store.overwriteSchemaVersion(1_000)
         try store.close()
         let before = folder.read("state.sqlite")
-        let refusal = StateStoreError.newerSchema(found: 1_000, supported: 2)
+        let refusal = StateStoreError.newerSchema(found: 1_000, supported: 3)
         #expect(throws: refusal) { try StateStore.open(path: folder.state) }
         #expect(throws: refusal) { try StateStore.openReadOnly(path: folder.state) }
         #expect(folder.read("state.sqlite") == before)

@@ -47,6 +47,7 @@ enum House {
         "Resilience": Room(.pure, ["Primitives"]),
         "ISO8583": Room(.pure, ["Primitives"]),
         "PeerWire": Room(.pure, ["Primitives"]),
+        "Topology": Room(.pure, ["Primitives"]),
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
@@ -79,7 +80,7 @@ enum House {
             .meeting,
             [
                 "Primitives", "Environment", "PeerWire", "Raft", "Liveness", "Gossip",
-                "Resilience", "Journal", "StateStore", "DequeModule", "HeapModule",
+                "Topology", "Resilience", "Journal", "StateStore", "DequeModule", "HeapModule",
             ]),
         "Gateway": Room(
             .meeting,
@@ -94,17 +95,17 @@ enum House {
         "Node": Room(
             .meeting,
             [
-                "Primitives", "Environment", "Payments", "Journal", "StateStore", "Vault",
-                "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+                "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
+                "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
         "CoreSimulator": Room(
             .meeting, ["Primitives", "Raft", "Liveness", "Linearizability"]),
         "Simulator": Room(
             .meeting,
             [
-                "CSwiftHooks", "Primitives", "Environment", "Payments", "ISO8583", "Journal",
-                "StateStore", "Vault", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
-                "DequeModule", "HeapModule",
+                "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
+                "ISO8583", "Topology", "Journal", "StateStore", "Vault", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node", "DequeModule", "HeapModule",
             ],
             system: ["Synchronization"]),
 
@@ -119,14 +120,15 @@ enum House {
             .edge,
             [
                 "Primitives", "Environment", "Payments", "Vault", "Cluster", "Gateway",
-                "MerchantAPI", "ISO8583", "Acquirer", "Node", "SecureLink", "Yams",
+                "MerchantAPI", "ISO8583", "Acquirer", "Node", "SecureLink", "Topology", "Yams",
             ],
             system: ["Glibc", "Synchronization"]),
         "sunny": Room(
             .edge,
             [
-                "Primitives", "Environment", "Payments", "Transport", "Journal", "StateStore",
-                "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI", "Acquirer", "Node",
+                "Primitives", "Environment", "Payments", "Raft", "Topology", "Transport",
+                "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
+                "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "ISO8583", "PeerWire", "SecureLink", "Logging",
                 "ServiceLifecycle", "ArgumentParser",

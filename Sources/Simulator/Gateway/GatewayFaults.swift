@@ -1,23 +1,24 @@
 import Acquirer
-import ISO8583
 import Node
 import Primitives
 
-/// Breaks one thing after the other, and mends it, until it is told to stop.
+/// Breaks what a script says, when it says so, and mends it, until it is told to stop.
 final class GatewayFaults {
     private let gateway: GatewayWorld
     private var world: World { gateway.world }
-    private var random: SeededRandom
+    private var rest: ArraySlice<GatewayFault>
     private(set) var counts: [String: Int] = [:]
+    let membership: MembershipFaults
     private var isStopped = false
     private let clients: [SimulatedClient]
     /// The nodes that were told to stop.
     private var stoppedNodes: [Node] = []
 
-    init(_ gateway: GatewayWorld, clients: [SimulatedClient], seed: UInt64) {
+    init(_ gateway: GatewayWorld, clients: [SimulatedClient], script: [GatewayFault]) {
         self.gateway = gateway
+        membership = MembershipFaults(gateway)
         self.clients = clients
-        random = SeededRandom(seed: seed)
+        rest = script.sorted { $0.at < $1.at }[...]
     }
 
     func start() {
@@ -37,77 +38,62 @@ final class GatewayFaults {
     }
 
     private func scheduleNext() {
-        let delay = Duration.milliseconds(Int64.random(in: 200...6000, using: &random))
-        world.schedule(after: delay) { [unowned self] in
+        guard let fault = rest.popFirst() else { return }
+        world.schedule(after: .milliseconds(fault.at) - world.elapsed) { [unowned self] in
             guard !isStopped else { return }
-            inject()
+            inject(fault)
             scheduleNext()
         }
     }
 
-    private func inject() {
-        switch Int.random(in: 0..<19, using: &random) {
-        case 0, 1: crashNode(.powerLoss, "power loss of the node")
-        case 2, 3: crashNode(.kill, "kill of the node")
-        case 4: crashAcquirer()
-        case 5: partition()
-        case 6:
-            count("reset of the link")
-            let (first, second) = pair()
-            world.fabric.resetStreams(first, second)
-        case 7:
-            count("stall of the node's disk")
-            anyNode().process.stallWorkers(for: span(100...4000))
-        case 8:
-            count("pause of the node")
-            anyNode().pause(for: span(50...12_000))
-        case 9:
-            count("jump of the wall clock")
-            anyNode().process.jumpWallClock(by: span(-10_800_000...10_800_000))
-        case 10: acquirerFault("silence", .silence)
-        case 11: acquirerFault("late answer", .late(milliseconds: milliseconds(9000...20_000)))
-        case 12: acquirerFault("duplicate answer", .duplicate)
-        case 13: acquirerFault("disconnect before", .disconnectBefore)
-        case 15: stopNode()
-        case 16:
-            count("answer of an unknown outcome")
-            if let code = ResponseCode("68") {
-                tellAcquirer(.set(Fault(.decline(code), .authorization, count: 2)))
+    private func inject(_ fault: GatewayFault) {
+        counts[fault.label, default: 0] += 1
+        world.note("fault: \(fault)")
+        switch fault.kind {
+        case .crash(let place, let kind, let milliseconds):
+            let node = gateway.nodes[place]
+            node.crash(kind)
+            world.schedule(after: .milliseconds(milliseconds)) { node.restart() }
+        case .stop(let place, let milliseconds):
+            stop(gateway.nodes[place], for: .milliseconds(milliseconds))
+        case .killAcquirer(let milliseconds):
+            gateway.crashAcquirer(.kill)
+            world.schedule(after: .milliseconds(milliseconds)) { [unowned self] in
+                gateway.restartAcquirer()
             }
-        case 17: quiet()
-        case 14: acquirerFault("disconnect after", .disconnectAfter)
-        default: acquirerFault("delay", .delay(milliseconds: milliseconds(10...11_000)))
+        case .partition(let first, let second, let isOneWay, let milliseconds):
+            partition(process(first), process(second), isOneWay, .milliseconds(milliseconds))
+        case .reset(let first, let second):
+            world.fabric.resetStreams(process(first), process(second))
+        case .stall(let place, let milliseconds):
+            gateway.nodes[place].process.stallWorkers(for: .milliseconds(milliseconds))
+        case .pause(let place, let milliseconds):
+            gateway.nodes[place].pause(for: .milliseconds(milliseconds))
+        case .jumpWallClock(let place, let milliseconds):
+            gateway.nodes[place].process.jumpWallClock(by: .milliseconds(milliseconds))
+        case .loseDisk(let place, let milliseconds):
+            membership.loseDisk(
+                of: gateway.nodes[place], for: .milliseconds(milliseconds))
+        case .remove(let place): membership.remove(gateway.nodes[place])
+        case .acquirer(let fault): tellAcquirer(.set(fault))
+        case .quiet: quiet()
         }
     }
 
-    private func crashNode(_ kind: CrashKind, _ label: String) {
-        count(label)
-        let node = anyNode()
-        node.crash(kind)
-        world.schedule(after: span(50...5000)) { node.restart() }
+    private func process(_ place: GatewayFault.Place) -> SimulatedProcess {
+        switch place {
+        case .node(let number): gateway.nodes[number].process
+        case .acquirer: gateway.acquirer
+        }
     }
 
-    private func anyNode() -> SimulatedNode {
-        gateway.nodes[Int.random(in: 0..<gateway.nodes.count, using: &random)]
-    }
-
-    /// Two processes that have a link: a node and the acquirer, or two nodes.
-    private func pair() -> (SimulatedProcess, SimulatedProcess) {
-        let first = anyNode().process
-        let others = gateway.nodes.map(\.process).filter { $0 !== first } + [gateway.acquirer]
-        return (first, others[Int.random(in: 0..<others.count, using: &random)])
-    }
-
-    /// An orderly end: the node signs off, writes back, and is then ended.
-    private func stopNode() {
-        let simulated = anyNode()
+    private func stop(_ simulated: SimulatedNode, for duration: Duration) {
         guard let node = simulated.running, let loop = simulated.process.incarnation?.loop else {
             return
         }
-        count("orderly stop of the node")
         stoppedNodes.append(node)
         loop.start(node) { node in await node.stop() }
-        world.schedule(after: span(3000...6000)) { [unowned self] in
+        world.schedule(after: duration) { [unowned self] in
             if !isStopped, simulated.running === node {
                 simulated.crash(.kill)
                 simulated.restart()
@@ -115,58 +101,27 @@ final class GatewayFaults {
         }
     }
 
-    /// Nothing happens for a while, so that timers of a quiet link are seen.
     private func quiet() {
-        count("silence after a quiet link")
-        for client in clients { client.rest(for: .seconds(13)) }
+        for client in clients { client.sender.rest(for: .seconds(13)) }
         world.schedule(after: .milliseconds(12_500)) { [unowned self] in
             tellAcquirer(.set(Fault(.silence, .authorization, count: 1)))
         }
     }
 
-    private func crashAcquirer() {
-        count("kill of the acquirer")
-        gateway.crashAcquirer(.kill)
-        world.schedule(after: span(50...8000)) { [unowned self] in gateway.restartAcquirer() }
-    }
-
-    private func partition() {
-        let (first, second) = pair()
-        if random.chance(1, in: 3) {
-            count("partition one way")
+    private func partition(
+        _ first: SimulatedProcess, _ second: SimulatedProcess, _ isOneWay: Bool,
+        _ duration: Duration
+    ) {
+        if isOneWay {
             world.fabric.cut(from: first, to: second)
         } else {
-            count("partition")
             world.fabric.partition(first, second)
         }
-        world.schedule(after: span(100...15_000)) { [unowned self] in
-            world.fabric.heal(first, second)
-        }
-    }
-
-    private func acquirerFault(_ label: String, _ effect: Fault.Effect) {
-        count(label)
-        let groups: [MessageGroup] = [.all, .authorization, .advice, .reversal]
-        let group = groups[Int.random(in: 0..<groups.count, using: &random)]
-        let times = Int.random(in: 1...4, using: &random)
-        tellAcquirer(.set(Fault(effect, group, count: times)))
+        world.schedule(after: duration) { [unowned self] in world.fabric.heal(first, second) }
     }
 
     private func tellAcquirer(_ command: ControlCommand) {
         guard let host = gateway.host, let loop = gateway.acquirer.incarnation?.loop else { return }
         loop.start(host) { host in _ = host.perform(command) }
-    }
-
-    private func count(_ label: String) {
-        counts[label, default: 0] += 1
-        world.note("fault: \(label)")
-    }
-
-    private func milliseconds(_ range: ClosedRange<Int64>) -> Int64 {
-        Int64.random(in: range, using: &random)
-    }
-
-    private func span(_ range: ClosedRange<Int64>) -> Duration {
-        .milliseconds(milliseconds(range))
     }
 }

@@ -1,4 +1,4 @@
-import Gateway
+public import Linearizability
 import Node
 import Payments
 import Primitives
@@ -11,13 +11,16 @@ public enum GatewayScenario {
         public var paymentCount = 20
         /// False for a world in which nothing breaks.
         public var hasFaults = true
+        /// What breaks, in place of what the seed says.
+        public var faults: [GatewayFault]?
+        /// Whether other programs of the merchant do something to the clients' payments meanwhile.
+        public var contends = true
+        /// Something that is wrong on purpose.
+        public var flaw: PlantedFlaw?
         /// How long things break.
         public var faultDuration: Duration = .seconds(60)
         /// How long everything then has to come to rest.
         public var settleDuration: Duration = .seconds(180)
-        /// How far refunds may take the merchant below zero, in cents. With a limit all clients pay
-        /// back all that they can, at once.
-        public var balanceLimit: Int64?
         /// Told of every step, to look at one seed.
         public var onTraceLine: (@Sendable (String) -> Void)?
 
@@ -33,79 +36,82 @@ public enum GatewayScenario {
         public let requestCount: Int
         public let nodeStartCount: Int
         public let faultCounts: [String: Int]
-        /// Refunds that the merchant's balance did not allow, and those that it did.
-        public let refusedRefundCount: Int
-        public let refundCount: Int
         /// Holds that ran out.
         public let expiredHoldCount: Int
+        /// What clients saw.
+        public let history: PaymentHistory
         /// Empty when every promise was kept.
-        public let violations: [String]
+        public fileprivate(set) var violations: [String]
     }
 
-    /// Runs a seed on a thread of its own. Throws when the run itself broke: a job that escaped, a
-    /// node that did not start, a world without end.
+    /// Runs a seed on a thread of its own. A world that cannot go on, because a check failed in
+    /// its middle, a job escaped or a node did not start, is a violation as well; what clients saw
+    /// until then is in the verdict.
     public static func run(seed: UInt64, options: Options = Options()) throws -> Verdict {
         var parameters = WorldParameters()
         parameters.escapes = .failRun
         parameters.onTraceLine = options.onTraceLine
-        return try World.simulate(seed: seed, parameters: parameters) { world in
-            try play(world, options)
+        let box = VerdictBox()
+        do {
+            return try World.simulate(seed: seed, parameters: parameters) { world in
+                let run = try GatewayRun(world, options)
+                let verdict = try run.play()
+                box.verdict = verdict
+                return verdict
+            }
+        } catch let failure as WorldFailure {
+            guard var verdict = box.verdict else { throw failure }
+            if verdict.violations.isEmpty { verdict.violations = ["\(failure)"] }
+            return verdict
         }
     }
 
-    private static func play(_ world: World, _ options: Options) throws -> Verdict {
-        let gateway = try GatewayWorld(world, nodeCount: options.nodeCount)
-        gateway.balanceLimit = options.balanceLimit.map { .everywhere($0) }
-        gateway.start()
-        let clients = (0..<options.clientCount).map { number in
-            SimulatedClient(
-                name: "c\(number)", gateway: gateway, paymentCount: options.paymentCount,
-                seed: world.random.next(),
-                habit: options.balanceLimit == nil ? .mixed : .refundsEverything)
+    /// Holds the verdict of a run that throws it away.
+    // Proof: the world's thread has ended when the caller's looks.
+    private final class VerdictBox: @unchecked Sendable {
+        var verdict: Verdict?
+    }
+
+    /// The size of a run of this seed, and what breaks in it.
+    public static func script(seed: UInt64, options: Options = Options()) throws -> GatewayScript {
+        try World.simulate(seed: seed, parameters: WorldParameters()) { world in
+            let run = try GatewayRun(world, options)
+            return GatewayScript(
+                nodeCount: options.nodeCount, clientCount: options.clientCount,
+                paymentCount: options.paymentCount,
+                faultsEnd: options.faultDuration.wholeMilliseconds, faults: run.script)
         }
-        let faults = GatewayFaults(gateway, clients: clients, seed: world.random.next())
-        world.schedule(after: .milliseconds(500)) {
-            for client in clients { client.start() }
-            if options.hasFaults { faults.start() }
-        }
-        try world.run(until: options.faultDuration)
-        faults.stop()
-        let end = options.faultDuration + options.settleDuration
-        let final = try settle(gateway, clients, until: end)
-        let checks = GatewayChecks(
-            payments: final.payments, booksTotals: final.booksTotals,
-            inFlightKeyCount: final.inFlightKeyCount,
-            transactions: final.transactions, clients: clients,
-            expiryMax: options.hasFaults ? nil : GatewayChecks.expiryMax)
-        let balances = options.balanceLimit.map {
-            BalanceChecks(payments: final.payments, limit: $0).violations()
-        }
-        let different = try ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
-            .violations(in: world, limit: .seconds(60))
-        return Verdict(
-            seed: world.seed, traceHash: world.traceHash, stepCount: world.stepCount,
-            virtualDuration: world.elapsed, paymentCount: final.payments.count,
-            requestCount: clients.reduce(0) { $0 + $1.requestCount },
-            nodeStartCount: gateway.nodeStartCount, faultCounts: faults.counts,
-            refusedRefundCount: clients.reduce(0) { $0 + $1.refusedRefundCount },
-            refundCount: final.payments.reduce(0) { $0 + $1.refunds.count },
-            expiredHoldCount: final.payments.reduce(0) { $0 + ($1.isEndedByTime ? 1 : 0) },
-            violations: checks.violations() + (balances ?? []) + different)
     }
 
     /// Lets the world go on until nothing is open, or the time is up, and reads the state.
     static func settle(
-        _ gateway: GatewayWorld, _ clients: [SimulatedClient], until end: Duration
+        _ gateway: GatewayWorld, until end: Duration, areClientsDone: () -> Bool
     ) throws -> GatewaySnapshot {
         let world = gateway.world
         while true {
             try world.run(for: .seconds(2))
             let snapshot = try GatewaySnapshot.read(gateway)
             let isAtRest =
-                clients.allSatisfy(\.isDone)
+                areClientsDone()
                 && !snapshot.payments.contains { $0.hasUnfinishedWork || $0.expires != nil }
                 && snapshot.inFlightKeyCount == 0
-            if isAtRest || world.elapsed >= end { return snapshot }
+            guard isAtRest || world.elapsed >= end else { continue }
+            // The acquirer was asked before the payments were read: what it did meanwhile is in
+            // the second look only.
+            return try GatewaySnapshot.read(gateway)
         }
+    }
+}
+
+extension GatewayScenario.Options {
+    /// The options with the sizes and the faults of a script.
+    public func playing(_ script: GatewayScript) -> GatewayScenario.Options {
+        var options = self
+        options.nodeCount = script.nodeCount
+        options.clientCount = script.clientCount
+        options.paymentCount = script.paymentCount
+        options.faultDuration = .milliseconds(script.faultsEnd)
+        options.faults = script.faults
+        return options
     }
 }

@@ -1,7 +1,9 @@
 import Acquirer
 import Environment
+import Gateway
 import Node
 import Payments
+import Primitives
 
 /// Both sides' books at one moment.
 // Proof: a world and all its loops run on one thread, and only they touch a snapshot.
@@ -10,32 +12,45 @@ final class GatewaySnapshot: @unchecked Sendable {
     private(set) var booksTotals: [Int64] = []
     private(set) var inFlightKeyCount = 0
     private(set) var transactions: [AcquirerTransaction] = []
-    private var partCount = 0
+    private var readGroups: Set<GroupID> = []
+    private var isHostRead = false
 
-    /// Asks the node and the acquirer, and lets the world go on until both have answered.
+    /// Asks the nodes and the acquirer, and lets the world go on until every shard's books were
+    /// read where it is served, and the acquirer's.
     static func read(_ gateway: GatewayWorld) throws -> GatewaySnapshot {
         let snapshot = GatewaySnapshot()
-        guard let first = gateway.nodes.first, let node = first.running,
-            let nodeLoop = first.process.incarnation?.loop,
-            let host = gateway.host, let hostLoop = gateway.acquirer.incarnation?.loop
-        else {
+        guard let host = gateway.host, let hostLoop = gateway.acquirer.incarnation?.loop else {
             gateway.world.fail("a process that was mended is down")
             return snapshot
         }
-        nodeLoop.start(node) { node in
-            while !(await node.catchUp()) { await nodeLoop.sleep(for: .milliseconds(100)) }
-            snapshot.payments = await node.allPayments()
-            snapshot.booksTotals = await node.booksTotals()
-            snapshot.inFlightKeyCount = await node.inFlightKeyCount()
-            snapshot.partCount += 1
-        }
         hostLoop.start(host) { host in
             snapshot.transactions = host.snapshot()
-            snapshot.partCount += 1
+            snapshot.isHostRead = true
         }
+        for node in gateway.nodes { snapshot.read(node) }
         let limit = gateway.world.elapsed + .seconds(30)
-        let isRead = try gateway.world.run(limit: limit) { snapshot.partCount == 2 }
+        let isRead = try gateway.world.run(limit: limit) {
+            snapshot.isHostRead && snapshot.readGroups.count == gateway.groups.count
+        }
         if !isRead { gateway.world.fail("the books could not be read") }
         return snapshot
+    }
+
+    /// Reads what the node serves, again and again until everything was read.
+    private func read(_ node: SimulatedNode) {
+        guard let running = node.running, let loop = node.process.incarnation?.loop else { return }
+        loop.start(running) { [self] running in
+            while readGroups.count < GatewayWorld.shardCount {
+                for books in await running.servedBooks() { add(books) }
+                await loop.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
+    private func add(_ books: ShardBooks) {
+        guard readGroups.insert(books.group).inserted else { return }
+        payments += books.payments
+        booksTotals += books.totals
+        inFlightKeyCount += books.inFlightKeyCount
     }
 }

@@ -7,6 +7,7 @@ import Node
 import Payments
 import Primitives
 import StateStore
+import Topology
 import Vault
 
 /// Some nodes and one acquirer in a world, with what of them outlives a crash.
@@ -27,6 +28,8 @@ final class GatewayWorld {
     var balanceLimit: BalanceLimit?
     let secretKey = "sk_test_simulated0000000000000000"
 
+    /// How many of the nodes the cluster begins with; the others join it.
+    private let founderCount: Int
     private let acquirerJournal: AcquirerJournal
     private(set) var host: AcquirerHost?
 
@@ -35,7 +38,8 @@ final class GatewayWorld {
 
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
-    init(_ world: World, nodeCount: Int) throws {
+    /// - Parameter grows: whether, by chance, some of the nodes join later.
+    init(_ world: World, nodeCount: Int, grows: Bool = true) throws {
         self.world = world
         hostForgets = world.random.chance(1, in: 3)
         holdSeconds = UInt32.random(in: 5...40, using: &world.random)
@@ -43,15 +47,20 @@ final class GatewayWorld {
         merchant = MerchantID(
             stem: IdentifierStem(slot: Slot(4711)!, random: WorldRandom(seed: world.seed)))
         acquirerJournal = try AcquirerJournal(path: nil)
-        let members = (1...nodeCount).map { number in
-            ClusterMember(
-                id: MemberID(UInt64(number)), name: "node\(number)", region: "region\(number)",
+        var chance = SeededRandom(seed: derivedSeed(world.seed, "founders"))
+        founderCount = Self.founderCount(of: nodeCount, grows: grows, &chance)
+        let founderCount = founderCount
+        let planned = (1...nodeCount).map { number in
+            ClusterPlan.Node(
+                id: number <= founderCount ? MemberID(UInt64(number)) : nil, name: "node\(number)",
+                region: "region\(number)",
                 address: SocketAddress(host: "node\(number)", port: 7000))
         }
-        let cluster = ClusterID(world.random.next())
-        nodes = try members.map { member in
+        let cluster = ClusterID(world.random.next() | 1)
+        nodes = try planned.map { node in
             try SimulatedNode(
-                world, ClusterMembers(cluster: cluster, own: member.id, all: members))
+                world,
+                ClusterPlan(cluster: cluster, ownName: node.profile.name, nodes: planned))
         }
         if nodeCount > 1, world.random.chance(1, in: 3) { spreadOut() }
     }
@@ -88,7 +97,19 @@ final class GatewayWorld {
         let settings = SimulatedNode.Settings(
             link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds,
             balanceLimit: balanceLimit)
-        for node in nodes { node.start(settings) }
+        for node in nodes[..<founderCount] { node.start(settings) }
+        var chance = SeededRandom(seed: derivedSeed(world.seed, "joins"))
+        for node in nodes[founderCount...] {
+            let delay = Int64.random(in: 500...30_000, using: &chance)
+            world.schedule(after: .milliseconds(delay)) { node.start(settings) }
+        }
+    }
+
+    private static func founderCount(
+        of nodeCount: Int, grows: Bool, _ chance: inout SeededRandom
+    ) -> Int {
+        guard grows, nodeCount > 1, chance.chance(1, in: 3) else { return nodeCount }
+        return nodeCount == 3 || chance.chance(1, in: 2) ? 1 : 3
     }
 
     private func link() -> LinkOptions {
@@ -103,6 +124,23 @@ final class GatewayWorld {
     /// How often nodes were started.
     var nodeStartCount: Int { nodes.reduce(0) { $0 + $1.startCount } }
 
+    /// Which nodes have a replica of each shard, as the first node knows it.
+    func placements() throws -> [GroupID: [SimulatedNode]] {
+        guard let first = nodes.first, let running = first.running,
+            let loop = first.process.incarnation?.loop
+        else { return [:] }
+        let answer = PlacementAnswer()
+        loop.start(running) { answer.status = await $0.clusterStatus() }
+        _ = try world.run(limit: world.elapsed + .seconds(1)) { answer.status != nil }
+        guard let status = answer.status else { return [:] }
+        var found: [GroupID: [SimulatedNode]] = [:]
+        for (number, shard) in status.topology.shards.enumerated() {
+            let names = shard.replicas.compactMap { status.topology[$0]?.name }
+            found[GroupID(UInt32(number))] = nodes.filter { names.contains($0.process.name) }
+        }
+        return found
+    }
+
     func crashAcquirer(_ kind: CrashKind) {
         guard host != nil else { return }
         host = nil
@@ -113,6 +151,11 @@ final class GatewayWorld {
         guard host == nil else { return }
         acquirer.restart()
     }
+}
+
+// Proof: a world and all its loops run on one thread.
+private final class PlacementAnswer: @unchecked Sendable {
+    var status: ClusterStatus?
 }
 
 /// The state as the last checkpoint left it. Loop only: the world has one thread.

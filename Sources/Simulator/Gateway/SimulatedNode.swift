@@ -6,13 +6,15 @@ import Node
 import Payments
 import Primitives
 import StateStore
+import Topology
 import Vault
 
 /// One node of the cluster on a machine of its own, with what of it outlives a crash.
 ///
 /// SQLite is real and in memory: a killed process leaves it as it was, a loss of power may take it
 /// back to the last checkpoint, as `synchronous=NORMAL` may.
-final class SimulatedNode {
+// Proof: a world and all its loops run on one thread.
+final class SimulatedNode: @unchecked Sendable {
     /// What the nodes of a world have in common.
     struct Settings {
         let link: LinkOptions
@@ -26,21 +28,25 @@ final class SimulatedNode {
 
     let process: SimulatedProcess
     private let world: World
-    private let members: ClusterMembers
-    let stateStore: StateStore
-    private let checkpoint: CheckpointImage
+    private let plan: ClusterPlan
+    private(set) var stateStore: StateStore
+    private var checkpoint: CheckpointImage
     /// The node that runs now; nil while it is down.
     private(set) var running: Node?
+    /// Whether it has a seat in the cluster.
+    private(set) var hasJoined = false
     private(set) var startCount = 0
     /// Starts that found a snapshot of which the journal had no mark.
     private(set) var unmarkedStartCount = 0
+    /// Shards with damage over all starts: covered by the state, and those that had to recover.
+    private(set) var damagedShardCounts = (covered: 0, recovering: 0)
     /// From when to when the node's process was stopped, by rising start.
     private var pauses: [(start: Duration, end: Duration)] = []
 
-    init(_ world: World, _ members: ClusterMembers) throws {
+    init(_ world: World, _ plan: ClusterPlan) throws {
         self.world = world
-        self.members = members
-        process = world.addProcess(members[members.own]!.name)
+        self.plan = plan
+        process = world.addProcess(plan.ownName)
         stateStore = try StateStore.openInMemory()
         checkpoint = CheckpointImage(try stateStore.image())
         process.disk.prepareDirectory("/data")
@@ -53,20 +59,56 @@ final class SimulatedNode {
     private func boot(_ incarnation: Incarnation, _ settings: Settings) {
         startCount += 1
         do {
-            if startCount == 1 { try markFirstStart(incarnation.files) }
+            if startCount == 1, plan.own.id != nil { try markFirstStart(incarnation.files) }
+            let configuration = configuration(settings)
+            switch try NodeSeat.look(configuration, incarnation.files) {
+            case .found(let seat): boot(incarnation, configuration, seat)
+            case .mustJoin: join(incarnation, configuration)
+            }
+        } catch {
+            world.fail("\(process) did not start: \(error)")
+        }
+    }
+
+    /// Asks the cluster for a seat, and starts with it.
+    private func join(_ incarnation: Incarnation, _ configuration: NodeConfiguration) {
+        let joining = Joining(
+            plan: plan, shardCount: configuration.shardCount, loop: incarnation.loop,
+            network: incarnation.network, channels: PlainChannels(identity: identity),
+            random: incarnation.random, onTrouble: { _ in })
+        incarnation.loop.start(joining) { [unowned self] joining in
+            guard let seat = await joining.run() else {
+                return world.fail("\(process) was not admitted")
+            }
+            do {
+                try NodeSeat.take(seat, configuration, incarnation.files)
+            } catch {
+                world.fail("\(process) could not take its seat: \(error)")
+            }
+            boot(incarnation, configuration, seat)
+        }
+    }
+
+    private func boot(
+        _ incarnation: Incarnation, _ configuration: NodeConfiguration, _ seat: Seat
+    ) {
+        do {
             let vault = try SoftwareKeyVault(
                 environment: .development,
                 masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
             let environment = NodeEnvironment(
                 loop: incarnation.loop, network: incarnation.network,
-                links: try links(incarnation),
+                links: try links(incarnation, seat),
                 fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
                 random: incarnation.random, vault: vault, store: stateStore,
                 halt: incarnation.halt)
-            let node = try Node(configuration(settings), in: environment)
+            let node = try Node(configuration, seat, in: environment)
             running = node
+            hasJoined = true
             unmarkedStartCount += node.unmarkedSnapshotCount > 0 ? 1 : 0
+            damagedShardCounts.covered += node.damagedShardCounts.covered
+            damagedShardCounts.recovering += node.damagedShardCounts.recovering
             incarnation.loop.start(node) { node in await node.start() }
         } catch {
             world.fail("\(process) did not start: \(error)")
@@ -74,24 +116,27 @@ final class SimulatedNode {
     }
 
     private func markFirstStart(_ files: any FileSystem) throws {
-        _ = try files.open(FirstStart.path(in: "/data"), create: true)
+        _ = try files.open(NodeSeat.markPath(in: "/data"), create: true)
     }
 
-    private func links(_ incarnation: Incarnation) throws -> PeerLinks? {
-        guard members.all.count > 1, let own = members[members.own],
-            let identity = NodeIdentity(cluster: "world", region: own.region, name: own.name)
-        else { return nil }
+    private var identity: NodeIdentity {
+        NodeIdentity(
+            cluster: "world", region: plan.own.profile.region, name: plan.own.profile.name)!
+    }
+
+    private func links(_ incarnation: Incarnation, _ seat: Seat) throws -> PeerLinks? {
+        guard !plan.others.isEmpty else { return nil }
         let links = PeerLinks(
-            members: members, loop: incarnation.loop, network: incarnation.network,
+            members: ClusterMembers(seat), loop: incarnation.loop, network: incarnation.network,
             channels: PlainChannels(identity: identity), random: incarnation.random,
             onTrouble: { _, _ in })
-        try links.listen()
+        try links.listen(on: plan.own.address)
         return links
     }
 
     private func configuration(_ settings: Settings) -> NodeConfiguration {
         var configuration = NodeConfiguration(
-            members: members, jurisdiction: "eu", dataDirectory: "/data",
+            plan: plan, jurisdiction: "eu", dataDirectory: "/data",
             shardCount: GatewayWorld.shardCount, links: [settings.link],
             merchants: [
                 MerchantDirectory.Entry(
@@ -108,11 +153,35 @@ final class SimulatedNode {
         return configuration
     }
 
+    // MARK: Coming and going
+
+    /// Gives the node, which is down, an empty disk.
+    func replaceDisk() {
+        process.disk.erase()
+        process.disk.prepareDirectory("/data")
+        hasJoined = false
+        do {
+            stateStore = try StateStore.openInMemory()
+            checkpoint = CheckpointImage(try stateStore.image())
+        } catch {
+            world.fail("no store in memory: \(error)")
+        }
+    }
+
+    /// Whether the node has ended because it is no member any more.
+    var hasDeparted: Bool {
+        process.incarnation == nil && process.haltReasons.last.map(Self.isOfDeparture) == true
+    }
+
+    static func isOfDeparture(_ reason: String) -> Bool {
+        reason.contains("to come back as a new member")
+    }
+
     // MARK: Breaking it
 
     /// Ends the node's process; `restart` brings it back.
     func crash(_ kind: CrashKind) {
-        guard running != nil else { return }
+        guard running != nil || process.incarnation != nil else { return }
         running = nil
         process.crash(kind)
         if kind == .powerLoss, world.random.chance(1, in: 2) {
@@ -125,7 +194,9 @@ final class SimulatedNode {
     }
 
     func restart() {
-        guard running == nil else { return }
+        // A node that asks for its seat runs, too; one that was never started does not begin so.
+        guard process.incarnation == nil, startCount > 0 else { return }
+        running = nil
         process.restart()
     }
 

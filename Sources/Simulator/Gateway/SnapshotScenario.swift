@@ -1,3 +1,4 @@
+import Linearizability
 import Node
 import Primitives
 import StateStore
@@ -39,11 +40,15 @@ public enum SnapshotScenario {
     }
 
     private static func play(_ world: World, _ options: Options) throws -> Verdict {
-        let gateway = try GatewayWorld(world, nodeCount: 3)
+        let gateway = try GatewayWorld(world, nodeCount: 3, grows: false)
         gateway.start()
+        let recorder = ClientRecorder(world)
         let clients = (0..<3).map { number in
-            SimulatedClient(
-                name: "c\(number)", gateway: gateway, paymentCount: 25, seed: world.random.next())
+            let sender = RequestSender(
+                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
+                seed: world.random.next(), flaw: nil)
+            return SimulatedClient(
+                sender, world: world, paymentCount: 25, contends: false, contentionSeed: 0)
         }
         world.schedule(after: .seconds(2)) { for client in clients { client.start() } }
         let away = gateway.nodes[Int.random(in: 0..<3, using: &world.random)]
@@ -59,14 +64,17 @@ public enum SnapshotScenario {
             away.restart()
         }
         let final = try GatewayScenario.settle(
-            gateway, clients, until: world.elapsed + .seconds(180))
-        let replicas = ReplicaChecks(nodes: gateway.nodes, groups: gateway.groups)
+            gateway, until: world.elapsed + .seconds(180),
+            areClientsDone: { clients.allSatisfy(\.isDone) })
+        let replicas = try ReplicaChecks(gateway)
         let different = try replicas.violations(in: world, limit: .seconds(60))
         let checks = GatewayChecks(
             payments: final.payments, booksTotals: final.booksTotals,
             inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, expiryMax: nil)
+            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
+            expiryMax: nil)
         let counts = try SnapshotTally.read(gateway)
+        let unexplained = recorder.history.violation().map { ["P4 \($0)"] } ?? []
         let halts = gateway.nodes.flatMap(\.process.haltReasons)
         return Verdict(
             traceHash: world.traceHash, paymentCount: final.payments.count,
@@ -74,7 +82,7 @@ public enum SnapshotScenario {
             installedShardCount: try away.stateStore.installedStates().count,
             unmarkedStartCount: away.unmarkedStartCount,
             staleRowsRemain: gateway.nodes.contains { $0.stateStore.mayHaveStaleRows },
-            violations: checks.violations() + different + halts)
+            violations: checks.violations() + different + halts + unexplained)
     }
 }
 

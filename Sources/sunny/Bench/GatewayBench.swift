@@ -33,7 +33,8 @@ struct GatewayBench {
         let nodes: [Node]
     }
 
-    func run() async throws -> (rows: [Row], work: Work) {
+    func run(_ cleanup: BenchCleanup) async throws -> (rows: [Row], work: Work) {
+        cleanup.add { try? runSelf(["demo", "stop", "--dir", directory]) }
         try runSelf(
             [
                 "demo", "--dir", directory, "--detach", "--nodes", "1", "--acquirers", "1",

@@ -15,6 +15,7 @@ struct ClusterCommand: ParsableCommand {
         subcommands: [
             ClusterInitCommand.self, ClusterRenewCommand.self, ClusterStatusCommand.self,
             ClusterMembersCommand.self, ClusterShardsCommand.self, ClusterTransferCommand.self,
+            ClusterDrainCommand.self, ClusterRemoveCommand.self, ClusterJoinCommand.self,
         ])
 }
 
@@ -61,6 +62,31 @@ struct AdminOption: ParsableArguments {
                 at: "\(address)", remedy: "use the sunny that runs the node")
         }
         return page
+    }
+
+    /// Asks the node for a change of the cluster, and returns the line that says what was done.
+    func change(_ query: String, remedy: String) throws(CommandFailure) -> String {
+        let address = try address()
+        guard let answer = try? LocalHTTP.post("/admin/cluster/" + query, to: address) else {
+            throw noAnswer(address)
+        }
+        let text = String(decoding: answer.body, as: UTF8.self)
+        let line = text.hasSuffix("\n") ? String(text.dropLast()) : text
+        guard answer.status == 200 else {
+            throw CommandFailure(
+                answer.status == 404 ? .usage : .tryAgain, line, at: "\(address)", remedy: remedy)
+        }
+        return line
+    }
+
+    /// Throws unless the cluster has a node of that name.
+    func check(_ name: String) throws(CommandFailure) {
+        let names = try page().members.map(\.name)
+        guard names.contains(name) else {
+            throw CommandFailure(
+                .usage, "the cluster has no node \(name)",
+                remedy: "its nodes are \(names.joined(separator: ", "))")
+        }
     }
 
     func noAnswer(_ address: SocketAddress) -> CommandFailure {
@@ -154,24 +180,10 @@ struct ClusterTransferCommand: ParsableCommand {
     @OptionGroup var node: AdminOption
 
     func run() throws {
-        let names = try node.page().members.map(\.name)
-        guard names.contains(to) else {
-            throw CommandFailure(
-                .usage, "the cluster has no node \(to)",
-                remedy: "its nodes are \(names.joined(separator: ", "))")
-        }
-        let address = try node.address()
-        let path = "/admin/cluster/transfer?shard=\(shard)&to=\(to)"
-        guard let answer = try? LocalHTTP.post(path, to: address) else {
-            throw node.noAnswer(address)
-        }
-        let text = String(decoding: answer.body, as: UTF8.self)
-        let line = text.hasSuffix("\n") ? String(text.dropLast()) : text
-        guard answer.status == 200 else {
-            throw CommandFailure(
-                answer.status == 404 ? .usage : .tryAgain, line, at: "\(address)",
-                remedy: "look at who leads it: sunny cluster shards --admin \(address)")
-        }
+        try node.check(to)
+        let line = try node.change(
+            "transfer?shard=\(shard)&to=\(to)",
+            remedy: "look at who leads it: sunny cluster shards")
         Console.print(line)
     }
 }

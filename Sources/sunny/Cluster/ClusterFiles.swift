@@ -53,7 +53,7 @@ enum ClusterFiles {
     /// Lets a member begin with an empty data folder, once.
     static func allowFirstStart(in dataDirectory: String) throws(CommandFailure) {
         try Files.makeFolder(dataDirectory)
-        try Files.write("", to: FirstStart.path(in: dataDirectory))
+        try Files.write("", to: NodeSeat.markPath(in: dataDirectory))
     }
 
     /// A number of a cluster that no other has: 63 random bits, never 0.

@@ -5,11 +5,14 @@ import Node
 import Operations
 import Primitives
 import SecureLink
+import Topology
 
-/// `NAME@REGION=HOST:PORT`.
+/// `NAME@REGION=HOST:PORT`, or `NAME@REGION/ZONE=HOST:PORT`.
 struct NodeArgument: ExpressibleByArgument {
     let name: String
     let region: String
+    /// Empty where there is none.
+    let zone: String
     let address: SocketAddress
 
     init?(argument: String) {
@@ -18,11 +21,17 @@ struct NodeArgument: ExpressibleByArgument {
             address.port > 0
         else { return nil }
         let parts = argument[..<equals].split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2,
-            NodeIdentity(cluster: "c", region: String(parts[1]), name: String(parts[0])) != nil
+        guard parts.count == 2 else { return nil }
+        let places = parts[1].split(separator: "/", omittingEmptySubsequences: false)
+        guard places.count <= 2, let place = places.first,
+            NodeIdentity(cluster: "c", region: String(place), name: String(parts[0])) != nil
         else { return nil }
         name = String(parts[0])
-        region = String(parts[1])
+        region = String(place)
+        zone = places.count == 2 ? String(places[1]) : ""
+        // A zone is written as a region is.
+        guard places.count == 1 || NodeIdentity(cluster: "c", region: zone, name: "n") != nil
+        else { return nil }
         self.address = address
     }
 }
@@ -60,7 +69,10 @@ struct ClusterInitCommand: ParsableCommand {
 
     @Option(
         name: .customLong("node"), parsing: .singleValue,
-        help: "A node: NAME@REGION=HOST:PORT, where its peers reach it. 3, 5 or 7 of them.")
+        help: """
+            A node: NAME@REGION=HOST:PORT, where its peers reach it; NAME@REGION/ZONE=HOST:PORT \
+            where a region has parts that fail by themselves.
+            """)
     var nodes: [NodeArgument]
 
     @Option(help: "What the cluster is called: a-z, digits, dots, dashes, underscores.")
@@ -77,6 +89,9 @@ struct ClusterInitCommand: ParsableCommand {
     @Option(help: "How many parts the data has.")
     var shards = 4
 
+    @Option(help: "How many nodes hold each shard, as far as there are so many: 1, 3, 5 or 7.")
+    var replicas = ClusterPlan.replicaCountDefault
+
     @Option(help: "The API's port. Further nodes of the same host get the ports that follow.")
     var httpPort: UInt16 = 8080
 
@@ -84,10 +99,13 @@ struct ClusterInitCommand: ParsableCommand {
     var adminPort: UInt16 = 8081
 
     func validate() throws {
-        guard [3, 5, 7].contains(nodes.count) else {
+        guard (1...Topology.nodeCountMax).contains(nodes.count) else {
+            throw ValidationError("name 1 to \(Topology.nodeCountMax) nodes")
+        }
+        guard [1, 3, 5, 7].contains(replicas) else {
             throw ValidationError(
-                "name 3, 5 or 7 nodes: an even number survives no more failures than one node "
-                    + "fewer. For one node, ClusterConfigs/single.yaml is enough")
+                "--replicas takes 1, 3, 5 or 7: an even number survives no more failures than one "
+                    + "fewer")
         }
         guard Set(nodes.map(\.name)).count == nodes.count else {
             throw ValidationError("two nodes have the same name")
@@ -144,11 +162,13 @@ struct ClusterInitCommand: ParsableCommand {
         _ index: Int, _ cluster: ClusterID, _ merchant: MerchantKeys
     ) -> NodeFileTemplate {
         let node = nodes[index]
-        let members = nodes.enumerated().map { index, node in
-            ClusterMember(
-                id: MemberID(UInt64(index + 1)), name: node.name, region: node.region,
-                address: node.address)
-        }
+        let plan = ClusterPlan(
+            cluster: cluster, ownName: node.name,
+            nodes: nodes.enumerated().map { index, node in
+                ClusterPlan.Node(
+                    id: MemberID(UInt64(index + 1)), name: node.name, region: node.region,
+                    zone: node.zone, address: node.address)
+            }, replicaCount: replicas)
         let before = UInt16(nodes[..<index].count { $0.address.host == node.address.host })
         return NodeFileTemplate(
             heading: """
@@ -160,8 +180,7 @@ struct ClusterInitCommand: ParsableCommand {
                 # Relative paths count from this file's folder.
                 """,
             clusterName: name,
-            members: ClusterMembers(cluster: cluster, own: members[index].id, all: members),
-            jurisdiction: jurisdiction, dataDirectory: "data", shardCount: shards,
+            plan: plan, jurisdiction: jurisdiction, dataDirectory: "data", shardCount: shards,
             httpAddress: SocketAddress(host: "127.0.0.1", port: httpPort &+ 2 * before),
             adminAddress: SocketAddress(host: "127.0.0.1", port: adminPort &+ 2 * before),
             vaultKeyFile: "vault.key", credentialFolder: "tls",

@@ -17,33 +17,49 @@ enum ClusterText {
     }
 
     static func members(_ page: ClusterPage) -> String {
-        var table = TextTable("NODE", "ID", "REGION", "LINK", "ADDRESS")
+        var table = TextTable(
+            "NODE", "ID", "REGION", "LINK", "STANDING", "SHARDS", "ADDRESS")
         for member in page.members {
+            let place = member.zone.isEmpty ? "" : "/\(member.zone)"
             table.add(
-                member.name, "\(member.id)", member.region, member.link.rawValue, member.address)
+                member.name, "\(member.id)", member.region + place, member.link.rawValue,
+                member.standing, "\(member.replicas)", member.address)
         }
         return table.text
     }
 
     static func shards(_ page: ClusterPage) -> String {
-        var table = TextTable("SHARD", "LEADER", "TERM", "COMMITTED", "APPLIED", "HERE")
+        var table = TextTable(
+            "SHARD", "LEADER", "TERM", "COMMITTED", "APPLIED", "ON", "HERE")
         for shard in page.shards {
+            let isHere = shard.role != .elsewhere
             table.add(
-                "\(shard.shard)", shard.leader ?? "nobody", "\(shard.term)",
-                "\(shard.commitIndex)", "\(shard.appliedIndex)", here(shard))
+                "\(shard.shard)", shard.leader ?? (isHere ? "nobody" : "-"),
+                isHere ? "\(shard.term)" : "-", isHere ? "\(shard.commitIndex)" : "-",
+                isHere ? "\(shard.appliedIndex)" : "-",
+                shard.replicas.joined(separator: " ") + (shard.isSettled ? "" : ", moving"),
+                here(shard))
         }
         return table.text
     }
 
     private static func here(_ shard: ClusterPage.Shard) -> String {
+        if !shard.blockedBy.isEmpty {
+            return "halted: entries are damaged at \(shard.blockedBy.joined(separator: ", "))"
+        }
+        if let index = shard.recoversThrough { return "recovering through \(index)" }
         switch shard.role {
-        case .follower: "follows"
-        case .leader:
-            switch (shard.isServing, shard.holdsLease) {
-            case (true, true): "leads, with a lease"
-            case (true, false): "leads, and asks its peers before it reads"
-            case (false, _): "leads, and takes up the work"
-            }
+        case .follower: return "follows"
+        case .elsewhere: return "is elsewhere"
+        case .leader: return leading(shard)
+        }
+    }
+
+    private static func leading(_ shard: ClusterPage.Shard) -> String {
+        switch (shard.isServing, shard.holdsLease) {
+        case (true, true): "leads, with a lease"
+        case (true, false): "leads, and asks its peers before it reads"
+        case (false, _): "leads, and takes up the work"
         }
     }
 }

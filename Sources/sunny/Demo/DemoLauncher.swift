@@ -159,16 +159,17 @@ enum DemoConfiguration {
                 .badConfiguration, "this is not what a demo wrote", at: folder.settingsFile,
                 remedy: "name another folder, or remove this one")
         }
-        let members = ClusterMembers(
-            cluster: ClusterID(cluster), own: MemberID(node.number),
-            all: demo.nodes.map { node in
-                ClusterMember(
+        let isAlone = demo.nodes.count == 1
+        let plan = ClusterPlan(
+            cluster: ClusterID(isAlone ? 0 : cluster), ownName: node.id,
+            nodes: demo.nodes.map { node in
+                ClusterPlan.Node(
                     id: MemberID(node.number), name: node.id, region: node.region,
                     address: local(node.peerPort))
             })
         return NodeFileTemplate(
             heading: "# Written by sunny demo, and written anew when it starts.",
-            clusterName: clusterName, members: members, jurisdiction: "world",
+            clusterName: clusterName, plan: plan, jurisdiction: "world",
             dataDirectory: node.id, httpAddress: local(node.httpPort),
             adminAddress: local(node.adminPort), vaultKeyFile: "vault.key",
             credentialFolder: "\(node.id).tls",

@@ -89,7 +89,7 @@ struct DemoProcess: Sendable {
 private let newSession: Int32 = 0x80
 
 /// Lends `texts` as a C array that ends with a null pointer.
-private func withCStrings<Result>(
+func withCStrings<Result>(
     _ texts: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
     var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) }

@@ -45,6 +45,8 @@ struct JournalReport: Encodable {
         let lastIndex: LogIndex
         let terms: [TermRun]
         let damaged: [Range]
+        /// The last index of what was lost to damage and is being fetched from other nodes.
+        let recoversThrough: LogIndex?
     }
 
     struct Place: Encodable {
@@ -95,7 +97,8 @@ extension JournalReport.Group {
             terms: part.termRuns.map {
                 .init(term: $0.term, first: $0.indices.lowerBound, last: $0.indices.upperBound)
             },
-            damaged: part.damaged.map { .init($0) })
+            damaged: part.damaged.map { .init($0) },
+            recoversThrough: part.hardState.recovery?.index)
     }
 }
 
@@ -129,6 +132,9 @@ enum JournalText {
             for range in group.damaged {
                 lines.append("g\(group.group): entries \(range.first)...\(range.last) are damaged")
             }
+            if let index = group.recoversThrough {
+                lines.append("g\(group.group): recovers from damage, through entry \(index)")
+            }
         }
         if let torn = report.tornEnd {
             lines.append("segment \(torn.segment), offset \(torn.offset): \(torn.what), and is cut")
@@ -138,6 +144,8 @@ enum JournalText {
             lines.append("The journal cannot be read.")
         } else if inspection.isWhole {
             lines.append("Everything that was acknowledged can be read.")
+        } else if report.groups.allSatisfy({ $0.damaged.isEmpty && $0.recoversThrough == nil }) {
+            lines.append("No entry is missing; the damaged places go with their segments.")
         } else {
             lines.append("The journal is damaged; votes and positions are whole.")
         }

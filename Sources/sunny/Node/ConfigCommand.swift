@@ -4,6 +4,7 @@ import Gateway
 import Node
 import Operations
 import SecureLink
+import Topology
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -54,7 +55,7 @@ struct ConfigCheckCommand: ParsableCommand {
         let configuration = node.configuration
         let findings = Findings(
             file: file, node: configuration.name, cluster: node.clusterName,
-            region: configuration.region, nodes: node.members.all.map(\.name),
+            region: configuration.region, nodes: node.plan.nodes.map(\.profile.name),
             shards: configuration.shardCount, links: configuration.links.map(\.name),
             certificateEnd: channels.map { CivilText.text($0.validUntil) })
         switch output.format {

@@ -14,6 +14,10 @@ struct NodeCommand: ParsableCommand {
             Logs its addresses, and then "ready", to standard error. SIGTERM or SIGINT lets \
             requests under way finish and ends with 0; a second one ends at once. SIGHUP reads the \
             certificate again. It may also just be killed: the next start recovers from the journal.
+
+            A node whose data folder is empty joins the cluster that its file names, through the \
+            nodes that are listed there; one that was a member before takes its old place as a new \
+            member. A founder's first start is marked in its folder by `sunny cluster init`.
             """)
 
     @Option(help: "The configuration file; `sunny config check FILE` reads it without starting.")
@@ -26,7 +30,7 @@ struct NodeCommand: ParsableCommand {
         try hardenProcess()
         let file = try ConfigurationFile.read(config)
         let logger = LineLog.logger(file.configuration.name, supervision.log)
-        let node = try NodeProcess(file, logger: logger)
+        let node = try NodeProcess(file, signals: signals, logger: logger)
         let service = try NodeService(node, supervision: supervision, logger: logger)
         supervision.followSupervisor(logger)
         Task {

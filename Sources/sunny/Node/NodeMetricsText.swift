@@ -29,7 +29,8 @@ enum NodeMetricsText {
         let name = "sunny_loop_lag_seconds"
         text += family(name, "How long the loop let something ready wait, lately.", "gauge")
         text += "\(name) \(seconds(process.loop.lagNanoseconds))\n"
-        return text + clusterText(process, await process.node.clusterStatus())
+        let status = await process.node.clusterStatus()
+        return text + clusterText(process, status) + sentText(status, await process.links?.sent)
     }
 
     private static func clusterText(_ process: NodeProcess, _ status: ClusterStatus) -> String {
@@ -46,6 +47,21 @@ enum NodeMetricsText {
         let end = "sunny_certificate_end_seconds"
         text += family(end, "When this node's certificate ends, since 1970.", "gauge")
         return text + "\(end) \(channels.validUntil.seconds)\n"
+    }
+
+    private static func sentText(
+        _ status: ClusterStatus, _ sent: [MemberID: PeerLinks.Sent]?
+    ) -> String {
+        guard let sent else { return "" }
+        let (frames, bytes) = ("sunny_peer_frames_sent_total", "sunny_peer_bytes_sent_total")
+        var frameText = family(frames, "Frames sent to a peer.", "counter")
+        var byteText = family(bytes, "Bytes of frames sent to a peer.", "counter")
+        for peer in status.members.peers {
+            let count = sent[peer.id] ?? PeerLinks.Sent()
+            frameText += "\(frames){peer=\"\(peer.name)\"} \(count.frames)\n"
+            byteText += "\(bytes){peer=\"\(peer.name)\"} \(count.bytes)\n"
+        }
+        return frameText + byteText
     }
 
     private static func family(_ name: String, _ help: String, _ type: String) -> String {

@@ -13,34 +13,34 @@ import Transport
 /// Logs why links are not there, each peer's once in a while.
 final class LinkTroubleLog: Sendable {
     private let logger: Logger
-    private let names: [MemberID: String]
     private let throttle = Mutex(NewsThrottle<MemberID?>(interval: .seconds(10)))
 
-    init(_ logger: Logger, _ members: ClusterMembers) {
+    init(_ logger: Logger) {
         self.logger = logger
-        names = Dictionary(uniqueKeysWithValues: members.all.map { ($0.id, $0.name) })
     }
 
     /// A stream did not become a link, or a link ended.
-    func tell(_ member: MemberID?, _ trouble: PeerLinks.Trouble, at now: MonotonicInstant) {
-        guard let heldBack = throttle.withLock({ $0.admit(member, at: now) }) else { return }
-        let name = member.flatMap { names[$0] } ?? "unknown"
+    func tell(_ member: ClusterMember?, _ trouble: PeerLinks.Trouble, at now: MonotonicInstant) {
+        guard let heldBack = throttle.withLock({ $0.admit(member?.id, at: now) }) else { return }
         logger.warning(
             "no link",
-            metadata: ["peer": "\(name)", "reason": "\(trouble)", "not_logged": "\(heldBack)"])
+            metadata: [
+                "peer": "\(member?.name ?? "unknown")", "reason": "\(trouble)",
+                "not_logged": "\(heldBack)",
+            ])
     }
 }
 
 extension NodeProcess {
-    /// Makes the links of a node that has peers; they do not listen yet.
+    /// Makes the links of a node of a cluster; they do not listen yet.
     static func makeLinks(
-        _ file: NodeFile, _ channels: TLSChannels?, loop: any NodeLoop, network: any Network,
+        _ seat: Seat, _ channels: TLSChannels?, loop: any NodeLoop, network: any Network,
         random: any RandomSource, logger: Logger
     ) -> PeerLinks? {
-        guard let channels, file.members.all.count > 1 else { return nil }
-        let troubles = LinkTroubleLog(logger, file.members)
+        guard let channels else { return nil }
+        let troubles = LinkTroubleLog(logger)
         return PeerLinks(
-            members: file.members, loop: loop, network: network, channels: channels,
+            members: ClusterMembers(seat), loop: loop, network: network, channels: channels,
             random: random
         ) { member, trouble in
             troubles.tell(member, trouble, at: loop.now)
@@ -50,10 +50,10 @@ extension NodeProcess {
     /// Listens for peers, and takes part.
     func start() async throws(CommandFailure) {
         if let links {
+            let address = file.plan.own.address
             let problem = await withCheckedContinuation { continuation in
-                loop.post { continuation.resume(returning: Self.listen(links)) }
+                loop.post { continuation.resume(returning: Self.listen(links, on: address)) }
             }
-            let address = file.members[file.members.own]!.address
             if let problem {
                 throw CommandFailure(
                     .unavailable, "peers cannot reach this node: \(problem)", at: "\(address)",
@@ -66,9 +66,11 @@ extension NodeProcess {
         await node.start()
     }
 
-    private static func listen(_ links: PeerLinks) -> NetworkError? {
+    private static func listen(
+        _ links: PeerLinks, on address: SocketAddress
+    ) -> NetworkError? {
         do throws(NetworkError) {
-            try links.listen()
+            try links.listen(on: address)
             return nil
         } catch {
             return error

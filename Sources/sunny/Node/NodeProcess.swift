@@ -25,8 +25,10 @@ struct NodeProcess: Sendable {
     private let lock: FileLock
 
     /// Opens everything and recovers what the node knew. Takes as long as the journal is to be
-    /// read.
-    init(_ file: NodeFile, logger: Logger) throws(CommandFailure) {
+    /// read, and for a node that joins a cluster until that answers.
+    ///
+    /// - Parameter signals: looked at while the cluster does not answer.
+    init(_ file: NodeFile, signals: Signals, logger: Logger) throws(CommandFailure) {
         self.file = file
         self.logger = logger
         channels = try NodeCertificate.channels(of: file) { CivilClock.now }
@@ -54,14 +56,17 @@ struct NodeProcess: Sendable {
                 remedy: "look at the limits of this process (ulimit -a)")
         }
         let network = UVNetwork(loop: loop)
+        let seat = try NodeJoining(
+            file: file, loop: loop, network: network, channels: channels, logger: logger
+        ).seat(signals)
         links = Self.makeLinks(
-            file, channels, loop: loop, network: network, random: SystemRandom(), logger: logger)
+            seat, channels, loop: loop, network: network, random: SystemRandom(), logger: logger)
         let environment = NodeEnvironment(
             loop: loop, network: network, links: links, fileSystem: PosixFileSystem(),
             journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
             random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt())
         do throws(NodeStartError) {
-            node = try Node(file.configuration, in: environment, metrics: metrics)
+            node = try Node(file.configuration, seat, in: environment, metrics: metrics)
         } catch {
             throw CommandFailure(
                 .badConfiguration, "\(error)", at: folder,

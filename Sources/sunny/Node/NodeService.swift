@@ -65,6 +65,8 @@ final class NodeService: Sendable {
             if !Task.isCancelled { logger.info("ready") }
             return .success
         }
+        let watching = Task { [process] in await RecoveryLog.watch(process) }
+        defer { watching.cancel() }
         var status = ExitStatus.success
         do {
             try await group.run()
@@ -110,9 +112,9 @@ final class NodeService: Sendable {
                 return (payments.count, { JSON.line(PaymentRecord(payments[$0])) })
             },
             cluster: { Array((JSON.text(await ClusterPage(process)) + "\n").utf8) },
-            transfer: { [node = process.node] shard, name in
-                ClusterTransfer.answer(
-                    await node.transfer(shard: shard, to: name), shard: shard, name: name)
+            change: { [node = process.node] name, parameters in
+                await ClusterChange(name, parameters)?.perform(on: node)
+                    ?? (400, "no such change, or a parameter is missing\n")
             })
     }
 

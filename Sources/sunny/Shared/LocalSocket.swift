@@ -48,6 +48,41 @@ enum LocalSocket {
         return ports.count == count ? ports : nil
     }
 
+    /// A connection over the loopback with its two ends, each without delay; nil when the system
+    /// gives none.
+    static func pair() -> (Int32, Int32)? {
+        let (listener, client) = (
+            socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0),
+            socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        )
+        defer { close(listener) }
+        var name = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isConnected = withName(SocketAddress(host: "127.0.0.1", port: 0)) { address, count in
+            guard bind(listener, address, count) == 0, listen(listener, 1) == 0 else {
+                return false
+            }
+            return withUnsafeMutablePointer(to: &name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    getsockname(listener, $0, &size) == 0
+                        && Glibc.connect(client, $0, size) == 0
+                }
+            }
+        }
+        let accepted = isConnected ? accept(listener, nil, nil) : -1
+        guard accepted >= 0 else {
+            close(client)
+            return nil
+        }
+        for end in [client, accepted] {
+            var isOn: Int32 = 1
+            setsockopt(
+                end, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn,
+                socklen_t(MemoryLayout<Int32>.size))
+        }
+        return (client, accepted)
+    }
+
     private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
         withName(address) { Glibc.connect(descriptor, $0, $1) == 0 }
     }

@@ -16,10 +16,38 @@ import stripe
 from support.amounts import next_amount
 from support.balancer import Balancer
 from support.demo import START_SECONDS, Demo, address, read_page, run
+from support.journal import AcquirerJournal
 from support.waiting import eventually
 
 
-class Cluster(Demo):
+class Endpoints:
+    """Nodes that shoppers can pay at."""
+
+    key: str
+
+    def node_called(self, name: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def clients(self) -> list[stripe.StripeClient]:
+        raise NotImplementedError
+
+    def await_all_ready(self) -> None:
+        raise NotImplementedError
+
+    def assert_reconciled(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def journal(self) -> AcquirerJournal:
+        raise NotImplementedError
+
+    def client_at(self, base: str, retries: int) -> stripe.StripeClient:
+        return stripe.StripeClient(
+            self.key, base_addresses={"api": base}, max_network_retries=retries
+        )
+
+
+class Cluster(Demo, Endpoints):
     """Three nodes in three regions, and two acquirers."""
 
     def __init__(self, folder: Path):
@@ -36,11 +64,6 @@ class Cluster(Demo):
     def clients(self) -> list[stripe.StripeClient]:
         """The SDK at each node, without retries."""
         return [self.client_at(address(node["http"]), retries=0) for node in self.nodes]
-
-    def client_at(self, base: str, retries: int) -> stripe.StripeClient:
-        return stripe.StripeClient(
-            self.key, base_addresses={"api": base}, max_network_retries=retries
-        )
 
     # What its operators see
 
@@ -122,7 +145,7 @@ class Purchase:
 class Shoppers:
     """Threads that pay through a load balancer, with an SDK that tries again twice, as is usual."""
 
-    def __init__(self, cluster: Cluster, names: Iterable[str], thread_count: int = 6):
+    def __init__(self, cluster: Endpoints, names: Iterable[str], thread_count: int = 6):
         self.cluster = cluster
         self.balancer = Balancer(cluster.node_called(name)["http"] for name in names)
         self.client = cluster.client_at(self.balancer.base, retries=2)
@@ -177,10 +200,10 @@ class Shoppers:
 
 
 def while_shopping(
-    cluster: Cluster,
+    cluster: Endpoints,
     names: Iterable[str],
     strike: Callable[[], None],
-    mend: Callable[[], None] = lambda: None,
+    mend: Callable[[], object] = lambda: None,
 ) -> Shoppers:
     """Strikes while shoppers pay at the nodes of these names, lets them go on, mends it, and checks
     what they were told."""

@@ -1,0 +1,71 @@
+import Environment
+import Journal
+public import Primitives
+import Raft
+
+// What is proposed in one turn becomes one append: one message to each follower, one write and one
+// answer, however many entries it has.
+
+/// A proposal that waits for the end of the turn.
+struct GatheredProposal {
+    let payload: [UInt8]
+    let expectedTerm: Term
+    let resumption: Resumption<ProposalOutcome>
+}
+
+extension ShardHost {
+    /// Commits and applies a payload that was decided in `expectedTerm`. Payloads are appended in
+    /// the order of the calls.
+    ///
+    /// Does not return while the outcome is open: when the disk fails, the process ends.
+    public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
+        guard journal.refusal == nil else { return .refused(.noRoom) }
+        return await loop.suspend { resumption in
+            gathered.append(
+                GatheredProposal(
+                    payload: payload, expectedTerm: expectedTerm, resumption: resumption))
+            guard gathered.count == 1 else { return }
+            loop.atEndOfTurn { [self] in assumeIsolated { $0.proposeGathered() } }
+        }
+    }
+
+    private func proposeGathered() {
+        var rest = gathered[...]
+        gathered = []
+        while let first = rest.first {
+            // What was decided in a term that is over is refused without the rest.
+            let run = rest.prefix { $0.expectedTerm == first.expectedTerm }
+            rest = rest.dropFirst(run.count)
+            propose(run, expectedTerm: first.expectedTerm)
+        }
+        perform()
+    }
+
+    private func propose(_ run: ArraySlice<GatheredProposal>, expectedTerm: Term) {
+        do {
+            let first = try raft.propose(
+                run.map(\.payload), expectedTerm: expectedTerm, node.moment(), &directives)
+            for (place, proposal) in run.enumerated() {
+                proposals[first + LogIndex(place)] = proposal.resumption
+            }
+        } catch {
+            switch error {
+            case .notServing, .isTransferring: refuse(run, .notServing)
+            case .staleTerm: refuse(run, .staleTerm)
+            case .tooMuchUncommitted:
+                guard run.count > 1 else { return refuse(run, .overloaded) }
+                // There may be room for some of them.
+                let middle = run.startIndex + run.count / 2
+                propose(run[..<middle], expectedTerm: expectedTerm)
+                propose(run[middle...], expectedTerm: expectedTerm)
+            case .payloadSize:
+                let sizes = run.map(\.payload.count)
+                preconditionFailure("\(group): an entry among those of \(sizes) bytes")
+            }
+        }
+    }
+
+    private func refuse(_ run: ArraySlice<GatheredProposal>, _ refusal: ProposalRefusal) {
+        for proposal in run { proposal.resumption.resume(returning: .refused(refusal)) }
+    }
+}

@@ -1,0 +1,331 @@
+public import Environment
+public import Primitives
+import StateStore
+public import Topology
+
+// The node's part in the meta group: its copy of the topology, requests to change it, and, where
+// this node leads groups, the steps that take them to where the topology wants them.
+//
+//   request ─┬─ leads, serves ──▶ decide ──▶ propose ──▶ applied ──▶ done
+//            ├─ another leads ──▶ ask, once ─┬─ reply ─────────────▶ told
+//            │                               └─ moved, lost ──▶ pause ──▶ again
+//            └─ nobody leads ───▶ pause ──▶ again, until the deadline
+//
+//   conduct, now and then   every group that is led here approaches its target (`ShardHost`); what
+//                           has got there is reported; the leader of the meta group takes the next
+//                           step of the placement
+//
+// One change is under way at a time, so that each is decided on the newest topology.
+
+/// Keeps the topology on one node.
+public actor TopologyKeeper: ShardObserver, AskHandler {
+    public typealias Host = ShardHost<TopologyMachine>
+
+    public nonisolated let host: Host
+    private nonisolated let node: ClusterNode
+    private nonisolated let loop: any NodeLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    /// This node, as its configuration has it.
+    private let profile: NodeProfile
+    private var isChanging = false
+    private var changeWaiters: [Resumption<Void>] = []
+    private var hint: MemberID?
+    private var isStopped = false
+    private var isReporting = false
+
+    private static let key = TopologyMachine.key(in: ClusterNode.metaGroup)
+    /// From one look at the groups to the next: a step of a change takes a round trip and a sync.
+    private static let conductInterval = Duration.milliseconds(250)
+    /// Between two tries of a request, as elections take a second.
+    private static let pause = Duration.milliseconds(50)
+    /// How long a report may take: the next one says the same.
+    private static let reportTimeout = Duration.seconds(5)
+
+    public init(host: Host, node: ClusterNode, profile: NodeProfile, loop: any NodeLoop) {
+        self.host = host
+        self.node = node
+        self.profile = profile
+        self.loop = loop
+    }
+
+    /// Takes up what the disk knows, and part in the group.
+    public func start() async {
+        await host.load([Self.key])
+        await node.set(keeper: self)
+        shardApplied(host.group)
+        await node.answer(for: host.group, by: self)
+        await host.start(observer: self)
+        scheduleConduct()
+        _ = Task { await self.announce() }
+    }
+
+    public func stop() {
+        isStopped = true
+        wakeWaiters()
+    }
+
+    // MARK: What the group says
+
+    public nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
+        assumeIsolated { keeper in _ = Task { await keeper.found() } }
+    }
+
+    public nonisolated func shardEndedServing(_ group: GroupID, term: Term) {}
+    public nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {}
+
+    /// The replica has gone on: the node takes the topology as it is now.
+    public nonisolated func shardApplied(_ group: GroupID) {
+        assumeIsolated { keeper in
+            let topology = keeper.host.assumeIsolated { $0.aggregate(Self.key)?.topology }
+            guard let topology else { return }
+            keeper.node.assumeIsolated { $0.adopt(topology) }
+        }
+    }
+
+    // MARK: Requests
+
+    /// Asks for a change, wherever it is decided. Ends by `deadline`.
+    public func perform(
+        _ command: TopologyCommand, deadline: MonotonicInstant
+    ) async -> TopologyReply {
+        while loop.now < deadline, !isStopped {
+            if host.servingTerm != nil {
+                if let reply = await decide(command, deadline: deadline) { return reply }
+            } else if let reply = await ask(command, deadline: deadline) {
+                return reply
+            }
+            await loop.sleep(for: Self.pause)
+        }
+        return .unavailable
+    }
+
+    private func ask(
+        _ command: TopologyCommand, deadline: MonotonicInstant
+    ) async -> TopologyReply? {
+        guard let leader = leaderToAsk() else { return nil }
+        let outcome = await node.ask(
+            leader, of: host.group, command.encoded, deadline: deadline)
+        switch outcome {
+        case .answer(let bytes):
+            guard let reply = try? TopologyReply(encoded: bytes), reply != .unavailable else {
+                return nil
+            }
+            return reply
+        case .moved(let leader):
+            hint = leader
+        case .overloaded, .lost, .unreachable:
+            hint = nil
+        }
+        return nil
+    }
+
+    private func leaderToAsk() -> MemberID? {
+        let known = host.knownLeader ?? hint ?? node.voters(of: host.group).first
+        return known == node.seat.member ? nil : known
+    }
+
+    public nonisolated func answer(
+        _ payload: [UInt8], from asker: MemberID, deadline: MonotonicInstant
+    ) async -> AskAnswer {
+        await answerPeer(payload, from: asker, deadline: deadline)
+    }
+
+    private func answerPeer(
+        _ payload: [UInt8], from asker: MemberID, deadline: MonotonicInstant
+    ) async -> AskAnswer {
+        guard let command = try? TopologyCommand(encoded: payload), Self.isSound(command, asker)
+        else { return .moved(to: nil) }
+        guard let reply = await decide(command, deadline: deadline) else {
+            return .moved(to: host.knownLeader)
+        }
+        return .answer(reply.encoded)
+    }
+
+    /// Nobody speaks for another about where it is.
+    private static func isSound(_ command: TopologyCommand, _ asker: MemberID) -> Bool {
+        switch command {
+        case .move(let member, let profile):
+            member == asker && SocketAddress(profile.address) != nil
+        case .join(let profile, _, _):
+            SocketAddress(profile.address) != nil
+        case .drain, .resume, .leave, .settle:
+            true
+        }
+    }
+
+    /// What a node without a seat asks: for one, under the name that its certificate has.
+    func admit(
+        _ payload: [UInt8], of identity: NodeIdentity, deadline: MonotonicInstant
+    ) async -> AskAnswer {
+        guard let command = try? TopologyCommand(encoded: payload),
+            case .join(let profile, _, _) = command, profile.name == identity.name,
+            profile.region == identity.region, SocketAddress(profile.address) != nil
+        else { return .moved(to: nil) }
+        return .answer(await perform(command, deadline: deadline).encoded)
+    }
+
+    // MARK: Deciding
+
+    /// Decides and commits a command; nil when this node does not lead, or does not any more.
+    private func decide(
+        _ command: TopologyCommand, deadline: MonotonicInstant
+    ) async -> TopologyReply? {
+        await change { topology in
+            switch topology.decide(command) {
+            case .success(.done): .reply(.done(topology))
+            case .success(.change(let event)): .propose(event)
+            case .failure(let refusal): .reply(.refused(refusal))
+            }
+        }
+    }
+
+    private enum Decided {
+        case reply(TopologyReply)
+        case propose(TopologyEvent)
+    }
+
+    /// Decides on the newest topology, alone. Nil when this node does not lead, or what it has
+    /// proposed may be lost.
+    private func change(_ decide: (Topology) -> Decided) async -> TopologyReply? {
+        while isChanging {
+            await loop.suspend { changeWaiters.append($0) }
+        }
+        guard !isStopped else { return nil }
+        isChanging = true
+        defer {
+            isChanging = false
+            wakeWaiters()
+        }
+        while let term = host.servingTerm {
+            // A member that serves has applied everything that was committed before its term.
+            guard await host.readBarrier() else { return nil }
+            let topology = await current()
+            switch decide(topology) {
+            case .reply(let reply):
+                return reply
+            case .propose(let event):
+                let change = TopologyChange(base: topology.epoch, event: event)
+                switch await host.propose(change.encoded, expectedTerm: term) {
+                case .applied: return .done(await current())
+                case .stale: continue
+                case .refused, .lost: return nil
+                }
+            }
+        }
+        return nil
+    }
+
+    private func current() async -> Topology {
+        await host.fetch(Self.key)?.topology ?? Topology()
+    }
+
+    private func wakeWaiters() {
+        let waiters = changeWaiters
+        changeWaiters.removeAll()
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// The first leader of the meta group writes down how the cluster begins.
+    private func found() async {
+        let founding = node.seat.founding
+        _ = await change { topology in
+            topology.isFounded ? .reply(.done(topology)) : .propose(.founded(founding))
+        }
+    }
+
+    /// Says where this node is, if the topology has it elsewhere.
+    private func announce() async {
+        while !isStopped {
+            let topology = node.topology
+            if let record = topology[node.seat.member], record.profile != profile,
+                SocketAddress(profile.address)?.port != 0
+            {
+                let reply = await perform(
+                    .move(record.id, profile), deadline: loop.now + Self.reportTimeout)
+                if case .done = reply { return }
+                if case .refused = reply { return }
+            } else if topology.isFounded {
+                return
+            }
+            await loop.sleep(for: Self.conductInterval)
+        }
+    }
+
+    // MARK: Conducting
+
+    private func scheduleConduct() {
+        loop.schedule(after: Self.conductInterval) { [self] in
+            assumeIsolated { keeper in
+                guard !keeper.isStopped else { return }
+                keeper.conduct()
+                keeper.scheduleConduct()
+            }
+        }
+    }
+
+    private func conduct() {
+        let topology = node.topology
+        guard topology.isFounded else { return }
+        let groups = node.assumeIsolated { node in
+            node.groups.values.sorted { $0.group < $1.group }
+        }
+        var settled: [SettledShard] = []
+        var metaEpoch: UInt64?
+        for group in groups where group.isLedHere {
+            guard let target = node.target(of: group.group), group.approach(target) else {
+                continue
+            }
+            if group.group == ClusterNode.metaGroup {
+                metaEpoch = topology.meta.isSettled ? nil : topology.meta.epoch
+            } else {
+                let number = Int(group.group.rawValue)
+                let place = topology.shards[number]
+                guard !place.isSettled else { continue }
+                settled.append(SettledShard(shard: number, epoch: place.epoch))
+            }
+        }
+        if !settled.isEmpty || metaEpoch != nil { report(settled, metaEpoch) }
+        if host.servingTerm != nil, !isChanging { takeNextStep(topology) }
+    }
+
+    private func report(_ settled: [SettledShard], _ metaEpoch: UInt64?) {
+        guard !isReporting else { return }
+        isReporting = true
+        _ = Task {
+            _ = await self.perform(
+                .settle(settled, metaEpoch: metaEpoch), deadline: loop.now + Self.reportTimeout)
+            self.isReporting = false
+        }
+    }
+
+    private func takeNextStep(_ topology: Topology) {
+        let reachable = node.reachable
+        guard topology.nextStep(reachable: reachable) != nil else { return }
+        _ = Task {
+            _ = await self.change { topology in
+                topology.nextStep(reachable: reachable).map { .propose($0) }
+                    ?? .reply(.done(topology))
+            }
+        }
+    }
+}
+
+extension ClusterNode {
+    func set(keeper: TopologyKeeper) {
+        self.keeper = keeper
+    }
+
+    package nonisolated func guestAsked(
+        _ ask: PeerAsk, by identity: NodeIdentity
+    ) async -> AskAnswer {
+        await answerGuest(ask, by: identity)
+    }
+
+    private func answerGuest(_ ask: PeerAsk, by identity: NodeIdentity) async -> AskAnswer {
+        guard ask.group == Self.metaGroup, let keeper else { return .moved(to: nil) }
+        return await keeper.admit(ask.payload, of: identity, deadline: loop.now + ask.budget)
+    }
+}

@@ -1,0 +1,205 @@
+public import Primitives
+
+/// The first topology of a cluster.
+public struct Founding: Hashable, Sendable {
+    /// By rising id.
+    public let nodes: [NodeRecord]
+    /// The replicas of each shard.
+    public let shards: [[MemberID]]
+    public let metaReplicas: [MemberID]
+    /// How many replicas a shard shall have as the cluster grows.
+    public let replicaCount: Int
+
+    /// Spreads the shards over the nodes.
+    ///
+    /// - Precondition: 1 to `nodeCountMax` nodes with ids and names of their own, 1 to
+    ///   `shardCountMax` shards, 1 to `replicaCountMax` replicas.
+    public init(nodes: [NodeRecord], shardCount: Int, replicaCount: Int) {
+        precondition((1...Topology.nodeCountMax).contains(nodes.count), "\(nodes.count) nodes")
+        precondition((1...Topology.shardCountMax).contains(shardCount), "\(shardCount) shards")
+        precondition((1...Topology.replicaCountMax).contains(replicaCount), "\(replicaCount)")
+        let nodes = nodes.sorted { $0.id < $1.id }
+        self.nodes = nodes
+        self.replicaCount = replicaCount
+        var places = Placement(nodes: nodes, shards: [])
+        metaReplicas = places.choose(
+            from: [],
+            count: Topology.voterCount(
+                wanted: Topology.metaReplicaCount, nodeCount: nodes.count))
+        let count = Topology.voterCount(wanted: replicaCount, nodeCount: nodes.count)
+        shards = (0..<shardCount).map { _ in places.add(count: count) }
+    }
+}
+
+/// Another place for a shard.
+public struct ShardMove: Hashable, Sendable {
+    public let shard: Int
+    /// By rising id.
+    public let replicas: [MemberID]
+
+    public init(shard: Int, replicas: [MemberID]) {
+        self.shard = shard
+        self.replicas = replicas
+    }
+}
+
+/// A shard whose group has got to where it shall be, and the epoch of that.
+public struct SettledShard: Hashable, Sendable {
+    public let shard: Int
+    public let epoch: UInt64
+
+    public init(shard: Int, epoch: UInt64) {
+        self.shard = shard
+        self.epoch = epoch
+    }
+}
+
+/// What happened to the topology. The table at the head of `Topology.swift` has what each does.
+public enum TopologyEvent: Hashable, Sendable {
+    case founded(Founding)
+    case joined(NodeRecord)
+    case moved(MemberID, NodeProfile)
+    case stood(MemberID, NodeStanding)
+    case placed([ShardMove], meta: [MemberID]?)
+    case settled([SettledShard], metaEpoch: UInt64?)
+    case departed(MemberID)
+}
+
+/// An event, and the epoch of the topology that it was decided on.
+public struct TopologyChange: Hashable, Sendable {
+    public let base: UInt64
+    public let event: TopologyEvent
+
+    public init(base: UInt64, event: TopologyEvent) {
+        self.base = base
+        self.event = event
+    }
+}
+
+// MARK: - As bytes
+
+extension Founding: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.writeArray(nodes)
+        writer.writeArray(shards) { $0.write(members: $1) }
+        writer.write(members: metaReplicas)
+        writer.writeVarint(UInt64(replicaCount))
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        nodes = try reader.readArray()
+        shards = try reader.readArray { (reader) throws(DecodingError) in
+            try reader.readMembers()
+        }
+        metaReplicas = try reader.readMembers()
+        replicaCount = try reader.readInteger(Int.self)
+    }
+}
+
+extension ShardMove: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.writeVarint(UInt64(shard))
+        writer.write(members: replicas)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        shard = try reader.readInteger(Int.self)
+        replicas = try reader.readMembers()
+    }
+}
+
+extension SettledShard: BinaryCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.writeVarint(UInt64(shard))
+        writer.writeVarint(epoch)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        shard = try reader.readInteger(Int.self)
+        epoch = try reader.readVarint()
+    }
+}
+
+extension TopologyChange: BinaryCodable {
+    private static let version: UInt8 = 1
+
+    private enum Tag {
+        static let founded: UInt8 = 0
+        static let joined: UInt8 = 1
+        static let moved: UInt8 = 2
+        static let stood: UInt8 = 3
+        static let placed: UInt8 = 4
+        static let settled: UInt8 = 5
+        static let departed: UInt8 = 6
+    }
+
+    public func encode(to writer: inout ByteWriter) {
+        writer.write(Self.version)
+        writer.writeVarint(base)
+        switch event {
+        case .founded(let founding):
+            writer.write(Tag.founded)
+            writer.write(founding)
+        case .joined(let record):
+            writer.write(Tag.joined)
+            writer.write(record)
+        case .moved(let id, let profile):
+            writer.write(Tag.moved)
+            writer.writeVarint(id.rawValue)
+            writer.write(profile)
+        case .stood(let id, let standing):
+            writer.write(Tag.stood)
+            writer.writeVarint(id.rawValue)
+            writer.write(standing.rawValue)
+        case .placed(let moves, let meta):
+            writer.write(Tag.placed)
+            writer.writeArray(moves)
+            writer.writeOptional(meta) { $0.write(members: $1) }
+        case .settled(let shards, let metaEpoch):
+            writer.write(Tag.settled)
+            writer.writeArray(shards)
+            writer.writeOptional(metaEpoch) { $0.writeVarint($1) }
+        case .departed(let id):
+            writer.write(Tag.departed)
+            writer.writeVarint(id.rawValue)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingError) {
+        let start = reader.offset
+        let version = try reader.readByte()
+        guard version == Self.version else {
+            throw .unsupportedVersion(found: UInt64(version), offset: start)
+        }
+        base = try reader.readVarint()
+        let tag = reader.offset
+        switch try reader.readByte() {
+        case Tag.founded:
+            event = .founded(try reader.read())
+        case Tag.joined:
+            event = .joined(try reader.read())
+        case Tag.moved:
+            event = .moved(MemberID(try reader.readVarint()), try reader.read())
+        case Tag.stood:
+            event = .stood(MemberID(try reader.readVarint()), try reader.readStanding())
+        case Tag.placed:
+            let moves: [ShardMove] = try reader.readArray()
+            event = .placed(
+                moves,
+                meta: try reader.readOptional { (reader) throws(DecodingError) in
+                    try reader.readMembers()
+                })
+        case Tag.settled:
+            let shards: [SettledShard] = try reader.readArray()
+            event = .settled(
+                shards,
+                metaEpoch: try reader.readOptional { (reader) throws(DecodingError) in
+                    try reader.readVarint()
+                })
+        case Tag.departed:
+            event = .departed(MemberID(try reader.readVarint()))
+        default:
+            throw .invalid(what: "event of the topology", offset: tag)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+"""Nodes come, go and lose their disks while shoppers pay; no acknowledged payment is lost."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.cluster import pay, while_shopping
+from support.demo import START_SECONDS, run
+from support.made_cluster import MadeCluster
+from support.waiting import eventually
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[MadeCluster]:
+    cluster = MadeCluster(tmp_path, "eu-1@eu", "us-1@us", "ap-1@ap").start()
+    try:
+        yield cluster
+        cluster.assert_reconciled()
+    finally:
+        cluster.stop()
+
+
+def ids(cluster: MadeCluster, name: str) -> dict[str, int]:
+    return {member["name"]: member["id"] for member in cluster.page(name)["members"]}
+
+
+def test_a_cluster_grows_from_one_node_to_three_to_five(tmp_path: Path) -> None:
+    cluster = MadeCluster(tmp_path, "n-1@eu").start()
+    try:
+        payment = pay(cluster.clients()[0])
+
+        def grow(*places: str) -> None:
+            for place in places:
+                cluster.join(place)
+            cluster.await_all_ready()
+
+        while_shopping(cluster, ["n-1"], lambda: grow("n-2@us", "n-3@ap"))
+        cluster.await_replicas(3)
+        while_shopping(cluster, cluster.names, lambda: grow("n-4@eu", "n-5@us"))
+        cluster.await_replicas(5)
+        for client in cluster.clients():
+            assert client.v1.payment_intents.retrieve(payment.id).status == "succeeded"
+        # Five nodes outlive any two.
+        while_shopping(
+            cluster,
+            ["n-2", "n-3", "n-4"],
+            lambda: cluster.kill("n-1", "n-5"),
+            lambda: [cluster.start_node(name) for name in ("n-1", "n-5")],
+        )
+    finally:
+        cluster.stop()
+
+
+def test_a_lost_disk_comes_back_as_a_new_member(three: MadeCluster) -> None:
+    payment = pay(three.clients()[0])
+    before = ids(three, "eu-1")
+
+    def strike() -> None:
+        three.lose_disk("us-1")
+        three.start_node("us-1")
+        three.await_all_ready()
+
+    while_shopping(three, ["eu-1", "ap-1"], strike)
+    three.await_replicas(3)
+    after = ids(three, "eu-1")
+    assert after["us-1"] > max(before.values())
+    assert {name: after[name] for name in ("eu-1", "ap-1")} == {"eu-1": 1, "ap-1": 3}
+    assert "joined" in three.log("us-1")
+    # It has everything, and its vote counts: without another node it is half of the majority.
+    three.kill("eu-1")
+    [_, us] = [client for client in three.clients()][-2:]
+    eventually(
+        lambda: us.v1.payment_intents.retrieve(payment.id).status == "succeeded", within=30
+    )
+    three.start_node("eu-1")
+    three.await_all_ready()
+
+
+def test_a_node_is_replaced_by_another(three: MadeCluster) -> None:
+    def strike() -> None:
+        three.join("us-2@us")
+        three.await_all_ready()
+        admin = three.node_called("eu-1")["admin"]
+        done = run("cluster", "remove", "us-1", "--admin", admin)
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        assert done.stdout.endswith("us-1 is no member any more\n")
+        # The node that was removed ends, and says why.
+        assert three.processes.pop("us-1").wait(START_SECONDS) == 70
+
+    while_shopping(three, ["eu-1", "ap-1"], strike)
+    # It does not come back with what it has.
+    assert "removed from the cluster" in three.log("us-1")
+    three.start_node("us-1")
+    gone = three.processes.pop("us-1")
+    assert gone.wait(START_SECONDS) == 70
+    assert sorted(ids(three, "us-2")) == ["ap-1", "eu-1", "us-2"]
+    three.await_replicas(3)
+
+
+def test_a_disk_that_was_replaced_does_not_come_back(three: MadeCluster, tmp_path: Path) -> None:
+    three.kill("us-1")
+    data, kept = three.shop / "us-1" / "data", tmp_path / "kept"
+    shutil.move(data, kept)
+    three.start_node("us-1")
+    three.await_all_ready()
+    three.await_replicas(3)
+    three.kill("us-1")
+    shutil.rmtree(data)
+    shutil.move(kept, data)
+    three.start_node("us-1")
+    old = three.processes.pop("us-1")
+    assert old.wait(START_SECONDS) == 70
+    assert "another data folder took its place" in three.log("us-1")
+    assert pay(three.clients()[0]).status == "succeeded"
+
+
+def test_a_drained_node_leads_nothing(three: MadeCluster) -> None:
+    admin = three.node_called("eu-1")["admin"]
+
+    def leaders() -> set[str | None]:
+        return {shard.get("leader") for shard in three.page("ap-1")["shards"]}
+
+    def strike() -> None:
+        done = run("cluster", "drain", "us-1", "--admin", admin)
+        assert done.returncode == 0, done.stderr
+        eventually(lambda: leaders() <= {"eu-1", "ap-1"}, within=30)
+
+    shoppers = while_shopping(three, three.names, strike)
+    assert shoppers.errors == []
+    assert run("cluster", "drain", "us-1", "--undo", "--admin", admin).returncode == 0
+    eventually(lambda: "us-1" in leaders(), within=30)
+
+
+def test_what_cannot_be_done_to_the_members_is_refused(three: MadeCluster) -> None:
+    admin = three.node_called("eu-1")["admin"]
+    for command in ("drain", "remove"):
+        done = run("cluster", command, "mars-1", "--admin", admin)
+        assert done.returncode == 64
+        assert "eu-1, us-1, ap-1" in done.stderr
+    done = run("cluster", "remove", "us-1", "--admin", admin)
+    assert done.returncode == 75
+    assert "its shards need 3 nodes" in done.stderr
+    done = run("cluster", "join", three.shop, "--node", "us-1@us=127.0.0.1:1")
+    assert done.returncode == 64
+    assert "nothing is overwritten" in done.stderr
+
+
+def test_a_node_with_another_authority_gets_nowhere(three: MadeCluster, tmp_path: Path) -> None:
+    """Its certificate says the right things, and another authority says so."""
+    (tmp_path / "other").mkdir()
+    other = MadeCluster(tmp_path / "other", "eu-1@eu", "us-1@us", "ap-1@ap")
+    name = three.join("us-2@us")
+    three.kill(name)
+    tls = three.shop / name / "tls"
+    shutil.rmtree(tls)
+    done = run("cluster", "join", other.shop, "--node", "us-2@us=127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(other.shop / name / "tls", tls)
+    shutil.rmtree(three.shop / name / "data", ignore_errors=True)
+    three.start_node(name)
+    eventually(lambda: "not admitted yet" in three.log(name).split("joined")[-1])
+    three.kill(name)
+    assert pay(three.clients()[0]).status == "succeeded"
+
+
+def test_a_node_that_cannot_join_says_why(three: MadeCluster) -> None:
+    name = three.join("us-2@us")
+    three.kill(name)
+    shutil.rmtree(three.shop / name / "data", ignore_errors=True)
+    file = three.shop / name / "node.yaml"
+    file.write_text(file.read_text().replace("shards: 4", "shards: 8"))
+    done: subprocess.CompletedProcess[str] = run("node", "--config", file)
+    assert done.returncode == 78
+    assert "it has 4 shards" in done.stderr

@@ -1,0 +1,252 @@
+import Cluster
+import Environment
+import Journal
+import Primitives
+import Raft
+import Simulator
+import StateStore
+import Synchronization
+import Testing
+
+/// What three members of a shard do for what they commit, counted: no time is looked at.
+@Suite("Work of a cluster, counted")
+struct ClusterWorkTests {
+    private static let batchCount = 100
+    private static let entriesOfBatch = 64
+    private static let entryByteCount = 256
+
+    @Test("entries that are proposed in one turn share frames and syncs")
+    func shared() throws {
+        try World.simulate(seed: 1) { world in
+            let members = try (1...3 as ClosedRange<UInt64>).map { try Member(world, $0) }
+            for member in members { member.start() }
+            try world.run(for: .seconds(10))
+            let leader = try #require(members.first { $0.isServing })
+
+            let idleBefore = Work(members)
+            try world.run(for: .seconds(10))
+            let idle = Work(members) - idleBefore
+
+            let before = Work(members)
+            let committed = Counter()
+            leader.propose(Self.batchCount, of: Self.entriesOfBatch, committed)
+            try world.run(for: .seconds(10))
+            // Liveness and gossip go on meanwhile.
+            let work = Work(members) - before - idle
+
+            let entries = Self.batchCount * Self.entriesOfBatch
+            #expect(committed.count == entries)
+            for member in members { #expect(member.appliedIndex >= LogIndex(entries)) }
+            // A batch: to each follower its entries, and with those the commit before them, or
+            // that it is committed; from each an answer to both.
+            #expect(work.frames <= Self.batchCount * 8, "\(work.frames) frames")
+            // One for each disk; a follower that is a turn behind may need a second.
+            #expect(work.syncs <= Self.batchCount * 4, "\(work.syncs) syncs")
+            // Each entry goes to two followers; its length, term and kind are some bytes more, and
+            // heads of messages and frames are shared.
+            #expect(
+                work.bytes <= entries * 2 * (Self.entryByteCount + 12), "\(work.bytes) bytes")
+        }
+    }
+
+    /// Syncs and frames of all members.
+    private struct Work {
+        var syncs = 0
+        var frames = 0
+        var bytes = 0
+
+        init(_ members: [Member]) {
+            for member in members {
+                syncs += member.syncs
+                for sent in member.sent {
+                    frames += sent.frames
+                    bytes += sent.bytes
+                }
+            }
+        }
+
+        static func - (left: Work, right: Work) -> Work {
+            var rest = left
+            rest.syncs -= right.syncs
+            rest.frames -= right.frames
+            rest.bytes -= right.bytes
+            return rest
+        }
+    }
+}
+
+/// Counts in a closure.
+private final class Counter: Sendable {
+    private let state = Mutex(0)
+    var count: Int { state.withLock { $0 } }
+    func add() { state.withLock { $0 += 1 } }
+}
+
+/// A machine that has no state.
+private enum Nothing: ShardMachine {
+    struct Aggregate: ShardAggregate {
+        func row(key: AggregateKey) -> AggregateRow {
+            AggregateRow(key: key, owner: "", created: 0, version: 1, isOpen: false, payload: [])
+        }
+
+        init(row: AggregateRow) throws(Primitives.DecodingError) {}
+    }
+
+    static func keys(
+        of payload: [UInt8], in group: GroupID
+    ) throws(Primitives.DecodingError) -> EntryKeys { EntryKeys() }
+
+    static func expired(
+        in group: GroupID, _ table: AggregateTable<Aggregate>
+    ) -> [(kind: AggregateKind, createdBefore: Int64)] { [] }
+
+    static func apply(
+        _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<Aggregate>
+    ) throws(Primitives.DecodingError) -> ApplyVerdict { .applied }
+}
+
+/// A process with one shard of three.
+private final class Member {
+    private struct Parts {
+        let loop: SimulatedLoop
+        let journal: Journal
+        let links: PeerLinks
+        let host: ShardHost<Nothing>
+    }
+
+    private let world: World
+    private let process: SimulatedProcess
+    private let plan: ClusterPlan
+    private let store: StateStore
+    private var parts: Parts?
+    private let observer = Silent()
+
+    init(_ world: World, _ number: UInt64) throws {
+        self.world = world
+        let nodes = (1...3 as ClosedRange<UInt64>).map { number in
+            ClusterPlan.Node(
+                id: MemberID(number), name: "n\(number)", region: "eu",
+                address: SocketAddress(host: "n\(number)", port: 7000))
+        }
+        plan = ClusterPlan(cluster: ClusterID(7), ownName: "n\(number)", nodes: nodes)
+        process = world.addProcess("n\(number)")
+        store = try StateStore.openInMemory()
+        process.disk.prepareDirectory("/data")
+    }
+
+    func start() {
+        process.start { [unowned self] incarnation in
+            do {
+                try boot(incarnation)
+            } catch {
+                world.fail("\(process) did not start: \(error)")
+            }
+        }
+    }
+
+    private func boot(_ incarnation: Incarnation) throws {
+        let loop = incarnation.loop
+        let (journal, log) = try Journal.open(
+            loop: loop, worker: incarnation.makeWorker(), fileSystem: incarnation.files,
+            directory: "/data/journal", halt: incarnation.halt,
+            options: Journal.Options(segmentByteCount: 4 << 20))
+        let seat = try #require(plan.foundingSeat(shardCount: 1))
+        let identity = try #require(
+            NodeIdentity(cluster: "c", region: "eu", name: process.name))
+        let links = PeerLinks(
+            members: ClusterMembers(seat), loop: loop, network: incarnation.network,
+            channels: PlainChannels(identity: identity), random: incarnation.random,
+            onTrouble: { _, _ in })
+        try links.listen(on: plan.own.address)
+        let node = ClusterNode(
+            seat: seat, loop: loop, journal: journal,
+            log: log.groups[ClusterNode.livenessGroup], network: incarnation.network,
+            links: links, halt: incarnation.halt, seed: incarnation.random.next())
+        let snapshots = SnapshotStorage(
+            fileSystem: incarnation.files, directory: "/data/snapshots",
+            writer: incarnation.makeWorker())
+        try snapshots.prepare()
+        let host = ShardHost<Nothing>(
+            group: GroupID(0), node: node, loop: loop, journal: journal,
+            log: log.groups[GroupID(0)],
+            configuration: try Configuration(voters: plan.nodes.compactMap(\.id)),
+            store: store, stored: nil,
+            reader: incarnation.makeWorker(), snapshots: snapshots, halt: incarnation.halt,
+            seed: incarnation.random.next())
+        parts = Parts(loop: loop, journal: journal, links: links, host: host)
+        let observer = observer
+        loop.start(node) { node in
+            await host.start(observer: observer)
+            await node.start()
+        }
+    }
+
+    // MARK: Looking, between two steps of the world
+
+    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Parts) -> Value) -> Value? {
+        guard let parts else { return nil }
+        let found = Mutex<Value?>(nil)
+        parts.loop.post { found.withLock { $0 = body(parts) } }
+        do {
+            try world.run(for: .microseconds(1))
+        } catch {
+            world.fail("\(error)")
+        }
+        return found.withLock { $0 }
+    }
+
+    var isServing: Bool { onLoop { $0.host.servingTerm != nil } ?? false }
+    var syncs: Int { onLoop { $0.journal.counters.syncs } ?? 0 }
+    var sent: [PeerLinks.Sent] {
+        onLoop { $0.links.assumeIsolated { Array($0.sent.values) } } ?? []
+    }
+    var appliedIndex: LogIndex { onLoop { $0.host.assumeIsolated { $0.applied } } ?? 0 }
+
+    /// Proposes batches, each in one turn, and the next once all of one are committed.
+    func propose(_ batchCount: Int, of entryCount: Int, _ committed: Counter) {
+        guard let parts else { return }
+        let proposer = Proposer(parts.host, loop: parts.loop, committed)
+        parts.loop.start(proposer) { $0.begin(batchCount, of: entryCount) }
+    }
+}
+
+private final class Silent: ShardObserver {
+    func shardBeganServing(_ group: GroupID, term: Term) {}
+    func shardEndedServing(_ group: GroupID, term: Term) {}
+    func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {}
+}
+
+private actor Proposer {
+    private nonisolated let loop: SimulatedLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private let host: ShardHost<Nothing>
+    private let committed: Counter
+    private var underWayCount = 0
+    private var batchesLeft = 0
+
+    init(_ host: ShardHost<Nothing>, loop: SimulatedLoop, _ committed: Counter) {
+        self.host = host
+        self.loop = loop
+        self.committed = committed
+    }
+
+    func begin(_ batchCount: Int, of entryCount: Int) {
+        batchesLeft = batchCount
+        next(entryCount)
+    }
+
+    private func next(_ entryCount: Int) {
+        guard batchesLeft > 0 else { return }
+        batchesLeft -= 1
+        underWayCount = entryCount
+        for _ in 0..<entryCount { Task { await self.propose(entryCount) } }
+    }
+
+    private func propose(_ entryCount: Int) async {
+        let payload = [UInt8](repeating: 7, count: 256)
+        let outcome = await host.propose(payload, expectedTerm: host.servingTerm ?? 0)
+        if case .applied = outcome { committed.add() }
+        underWayCount -= 1
+        if underWayCount == 0 { next(entryCount) }
+    }
+}
