@@ -108,15 +108,13 @@ extension PaymentScope: BinaryCodable {
 extension KeyFacts: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.write(merchant)
-        writer.write(claim.keyDigest)
-        writer.write(claim.fingerprint)
+        writer.write(claim)
         writer.write(requestID)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         merchant = try reader.read()
-        claim = IdempotencyClaim(
-            keyDigest: try reader.readBytes(), fingerprint: try reader.readBytes())
+        claim = try reader.read()
         requestID = try reader.readString()
     }
 }

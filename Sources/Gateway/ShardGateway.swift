@@ -29,6 +29,8 @@ public struct GatewayOptions: Sendable {
     /// How long holds of the test world last: as long as others, unless somebody wants to see them
     /// end.
     public var testHoldSeconds = Hold.lifetimeSeconds
+    /// How far refunds may take merchants' balances below zero; without one, as far as they can.
+    public var balanceLimits = BalanceLimits()
 
     public init() {}
 
@@ -77,6 +79,8 @@ actor ShardGateway {
     private var payments: [PaymentID: TransactionActor] = [:]
     private var merchants: [MerchantID: MerchantActor] = [:]
     private var verificationCodes: EphemeralCardSecrets
+    /// What is proposed and takes from merchants that have a limit.
+    var tentative = TentativeDebits()
     /// True while a pass over what is due is under way.
     var isExpiring = false
     /// Payments of that pass that are not looked at yet.
@@ -176,16 +180,17 @@ actor ShardGateway {
 
     /// Decides a command of a payment on this state; synchronous, so that nothing comes between.
     func decide(
-        _ payment: Payment, _ command: PaymentCommand
+        _ payment: Payment, _ command: PaymentCommand, refundMaximum: Int64?
     ) -> Result<[PaymentEvent], Refusal> {
         let context = DecisionContext(
             now: nextStamp(), link: usableLink(isLive: payment.isLive), fees: options.fees,
-            offer: options.offer(isLive: payment.isLive))
+            offer: options.offer(isLive: payment.isLive), refundMaximum: refundMaximum)
         return payment.decide(command, in: context, traces: &traces)
     }
 
     /// Commits and applies facts together; false when the outcome is that nothing was committed.
     func propose(_ events: [ShardEvent]) async -> Bool {
+        defer { release(events) }
         guard !isOver else { return false }
         let entry = ShardEntry(stamp: nextStamp(), events: events)
         switch await host.propose(entry.encoded, expectedTerm: term) {
@@ -206,6 +211,7 @@ actor ShardGateway {
 
     /// The same for what must not be lost: an overloaded shard is waited for.
     func proposeCertainly(_ events: [ShardEvent]) async -> Bool {
+        defer { release(events) }
         while true {
             guard !isOver else { return false }
             let entry = ShardEntry(stamp: nextStamp(), events: events)

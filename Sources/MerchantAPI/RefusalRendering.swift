@@ -51,11 +51,11 @@ extension CommandDraft {
         case .capturesExhausted, .multicaptureNotGranted, .incrementNotGranted,
             .incrementTooSmall, .incrementsExhausted, .incrementPending:
             return holdError(for: refusal, payment)
-        case .noSuchRefund, .refundNotCancelable, .chargeDisputed:
+        case .noSuchRefund, .refundNotCancelable, .chargeDisputed, .insufficientBalance:
             return refundError(for: refusal, payment)
         case .currencyMismatch, .noSuchChallenge, .noSuchDispute, .unexpectedDisputeStatus,
             .disputesExhausted, .evidenceTooLarge, .nothingCaptured, .alreadySettled,
-            .settlementMismatch, .insufficientBalance, .unexpectedPayoutStatus:
+            .settlementMismatch, .unexpectedPayoutStatus:
             // No command of this API leads to them yet.
             return .state("The object's state does not allow this operation.", payment)
         }
@@ -116,6 +116,8 @@ extension CommandDraft {
             return .invalid(
                 "Charge \(charge ?? namedObject) has been charged back; cannot issue a refund.",
                 code: "charge_disputed")
+        case .insufficientBalance(let requested, let available):
+            return .insufficientBalance(requested, available, payment)
         default:
             return .invalid(
                 "Refund \(namedObject) can no longer be canceled: its message may have left.",
@@ -184,6 +186,21 @@ extension APIError {
                 "\(subject) (\(requested)) \(comparison) (\(bound))"
             }
         return .invalid(sentence, code: "amount_too_large", param: param)
+    }
+
+    /// The refusal stays under its key, as all do that were decided.
+    fileprivate static func insufficientBalance(
+        _ requested: Int64, _ available: Int64, _ payment: Payment?
+    ) -> APIError {
+        func shown(_ amount: Int64) -> String {
+            let currency = payment?.terms.amount.currency
+            return currency.map { Money(minorUnits: amount, currency: $0).formatted } ?? "\(amount)"
+        }
+        return .invalid(
+            "Insufficient funds in your balance for a refund of \(shown(requested)): "
+                + "\(shown(available)) can be refunded now. Refund less, or try again with a new "
+                + "idempotency key once other payments have raised your balance.",
+            code: "balance_insufficient")
     }
 
     fileprivate static func unexpectedStatus(

@@ -60,7 +60,10 @@ struct ConfigurationSection {
 
     func has(_ key: String) -> Bool { node(key) != nil }
 
-    /// The mapping below a key; an empty one when the key is absent and `isOptional`.
+    /// Whether what stands below a key has keys of its own.
+    func isMapping(_ key: String) -> Bool { node(key)?.mapping != nil }
+
+    /// The mapping below a key.
     func section(_ key: String, keys: [String]) throws(CommandFailure) -> ConfigurationSection {
         guard let node = node(key) else { throw missing(key) }
         return try ConfigurationSection(node, file: file, path: Self.join(path, key), keys: keys)

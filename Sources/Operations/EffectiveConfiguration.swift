@@ -243,11 +243,16 @@ extension NodeFile {
     }
 
     private static func effective(_ merchant: Merchant) -> ConfigurationTree {
-        [
+        let tree: ConfigurationTree = [
             "id": .text(merchant.id), "name": .text(merchant.name), "mode": .text(merchant.mode),
             "secret_key_digests": .list(Array(repeating: "***", count: merchant.keyCount)),
             "publishable_key": .text(merchant.publishableKey),
         ]
+        guard let limit = merchant.balanceLimit, case .mapping(let pairs) = tree else {
+            return tree
+        }
+        return .mapping(
+            pairs + [ConfigurationTree.Pair(key: balanceLimitKey, value: effective(limit))])
     }
 
     /// As the file writes times.

@@ -1,6 +1,6 @@
 public import Cluster
 public import Environment
-import Gateway
+public import Gateway
 import MerchantAPI
 public import Node
 import Payments
@@ -17,6 +17,8 @@ public struct NodeFile: Sendable {
         public let mode: String
         public let keyCount: Int
         public let publishableKey: String
+        /// How far refunds may take the balance below zero; nil for no limit.
+        public let balanceLimit: BalanceLimit?
     }
 
     /// Where a node's certificate is, and where the file says so.
@@ -79,8 +81,10 @@ public struct NodeFile: Sendable {
         vaultKeyFile = try Self.readVault(root, environment, folder)
         let merchants = try Self.readMerchants(root)
         self.merchants = merchants.list
-        configuration = try Self.readNode(
+        var configuration = try Self.readNode(
             root, node, cluster.plan, merchants.entries, folder)
+        configuration.gateway.balanceLimits = merchants.limits
+        self.configuration = configuration
     }
 
     private static func check(
@@ -187,13 +191,22 @@ public struct NodeFile: Sendable {
         return links
     }
 
+    private typealias MerchantPart = (
+        list: [Merchant], entries: [MerchantDirectory.Entry], limits: BalanceLimits
+    )
+
     private static func readMerchants(
         _ root: ConfigurationSection
-    ) throws(CommandFailure) -> (list: [Merchant], entries: [MerchantDirectory.Entry]) {
+    ) throws(CommandFailure) -> MerchantPart {
         var list: [Merchant] = []
         var entries: [MerchantDirectory.Entry] = []
+        var limits = BalanceLimits()
         let sections = try root.sections(
-            "merchants", keys: ["id", "name", "mode", "secret_key_digests", "publishable_key"])
+            "merchants",
+            keys: [
+                "id", "name", "mode", "secret_key_digests", "publishable_key",
+                balanceLimitKey,
+            ])
         for section in sections {
             let id = try section.value("id", expecting: "an account, acct_ and 17 characters") {
                 MerchantID($0)
@@ -221,12 +234,20 @@ public struct NodeFile: Sendable {
                 entries.append(
                     MerchantDirectory.Entry(keyDigest: digest, merchant: id, isLive: mode == .live))
             }
+            let limit = try readBalanceLimit(section)
+            let isTwin = list.contains { $0.id == "\(id)" && $0.mode == mode.rawValue }
+            guard !isTwin || limits[id, isLive: mode == .live] == limit else {
+                throw section.failure(
+                    balanceLimitKey, "another entry of this merchant and mode says otherwise",
+                    remedy: "say the same in both, or make one of them")
+            }
+            limits[id, isLive: mode == .live] = limit
             list.append(
                 Merchant(
                     id: "\(id)", name: name, mode: mode.rawValue, keyCount: digests.count,
-                    publishableKey: publishable))
+                    publishableKey: publishable, balanceLimit: limit))
         }
-        return (list, entries)
+        return (list, entries, limits)
     }
 }
 

@@ -63,15 +63,34 @@ extension ByteReader {
         return value
     }
 
-    /// Minor units of one movement: not negative, and no more than a payment with all its captures
-    /// above the hold can come to, so that no sum of a payment's amounts overflows.
+    /// Minor units of one movement: not negative, and no more than one can be, so that no sum of a
+    /// payment's amounts overflows.
     mutating func readAmount() throws(DecodingError) -> Int64 {
         let start = offset
         let amount = try readSigned()
-        guard (0...2 * Money.chargeMaximum).contains(amount) else {
+        guard (0...Money.movementMaximum).contains(amount) else {
             throw .invalid(what: "amount", offset: start)
         }
         return amount
+    }
+
+    /// Metadata of no more than a decision lets through, so that what is shown of a payment has a
+    /// bound.
+    mutating func readMetadata() throws(DecodingError) -> Metadata {
+        let start = offset
+        let metadata = try readArray() as Metadata
+        guard metadata.isWithinLimits else { throw .invalid(what: "metadata", offset: start) }
+        return metadata
+    }
+
+    /// Evidence of no more than a decision lets through.
+    mutating func readEvidence() throws(DecodingError) -> Metadata {
+        let start = offset
+        let evidence = try readArray() as Metadata
+        guard evidence.isWithinEvidenceLimits else {
+            throw .invalid(what: "evidence", offset: start)
+        }
+        return evidence
     }
 
     mutating func readList<let inlineCount: Int, Element: BinaryCodable>(

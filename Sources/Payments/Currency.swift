@@ -43,6 +43,13 @@ public struct Currency: Hashable, Comparable, Sendable {
     /// The smallest amount that a charge may have, in minor units: about half a US dollar.
     public var chargeMinimum: Int64 { Self.table[Int(row)].minimum }
 
+    /// Every currency of the table.
+    public static var all: [Currency] { table.indices.map { Currency(row: UInt8($0)) } }
+
+    private init(row: UInt8) {
+        self.row = row
+    }
+
     public static func < (left: Currency, right: Currency) -> Bool { left.code < right.code }
 
     private struct Row: Sendable {

@@ -184,6 +184,16 @@ public struct LedgerEntry: Hashable, Sendable {
         -sum(of: .merchantPending) - sum(of: .merchantAvailable)
     }
 
+    /// What the merchant's balance gained when it is counted before it is acknowledged, in minor
+    /// units: with the pending entry, and back with the one that voids it.
+    public var merchantGain: Int64 {
+        switch phase {
+        case .direct, .pending: merchantNet
+        case .posting: 0
+        case .voiding: -merchantNet
+        }
+    }
+
     /// What we earned by it, in minor units.
     public var fee: Int64 { -sum(of: .fees) }
 
@@ -228,6 +238,20 @@ public struct LedgerBalances: Hashable, Sendable {
                 pending[index] -= posting.debit
             }
         }
+    }
+
+    /// What the merchant has, in minor units: pending and available, with what is not acknowledged
+    /// yet; negative for what is owed. Books that a sum does not fit say the least there is.
+    public var merchantBalance: Int64 {
+        var debits: Int64 = 0
+        for account in [LedgerAccount.merchantPending, .merchantAvailable] {
+            for sum in [self[account], pending(account)] {
+                let (next, overflow) = debits.addingReportingOverflow(sum)
+                guard !overflow else { return .min }
+                debits = next
+            }
+        }
+        return debits == .min ? .min : -debits
     }
 
     /// Debits minus credits over all accounts, posted and pending: both zero over all books of a
@@ -291,6 +315,18 @@ extension SettlementItem: BinaryCodable {
     }
 }
 
+extension LedgerEntry.Cause {
+    /// The most that one posting of such an entry can be, in minor units.
+    fileprivate var debitMaximum: Int64 {
+        switch self {
+        case .charge, .refund, .refundReturned, .dispute, .disputeWon, .disputeLost, .settlement:
+            Money.movementMaximum
+        // A payout is of what many payments left: the most of which four can be added up.
+        case .payout: .max / 4
+        }
+    }
+}
+
 extension LedgerEntry.Cause: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
         switch self {
@@ -342,23 +378,33 @@ extension LedgerEntry: BinaryCodable {
         cause = try reader.read()
         phase = try reader.readEnum()
         at = try reader.read()
+        postings = try Self.readPostings(from: &reader, debitMaximum: cause.debitMaximum)
+        guard postings.sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
+    }
+
+    /// Two to four, each of another account and none above `debitMaximum`: their sum cannot wrap
+    /// around to zero.
+    private static func readPostings(
+        from reader: inout ByteReader, debitMaximum: Int64
+    ) throws(DecodingError) -> LedgerPostings {
         let countStart = reader.offset
         let count = try reader.readInteger(Int.self)
-        guard count <= LedgerPostings.countMax else {
+        guard (2...LedgerPostings.countMax).contains(count) else {
             throw .invalid(what: "count of postings", offset: countStart)
         }
         var postings = LedgerPostings()
-        // A sum that overflows is out of balance too, though it may wrap around to zero.
-        var sum: Int64 = 0
         for _ in 0..<count {
+            let start = reader.offset
             let account = try reader.readEnum(LedgerAccount.self)
+            guard !postings.contains(where: { $0.account == account }) else {
+                throw .invalid(what: "account of a posting", offset: start)
+            }
             let debit = try reader.readSigned()
-            let (next, overflow) = sum.addingReportingOverflow(debit)
-            guard !overflow else { throw .invalid(what: "ledger balance", offset: start) }
-            sum = next
+            guard debit.magnitude <= debitMaximum.magnitude else {
+                throw .invalid(what: "amount of a posting", offset: start)
+            }
             postings.append(account, debit: debit)
         }
-        guard sum == 0 else { throw .invalid(what: "ledger balance", offset: start) }
-        self.postings = postings
+        return postings
     }
 }

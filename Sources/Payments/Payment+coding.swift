@@ -113,7 +113,7 @@ extension Refund: BinaryCodable {
         number = try reader.readIndex()
         amount = try reader.readAmount()
         reason = try reader.readOptionalEnum()
-        metadata = try reader.readArray()
+        metadata = try reader.readMetadata()
         created = try reader.read()
         trace = try reader.read()
         let start = reader.offset
@@ -149,7 +149,7 @@ extension Dispute: BinaryCodable {
         opened = try reader.read()
         evidenceDue = try reader.read()
         status = try reader.readEnum()
-        evidence = try reader.readArray()
+        evidence = try reader.readEvidence()
         let start = reader.offset
         covered = try reader.readAmount()
         guard covered <= amount else { throw .invalid(what: "covered amount", offset: start) }
@@ -197,7 +197,7 @@ extension PaymentTerms: BinaryCodable {
         receiptEmail = try reader.readOptionalString()
         statementDescriptor = try reader.readOptionalString()
         statementDescriptorSuffix = try reader.readOptionalString()
-        metadata = try reader.readArray()
+        metadata = try reader.readMetadata()
         holdOptions = try reader.read()
     }
 }
@@ -339,7 +339,8 @@ extension Payment: BinaryCodable {
     private var isConsistent: Bool {
         guard version < 1 << 62, attempts.count <= PartID.countMax,
             refunds.count <= PartID.countMax, disputes.count <= PartID.countMax,
-            effects.count <= Payment.effectCountMax, statusFits
+            effects.count <= Payment.effectCountMax, ledger.count <= Payment.ledgerCountMax,
+            statusFits
         else { return false }
         for (index, attempt) in attempts.enumerated() where !attempt.fits(index) { return false }
         for (index, refund) in refunds.enumerated() where refund.number != index { return false }
@@ -349,7 +350,7 @@ extension Payment: BinaryCodable {
         for (index, effect) in effects.enumerated() {
             guard effect.number == index, names(effect.kind) else { return false }
         }
-        return true
+        return ledger.allSatisfy { names($0.cause) }
     }
 
     private var statusFits: Bool {
@@ -375,13 +376,32 @@ extension Payment: BinaryCodable {
         case .reversal(.increment(let attempt, let number)):
             return increment(attempt, number) != nil
         case .capture(let attempt, let number, _):
-            guard attempts.indices.contains(attempt), let hold = attempts[attempt].hold else {
-                return false
-            }
-            return hold.captures.indices.contains(number)
+            return hasCapture(number, of: attempt)
         case .refund(let number):
             return refunds.indices.contains(number)
         }
+    }
+
+    /// True when what a ledger entry is about is there. A payout is no payment's.
+    private func names(_ cause: LedgerEntry.Cause) -> Bool {
+        switch cause {
+        case .charge(let attempt, let number), .settlement(.capture(let attempt, let number)):
+            hasCapture(number, of: attempt)
+        case .refund(let number), .refundReturned(let number), .settlement(.refund(let number)):
+            refunds.indices.contains(number)
+        case .dispute(let number), .disputeWon(let number), .disputeLost(let number),
+            .settlement(.dispute(let number)):
+            disputes.indices.contains(number)
+        case .payout:
+            false
+        }
+    }
+
+    private func hasCapture(_ number: Int, of attempt: Int) -> Bool {
+        guard attempts.indices.contains(attempt), let hold = attempts[attempt].hold else {
+            return false
+        }
+        return hold.captures.indices.contains(number)
     }
 }
 

@@ -160,7 +160,8 @@ extension Payment {
         guard dispute.number == disputes.count, dispute.number < PartID.countMax else {
             throw .unexpectedNumber
         }
-        guard dispute.amount > 0, dispute.amount <= Money.chargeMaximum, fee >= 0,
+        guard dispute.amount > 0, dispute.amount <= Money.chargeMaximum,
+            (0...Money.chargeMaximum).contains(fee),
             dispute.covered >= 0, dispute.covered <= min(dispute.amount, disputable)
         else { throw .unexpectedAmount }
         switch dispute.status {
@@ -182,9 +183,9 @@ extension Payment {
         case .warningNeedsResponse, .warningUnderReview, .warningClosed: break
         case .needsResponse, .underReview, .won, .lost: throw .unexpectedState
         }
-        guard covered >= 0, covered <= min(disputes[number].amount, disputable), fee >= 0 else {
-            throw .unexpectedAmount
-        }
+        guard covered >= 0, covered <= min(disputes[number].amount, disputable),
+            (0...Money.chargeMaximum).contains(fee)
+        else { throw .unexpectedAmount }
         disputes[number].covered = covered
         disputes[number].status = .needsResponse
         ledger.append(.dispute(disputes[number], fee: fee, at: at))

@@ -20,6 +20,10 @@ extension Payment {
         }
         guard refunds.count < PartID.countMax else { return .failure(.refundsExhausted) }
         guard metadata.isWithinLimits else { return .failure(.metadataTooLarge) }
+        // The last: it is the one that passes by itself.
+        if let maximum = context.refundMaximum, amount > maximum {
+            return .failure(.insufficientBalance(requested: amount, available: maximum))
+        }
         let refund = Refund(
             number: refunds.count, amount: amount, reason: reason, metadata: metadata,
             created: context.now, trace: trace(for: number, context, &traces),

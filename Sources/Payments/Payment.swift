@@ -20,37 +20,52 @@ public import Primitives
 //         │                                              │ cancel, expiry of an untouched hold
 //         └───────────── cancel ───────────▶ canceled ◀──┘
 //
-//  from                   input                              to                     function
-//  ---------------------  ---------------------------------  ---------------------  ---------------
-//  (none)                 create                             requiresPaymentMethod  Payment.create
-//  (none)                 create with a method               requiresConfirmation   Payment.create
-//  requiresPaymentMethod  confirm with a method              processing             decideConfirm
-//  requiresConfirmation   confirm                            processing             decideConfirm
-//  either of them         confirm that authenticates         requiresAction         decideConfirm
-//  requiresAction         authenticated                      processing             decideChallenge
-//  requiresAction         not authenticated, expire          requiresPaymentMethod  decideChallenge
-//  processing             approved (0200)                    succeeded              decideAnswer
-//  processing             approved (0100)                    requiresCapture        decideAnswer
-//  processing             declined                           requiresPaymentMethod  decideAnswer
-//  processing             declined, issuer wants cardholder  requiresAction         decideAnswer
-//  processing             not sent                           requiresPaymentMethod  decideNotSent
-//  processing             no usable answer                   processing, reversing  decideUnknown
-//  processing, reversing  reversal acknowledged or refused   requiresPaymentMethod  decideEffect…
-//  requiresCapture        increment and what comes of it     requiresCapture        decideIncrement
-//  requiresCapture        capture, more to follow            requiresCapture        decideCapture
-//  requiresCapture        last capture                       succeeded              decideCapture
-//  requiresCapture        cancel, expire; some captured      succeeded              decideCancel
-//  requiresCapture        cancel, expire; nothing captured   canceled               decideCancel
-//  requiresPaymentMethod  cancel                             canceled               decideCancel
-//  requiresConfirmation   cancel                             canceled               decideCancel
-//  requiresAction         cancel                             canceled               decideCancel
-//  succeeded              refund and what comes of it        succeeded              decideRefund
-//  with captured money    dispute, settlement                unchanged              decideDispute
-//  any                    late approval                      unchanged              decideLate
+//  from                   input                      events                   to
+//  ---------------------  -------------------------  -----------------------  ---------------------
+//  (none)                 create                     created                  requiresPaymentMethod
+//  (none)                 create with a method       created                  requiresConfirmation
+//  requiresPaymentMethod  confirm with a method      attemptStarted           processing
+//  requiresConfirmation   confirm                    attemptStarted           processing
+//  requiresPaymentMethod  confirm, authenticating    actionRequired           requiresAction
+//  requiresConfirmation   confirm, authenticating    actionRequired           requiresAction
+//  requiresAction         authenticated              attemptStarted           processing
+//  requiresAction         not authenticated, expire  authenticationFailed     requiresPaymentMethod
+//  processing             approved (0200)            approved                 succeeded
+//  processing             approved (0100)            approved                 requiresCapture
+//  processing             declined                   declined                 requiresPaymentMethod
+//  processing             issuer asks cardholder     declined actionRequired  requiresAction
+//  processing             not sent                   notSent                  requiresPaymentMethod
+//  processing             no usable answer           lost                     processing
+//  processing             reversal acknowledged      effectAcknowledged       requiresPaymentMethod
+//  processing             reversal refused           effectRefused            requiresPaymentMethod
+//  requiresCapture        increment                  incrementStarted         requiresCapture
+//  requiresCapture        increment approved         approved                 requiresCapture
+//  requiresCapture        increment declined         declined                 requiresCapture
+//  requiresCapture        increment not sent         notSent                  requiresCapture
+//  requiresCapture        increment without answer   lost                     requiresCapture
+//  requiresCapture        capture, more to follow    captured                 requiresCapture
+//  requiresCapture        last capture               captured                 succeeded
+//  requiresCapture        cancel, expire: the rest   released                 succeeded
+//  requiresCapture        cancel, expire: untouched  canceled                 canceled
+//  requiresPaymentMethod  cancel                     canceled                 canceled
+//  requiresConfirmation   cancel                     canceled                 canceled
+//  requiresAction         cancel                     canceled                 canceled
+//  succeeded              refund                     refundCreated            succeeded
+//  succeeded              refund canceled            refundCanceled           succeeded
+//  succeeded              refund paid, returned      refundConcluded          succeeded
+//  any                    other effect acknowledged  effectAcknowledged       unchanged
+//  any                    other effect refused       effectRefused            unchanged
+//  any                    dispute of what was taken  disputeOpened            unchanged
+//  any                    inquiry becomes a dispute  disputeEscalated         unchanged
+//  any                    evidence                   disputeAnswered          unchanged
+//  any                    dispute decided            disputeClosed            unchanged
+//  any                    settlement                 settled                  unchanged
+//  any                    late approval              lateApproval             unchanged
 //
-// Every other pair is a `Refusal`, or has no event, and nothing changes. While an attempt is
-// pending or reversing the payment is `processing`, and no second attempt can begin: money never
-// moves elsewhere while an outcome is unknown.
+// Every other pair is a `Refusal`, or has no event, and nothing changes. `StateTableTests` holds the
+// rows against what the explorer sees. While an attempt is pending or reversing the payment is
+// `processing`, and no second attempt can begin: money never moves elsewhere while an outcome is
+// unknown.
 
 /// Why a payment was canceled: as the caller said, or by itself.
 public enum CancellationReason: UInt8, Sendable, CaseIterable {
@@ -177,6 +192,11 @@ public struct Payment: Hashable, Sendable {
     /// reversals of a cancel); the rest is room for late approvals, which a broken host could send
     /// without end. Beyond it they show as breaks of the reconciliation.
     public static let effectCountMax = 320
+
+    /// How many entries a payment's ledger can come to: of a capture one that is pending, one that
+    /// resolves it and the settlement; of a refund a fourth when it comes back; of a dispute what it
+    /// took, what became of it and the settlement.
+    static let ledgerCountMax = 3 * Capture.countMax + 4 * PartID.countMax + 3 * PartID.countMax
 
     /// The outbox's next message; later ones wait for its answer.
     public var nextEffect: Effect? {

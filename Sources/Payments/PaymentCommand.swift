@@ -114,7 +114,8 @@ public enum Refusal: Error, Hashable, Sendable {
     case nothingCaptured
     case alreadySettled
     case settlementMismatch(expected: Int64, found: Int64)
-    /// A payout of more than is available.
+    /// A payout of more than is available, or a refund that would take the merchant's balance below
+    /// its limit.
     case insufficientBalance(requested: Int64, available: Int64)
     case unexpectedPayoutStatus(Payout.Status)
 
@@ -164,11 +165,19 @@ public struct DecisionContext: Sendable {
     public let fees: FeeSchedule
     /// What that link grants to holds that ask for it.
     public let offer: HoldOptions
+    /// The most that the merchant's balance lets one refund be, in minor units of the payment's
+    /// currency, not negative; nil for no limit. It has to be of this moment: what is committed
+    /// with what is proposed.
+    public let refundMaximum: Int64?
 
-    public init(now: Timestamp, link: String?, fees: FeeSchedule, offer: HoldOptions = .none) {
+    public init(
+        now: Timestamp, link: String?, fees: FeeSchedule, offer: HoldOptions = .none,
+        refundMaximum: Int64? = nil
+    ) {
         self.now = now
         self.link = link
         self.fees = fees
         self.offer = offer
+        self.refundMaximum = refundMaximum
     }
 }

@@ -153,7 +153,7 @@ extension PaymentEvent: BinaryCodable {
                 fee: try reader.readAmount(), at: try reader.read())
         case 20:
             self = .disputeAnswered(
-                number: try reader.readIndex(), evidence: try reader.readArray(),
+                number: try reader.readIndex(), evidence: try reader.readEvidence(),
                 isSubmitted: try reader.readBool())
         case 21:
             self = .disputeClosed(

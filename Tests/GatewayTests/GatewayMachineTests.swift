@@ -81,6 +81,44 @@ import Testing
         #expect(merchantNet == 1000 - 59)
     }
 
+    /// The merchant's balance in the books, as a leader looks at it.
+    private var balance: Int64 {
+        let id = "\(Samples.merchant):usd:test"
+        let key = AggregateKey(group: group, kind: AggregateKind(rawValue: 4), id: id)
+        guard case .books(let sums, _) = table[key] else { return 0 }
+        return sums.merchantBalance
+    }
+
+    @Test("the balance follows every entry: charges, refunds before their word, disputes")
+    mutating func balances() throws {
+        let ids = [Samples.payment(40), Samples.payment(41)]
+        for id in ids {
+            let (after, events) = try paid(id)
+            _ = try apply([
+                .payment(
+                    PaymentScope(after), base: 0,
+                    events: [.created(Samples.creation(id))] + events)
+            ])
+        }
+        #expect(balance == 2 * 941)
+        try run(.refund(amount: 600, reason: nil, metadata: []), on: ids[0])
+        #expect(balance == 1282)
+        try run(.effectAcknowledged(number: 0), on: ids[0])
+        #expect(balance == 1282)
+        try run(.refund(amount: 400, reason: nil, metadata: []), on: ids[0])
+        try run(.effectRefused(number: 1, responseCode: "57"), on: ids[0])
+        #expect(balance == 1282)
+        let opened = DisputeCase(
+            caseNumber: "A", amount: Money(minorUnits: 1000, currency: Samples.usd),
+            reason: .fraudulent, isInquiry: false, evidenceDue: Samples.now)
+        try run(.openDispute(opened), on: ids[1])
+        #expect(balance == 282)
+        try run(.refund(amount: 400, reason: nil, metadata: []), on: ids[0])
+        #expect(balance == -118)
+        try run(.closeDispute(number: 0, .won), on: ids[1])
+        #expect(balance == 882)
+    }
+
     @Test("an entry decided on an old version changes nothing at all")
     mutating func stale() throws {
         let id = Samples.payment(11)

@@ -211,6 +211,12 @@ struct OutcomeTests {
                 "400 charge_already_refunded - Charge ch_0a0BBBBBBBBBBBBBB0 has already been "
                     + "refunded."
             ),
+            (
+                .insufficientBalance(requested: 2500, available: 1000), "charge",
+                "400 balance_insufficient - Insufficient funds in your balance for a refund of "
+                    + "$25.00: $10.00 can be refunded now. Refund less, or try again with a new "
+                    + "idempotency key"
+            ),
             (.refundsExhausted, "charge", "400 - - This charge already has 62 refunds"),
             (
                 .unexpectedStatus(operation: .refund, status: .requiresCapture), "payment_intent",

@@ -3,6 +3,7 @@ import Gateway
 import MerchantAPI
 import Node
 import Operations
+import Payments
 import Testing
 
 /// A configuration that is right; tests change a line of it.
@@ -33,6 +34,10 @@ private let sound = """
         secret_key_digests:
           - 0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF
     """
+
+extension NodeFile {
+    fileprivate var limits: BalanceLimits { configuration.gateway.balanceLimits }
+}
 
 private func failure(of text: String) -> CommandFailure? {
     do throws(CommandFailure) {
@@ -86,6 +91,70 @@ func readsHoldPeriod() throws {
     #expect(brief.configuration.gateway.testHoldSeconds == 90)
     let none = failure(of: sound + "\ntest_mode:\n  hold_period: 500ms\n")
     #expect(none?.status == .badConfiguration)
+}
+
+@Test("A merchant's limit is a number for every currency, or one for each that is named")
+func readsBalanceLimits() throws {
+    let id = try #require(MerchantID("acct_0000000000000demo"))
+    func limit(_ lines: String) throws -> BalanceLimit? {
+        let file = try NodeFile(path: "etc/node.yaml", text: sound + "\n" + lines)
+        #expect(file.merchants.first?.balanceLimit == file.limits[id, isLive: true])
+        #expect(file.limits[id, isLive: false] == nil)
+        return file.limits[id, isLive: true]
+    }
+    #expect(try limit("") == nil)
+    #expect(try limit("    negative_balance_limit: 0") == .everywhere(0))
+    #expect(try limit("    negative_balance_limit: 70000") == .everywhere(70_000))
+    let (usd, jpy, eur) = ("usd", "jpy", "eur")
+    let named = try limit("    negative_balance_limit: {usd: 5000, jpy: 9}")
+    #expect(named?.minorUnits(in: Currency(code: usd)!) == 5000)
+    #expect(named?.minorUnits(in: Currency(code: jpy)!) == 9)
+    #expect(named?.minorUnits(in: Currency(code: eur)!) == 0)
+}
+
+@Test(
+    "A limit that is none is refused",
+    arguments: [
+        ("-1", "merchants[0].negative_balance_limit must be a number from 0 to"),
+        ("1.5", "merchants[0].negative_balance_limit must be a number from 0 to"),
+        ("1000000000000001", "merchants[0].negative_balance_limit must be a number from 0 to"),
+        ("{}", "merchants[0].negative_balance_limit: it names no currency"),
+        ("[1]", "merchants[0].negative_balance_limit must be a number from 0 to"),
+        ("{usd: -5}", "merchants[0].negative_balance_limit.usd must be a number from 0 to"),
+        ("{usdd: 5}", "unknown key merchants[0].negative_balance_limit.usdd"),
+    ])
+func refusesBalanceLimit(value: String, message: String) throws {
+    let text = sound + "\n    negative_balance_limit: \(value)"
+    let found = try #require(failure(of: text))
+    #expect(found.what.hasPrefix(message), "\(found)")
+}
+
+@Test("Two entries of a merchant and mode say the same of its limit")
+func refusesTwoLimits() throws {
+    func twins(_ first: String, _ second: String) -> String {
+        let digest = String(repeating: "ab", count: 32)
+        let twin = "id: acct_0000000000000demo, mode: live, secret_key_digests: [\(digest)]"
+        return sound + first + "\n  - {\(twin)\(second)}"
+    }
+    let line = "\n    negative_balance_limit: 5"
+    #expect(failure(of: twins(line, "")) != nil)
+    #expect(failure(of: twins("", ", negative_balance_limit: 5")) != nil)
+    let other = failure(of: twins(line, ", negative_balance_limit: 6"))
+    #expect(other?.what.contains("otherwise") == true)
+    #expect(failure(of: twins(line, ", negative_balance_limit: 5")) == nil)
+}
+
+@Test("A limit is shown as the file writes it")
+func showsBalanceLimit() throws {
+    for line in ["negative_balance_limit: 70000", "negative_balance_limit: {usd: 5000, jpy: 9}"] {
+        let text = sound + "\n    name: Shop\n    publishable_key: pk_live_1\n    " + line
+        let file = try NodeFile(path: "/etc/node.yaml", text: text)
+        let shown = file.effective.yaml.replacing(
+            "\"***\"", with: String(repeating: "ab", count: 32))
+        let again = try NodeFile(path: "/etc/node.yaml", text: shown)
+        #expect(again.merchants[0].balanceLimit == file.merchants[0].balanceLimit)
+        #expect(again.merchants[0].balanceLimit != nil)
+    }
 }
 
 @Test("An unknown key is refused with its line and the nearest key")

@@ -69,6 +69,26 @@ struct DisputeTests {
         #expect(walk.payment.amountDisputed == 200)
     }
 
+    @Test("and a refund lower the merchant's balance at once, and raise it when they come back")
+    func merchantBalance() {
+        // 1000 less a fee of 59.
+        var walk = Self.paid
+        #expect(balances(walk).merchantBalance == 941)
+        walk = walk.after(.refund(amount: 300, reason: nil, metadata: []))
+        #expect(balances(walk).merchantBalance == 641)
+        walk = walk.after(.effectAcknowledged(number: 0))
+        #expect(balances(walk).merchantBalance == 641)
+        walk = walk.after(Self.opened())
+        #expect(balances(walk).merchantBalance == 641 - 500 - 1500)
+        walk = walk.after(.closeDispute(number: 0, .won))
+        #expect(balances(walk).merchantBalance == 641 - 1500)
+        walk = walk.after(.concludeRefund(number: 0, .returned))
+        #expect(balances(walk).merchantBalance == 941 - 1500)
+        var gains: Int64 = 0
+        for entry in walk.payment.ledger { gains += entry.merchantGain }
+        #expect(gains == 941 - 1500)
+    }
+
     @Test("begins with an inquiry that moves nothing until it is escalated")
     func inquiry() {
         let asked = Self.paid.after(Self.opened(inquiry: true))

@@ -29,12 +29,26 @@ struct Explorer {
     private(set) var decisionCount = 0
     private(set) var violations: [String] = []
     private(set) var statuses: Set<Refusal.StatusName> = []
+    /// What was seen to happen.
+    private(set) var transitions: Set<Transition> = []
+
+    /// What one decision did to the status, by the names of its events.
+    struct Transition: Hashable, Comparable {
+        let from: String
+        let events: String
+        let to: String
+
+        static func < (left: Transition, right: Transition) -> Bool {
+            (left.from, left.events, left.to) < (right.from, right.events, right.to)
+        }
+    }
 
     init(_ bounds: ExplorerBounds) {
         self.bounds = bounds
     }
 
-    mutating func explore() {
+    /// Visits every state; with `checks`, each is held against the promises.
+    mutating func explore(checks: Bool = true) {
         var seen: Set<StateDigest> = []
         // The last state found is visited first, so that the frontier stays small.
         var frontier: [Walk] = []
@@ -51,7 +65,7 @@ struct Explorer {
         }
         while let walk = frontier.popLast(), violations.count < 10 {
             statuses.insert(walk.payment.status.name)
-            check(walk)
+            if checks { check(walk) }
             for command in inputs(of: walk.payment) {
                 guard let next = step(walk, command) else { continue }
                 if seen.insert(StateDigest(next.payment)).inserted { frontier.append(next) }
@@ -72,7 +86,8 @@ struct Explorer {
         if payment.attempts.count < bounds.attemptCountMax {
             inputs += [.confirm(method: nil), .confirm(method: Fixture.visa)]
             if payment.version <= bounds.challengeCountMax {
-                inputs.append(.confirm(method: nil, Presence(), authenticates: true))
+                inputs.append(
+                    .confirm(method: Fixture.visa, Presence(), authenticates: true))
             }
         }
         if case .requiresAction(let challenge) = payment.status {
@@ -211,7 +226,21 @@ struct Explorer {
             expect(next.payment == walk.payment, "no event and yet a change", walk)
             return nil
         }
+        note(events, walk.payment.status, next.payment.status)
         return next
+    }
+
+    private mutating func note(
+        _ events: [PaymentEvent], _ from: PaymentStatus, _ to: PaymentStatus
+    ) {
+        var names: [String] = []
+        for event in events {
+            let name = String("\(event)".prefix { $0.isLetter })
+            if names.last != name { names.append(name) }
+        }
+        transitions.insert(
+            Transition(
+                from: "\(from.name)", events: names.joined(separator: " "), to: "\(to.name)"))
     }
 
     // MARK: What must hold

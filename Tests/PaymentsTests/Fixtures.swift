@@ -62,6 +62,8 @@ struct Walk {
     var fees = Fixture.fees
     /// What the link grants of what the payment asks for.
     var offer = HoldOptions.none
+    /// What the merchant's balance allows.
+    var refundMaximum: Int64?
 
     init(
         amount: Int64 = 1000, _ capture: CaptureMethod = .manual,
@@ -74,7 +76,8 @@ struct Walk {
     }
 
     var context: DecisionContext {
-        DecisionContext(now: now, link: link, fees: fees, offer: offer)
+        DecisionContext(
+            now: now, link: link, fees: fees, offer: offer, refundMaximum: refundMaximum)
     }
 
     /// Decides and, unless refused, evolves; a second passes.

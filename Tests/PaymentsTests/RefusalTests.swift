@@ -52,6 +52,62 @@ struct RefusalTests {
         }
     }
 
+    private static func creation(
+        _ amount: Int64, _ code: String = "usd", metadata: Metadata = []
+    ) -> PaymentCreated {
+        let terms = PaymentTerms(
+            amount: Money(minorUnits: amount, currency: Currency(code: code)!),
+            capture: .automatic, description: nil, receiptEmail: nil, statementDescriptor: nil,
+            statementDescriptorSuffix: nil, metadata: metadata)
+        return PaymentCreated(
+            id: Fixture.payment, merchant: Fixture.merchant, isLive: false, at: Fixture.start,
+            terms: terms, clientSecret: "secret", method: nil)
+    }
+
+    private static func metadata(_ count: Int, key: Int = 5, value: Int = 5) -> Metadata {
+        (0..<count).map { number in
+            let digits = String(number)
+            return MetadataEntry(
+                key: digits + String(repeating: "k", count: key - digits.utf8.count),
+                value: String(repeating: "v", count: value))
+        }
+    }
+
+    @Test("a payment is of what its currency allows, and its metadata within the limits")
+    func create() {
+        func refusal(_ creation: PaymentCreated) -> Refusal? {
+            if case .failure(let refusal) = Payment.decideCreate(creation) { refusal } else { nil }
+        }
+        for amount in [0, -1, Int64.min] {
+            #expect(refusal(Self.creation(amount)) == .amountNotPositive)
+        }
+        for (code, least) in [("usd", 50), ("sek", 300), ("jpy", 50)] as [(String, Int64)] {
+            #expect(
+                refusal(Self.creation(least - 1, code))
+                    == .amountTooSmall(requested: least - 1, minimum: least))
+            #expect(refusal(Self.creation(least, code)) == nil)
+        }
+        #expect(refusal(Self.creation(99_999_999)) == nil)
+        for amount in [100_000_000, Int64.max] {
+            #expect(
+                refusal(Self.creation(amount))
+                    == .amountTooLarge(requested: amount, maximum: 99_999_999))
+        }
+        let full = Self.metadata(50, key: 160, value: 2000)
+        #expect(refusal(Self.creation(1000, metadata: full)) == nil)
+        for excess in [
+            Self.metadata(51), Self.metadata(1, key: 161), Self.metadata(1, value: 2001),
+        ] {
+            #expect(refusal(Self.creation(1000, metadata: excess)) == .metadataTooLarge)
+            var walk = Walk.paid
+            let before = walk.payment
+            #expect(
+                walk.run(.refund(amount: 1, reason: nil, metadata: excess))
+                    == .failure(.metadataTooLarge))
+            #expect(walk.payment == before)
+        }
+    }
+
     @Test("while an outcome is being undone nothing else may begin")
     func whileReversing() {
         var walk = Walk().after(
@@ -111,6 +167,33 @@ struct RefusalTests {
                 == .failure(.alreadyRefunded))
         #expect(
             walk.run(.refund(amount: 1, reason: nil, metadata: [])) == .failure(.alreadyRefunded))
+    }
+
+    @Test("a refund is no more than the merchant's balance allows, and passes once it does")
+    func balance() {
+        var walk = Walk.paid
+        let before = walk.payment
+        walk.refundMaximum = 599
+        for amount in [nil, 600, 1000] as [Int64?] {
+            let traces = walk.traces.next
+            #expect(
+                walk.run(.refund(amount: amount, reason: nil, metadata: []))
+                    == .failure(.insufficientBalance(requested: amount ?? 1000, available: 599)))
+            #expect(walk.payment == before)
+            #expect(walk.traces.next == traces)
+        }
+        // What is wrong with it for ever is said first.
+        #expect(
+            walk.run(.refund(amount: 1001, reason: nil, metadata: []))
+                == .failure(.refundTooLarge(requested: 1001, remaining: 1000)))
+        walk = walk.after(.refund(amount: 599, reason: nil, metadata: []))
+        walk.refundMaximum = 0
+        #expect(
+            walk.run(.refund(amount: 1, reason: nil, metadata: []))
+                == .failure(.insufficientBalance(requested: 1, available: 0)))
+        walk.refundMaximum = nil
+        walk = walk.after(.refund(amount: nil, reason: nil, metadata: []))
+        #expect(walk.payment.amountRefundable == 0)
     }
 
     @Test("a payment has as many refunds as ids can name")

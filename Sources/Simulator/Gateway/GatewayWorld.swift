@@ -24,6 +24,8 @@ final class GatewayWorld {
     let hostForgets: Bool
     /// How long a hold lasts, in seconds.
     let holdSeconds: UInt32
+    /// How far refunds may take the merchant below zero.
+    var balanceLimit: BalanceLimit?
     let secretKey = "sk_test_simulated0000000000000000"
 
     /// How many of the nodes the cluster begins with; the others join it.
@@ -93,7 +95,8 @@ final class GatewayWorld {
             }
         }
         let settings = SimulatedNode.Settings(
-            link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds)
+            link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds,
+            balanceLimit: balanceLimit)
         for node in nodes[..<founderCount] { node.start(settings) }
         var chance = SeededRandom(seed: derivedSeed(world.seed, "joins"))
         for node in nodes[founderCount...] {

@@ -22,6 +22,8 @@ final class SimulatedNode: @unchecked Sendable {
         let secretKey: String
         /// How long a hold lasts, in seconds.
         let holdSeconds: UInt32
+        /// How far refunds may take the merchant below zero.
+        let balanceLimit: BalanceLimit?
     }
 
     let process: SimulatedProcess
@@ -144,6 +146,8 @@ final class SimulatedNode: @unchecked Sendable {
                     merchant: settings.merchant, isLive: false)
             ], segmentByteCount: 512 << 10)
         configuration.gateway.testHoldSeconds = settings.holdSeconds
+        configuration.gateway.balanceLimits[settings.merchant, isLive: false] =
+            settings.balanceLimit
         configuration.writing.checkpointInterval = .seconds(3)
         let store = stateStore
         let checkpoint = checkpoint
