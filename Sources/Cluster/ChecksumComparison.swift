@@ -1,4 +1,4 @@
-package import Primitives
+public import Primitives
 
 // A member's checksums held against those of the others.
 //
@@ -52,6 +52,7 @@ package struct ChecksumComparison: Sendable {
     package private(set) var comparedCount = 0
     /// Windows in which this member and another differ.
     package private(set) var differenceCount = 0
+    package private(set) var askCount = 0
     package private(set) var lastDifference: StateDifference?
 
     /// Through which index a member has answered, or said that it has nothing to say.
@@ -82,6 +83,8 @@ package struct ChecksumComparison: Sendable {
         votes = [:]
         settled = []
     }
+
+    package mutating func noteAsk() { askCount += 1 }
 
     /// Windows that a member was not asked about.
     package func newWindows(for member: MemberID) -> [WindowChecksum] {

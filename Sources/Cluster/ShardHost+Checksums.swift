@@ -43,6 +43,7 @@ extension ShardHost {
 
     private func ask(_ peer: MemberID, _ windows: [WindowChecksum]) {
         let ask = report(windows)
+        comparison.noteAsk()
         let generation = snapshots.generation
         Task {
             let outcome = await node.ask(

@@ -26,6 +26,8 @@ public struct ShardStatus: Hashable, Sendable {
     public let comparedWindowCount: Int
     public let differenceCount: Int
     public let lastDifference: StateDifference?
+    /// How often another member was asked for checksums.
+    public let checksumAskCount: Int
 }
 
 /// Why a shard's leadership was not handed over.
@@ -50,7 +52,8 @@ extension ShardHost {
             blockers: raft.blockers(node.moment()),
             comparedWindowCount: comparison.comparedCount,
             differenceCount: comparison.differenceCount,
-            lastDifference: comparison.lastDifference)
+            lastDifference: comparison.lastDifference,
+            checksumAskCount: comparison.askCount)
     }
 
     /// Asks a peer to lead instead of this node. It takes a round trip and a sync; `knownLeader`
