@@ -9,7 +9,8 @@ public import StateStore
 //                        └───────────────────────┘  (dirty again; the write under way is older)
 //
 // What is dirty or being written never leaves memory, so a reader that asks the table first and the
-// store second always sees the newest state.
+// store second always sees the newest state. Nor does what was changed in the window under way,
+// whose checksum is taken at its end: that is bounded by what a window's entries change.
 
 /// Aggregates in memory, with what of them the store does not have yet. A value without I/O.
 public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
@@ -19,12 +20,15 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         /// Counts the changes; a write of an older change does not make the slot clean.
         var change: UInt64 = 0
         var isDirty = false
+        /// Changed since the last `takeWindow`.
+        var isInWindow = false
         /// When the slot was last used, in the table's own counting.
         var usedAt: UInt64 = 0
     }
 
     private var slots: [AggregateKey: Slot] = [:]
     private var dirtyKeys: [AggregateKey] = []
+    private var windowKeys: [AggregateKey] = []
     private var writingKeys: [AggregateKey: UInt64] = [:]
     private var useCount: UInt64 = 0
 
@@ -69,6 +73,10 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
             slot.isDirty = true
             dirtyKeys.append(key)
         }
+        if !slot.isInWindow {
+            slot.isInWindow = true
+            windowKeys.append(key)
+        }
         slots[key] = slot
     }
 
@@ -112,6 +120,19 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         return found
     }
 
+    /// A checksum for each aggregate that was changed since the last call, in its newest state.
+    package mutating func takeWindow() -> [UInt32] {
+        var checksums: [UInt32] = []
+        checksums.reserveCapacity(windowKeys.count)
+        for key in windowKeys {
+            slots[key]!.isInWindow = false
+            guard let aggregate = slots[key]!.aggregate else { continue }
+            checksums.append(aggregate.row(key: key).checksum)
+        }
+        windowKeys.removeAll(keepingCapacity: true)
+        return checksums
+    }
+
     /// Says that an aggregate was read: the least recently used go first.
     public mutating func touch(_ key: AggregateKey) {
         useCount += 1
@@ -130,7 +151,8 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         // Keys and ages are sorted, not the aggregates: moving those took seconds of the loop.
         var candidates: [(key: AggregateKey, usedAt: UInt64)] = []
         candidates.reserveCapacity(slots.count)
-        for (key, slot) in slots where !slot.isDirty && writingKeys[key] == nil {
+        for (key, slot) in slots
+        where !slot.isDirty && !slot.isInWindow && writingKeys[key] == nil {
             candidates.append((key, slot.usedAt))
         }
         candidates.sort { $0.usedAt < $1.usedAt }

@@ -33,6 +33,10 @@ package protocol GroupShell: AnyObject, Sendable {
     /// ended. False when it is not led here, or on its way already.
     @discardableResult
     func move(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool
+    /// Asks the other members what has become of their states, where there is something new.
+    func compareStates()
+    /// Nil when it does not compare.
+    func answer(_ report: ChecksumReport, from asker: MemberID) -> ChecksumReport?
 }
 
 /// Answers what other nodes ask of a group. Loop only.
@@ -116,6 +120,8 @@ public actor ClusterNode {
     public static let livenessGroup = GroupID(.max)
     /// The group that holds the topology.
     public static let metaGroup = GroupID(.max - 1)
+    /// Under this number nodes ask each other for checksums of their states, of any group.
+    static let checksumGroup = GroupID(.max - 2)
 
     /// How many asks of one peer are worked on at a time: its memory is ours then.
     private static let servedAskCountMax = 8192
@@ -169,6 +175,7 @@ public actor ClusterNode {
         performLiveness()
         gossip?.start()
         scheduleBalance()
+        scheduleComparison()
     }
 
     /// Takes other members.
@@ -407,7 +414,8 @@ extension ClusterNode {
         var answer = AskAnswer.overloaded
         if count < Self.servedAskCountMax {
             servedAskCounts[member] = count + 1
-            if let handler = handlers[ask.group] {
+            let own: (any AskHandler)? = ask.group == Self.checksumGroup ? self : nil
+            if let handler = own ?? handlers[ask.group] {
                 answer = await handler.answer(
                     ask.payload, from: member, deadline: loop.now + ask.budget)
             } else {

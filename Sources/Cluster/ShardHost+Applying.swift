@@ -59,12 +59,17 @@ extension ShardHost {
         appliedIndex = entry.index
         appliedTerm = entry.term
         var outcome = ProposalOutcome.applied(entry.index)
+        var verdict: ApplyVerdict?
         if entry.kind == .command {
-            let verdict = decoded(
+            verdict = decoded(
                 { () throws(Primitives.DecodingError) in
                     try Machine.apply(entry.payload, in: group, to: &table)
                 }, of: entry)
             if case .stale(let key) = verdict { outcome = .stale(key) }
+        }
+        comparison.own.note(entry, verdict)
+        if StateChecksums.isEnd(entry.index) {
+            comparison.own.endWindow(at: entry.index, rows: table.takeWindow())
         }
         proposals.removeValue(forKey: entry.index)?.resume(returning: outcome)
     }

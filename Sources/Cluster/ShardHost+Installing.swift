@@ -139,6 +139,7 @@ extension ShardHost {
     private func begin(at descriptor: SnapshotDescriptor) {
         let position = descriptor.position
         table = AggregateTable()
+        comparison.restart(after: position.index)
         appliedIndex = position.index
         appliedTerm = position.term
         committedIndex = max(committedIndex, position.index)

@@ -21,6 +21,13 @@ public struct ShardStatus: Hashable, Sendable {
     public let recoversThrough: LogIndex?
     /// Voters with such damage, when nobody leads and so many have it that nobody can be elected.
     public let blockers: [MemberID]
+    /// Windows of the log of which another member's checksum of the state was held against this
+    /// one's, each with each; and windows in which one differed.
+    public let comparedWindowCount: Int
+    public let differenceCount: Int
+    public let lastDifference: StateDifference?
+    /// How often another member was asked for checksums.
+    public let checksumAskCount: Int
 }
 
 /// Why a shard's leadership was not handed over.
@@ -42,7 +49,11 @@ extension ShardHost {
             commitIndex: max(committedIndex, raft.commitIndex), appliedIndex: appliedIndex,
             lastIndex: raft.lastIndex, isReplica: isReplica, isServing: raft.servingTerm != nil,
             holdsLease: holdsLease, recoversThrough: raft.hardState.recovery?.index,
-            blockers: raft.blockers(node.moment()))
+            blockers: raft.blockers(node.moment()),
+            comparedWindowCount: comparison.comparedCount,
+            differenceCount: comparison.differenceCount,
+            lastDifference: comparison.lastDifference,
+            checksumAskCount: comparison.askCount)
     }
 
     /// Asks a peer to lead instead of this node. It takes a round trip and a sync; `knownLeader`

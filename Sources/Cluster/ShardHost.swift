@@ -73,6 +73,8 @@ public actor ShardHost<Machine: ShardMachine> {
     weak var observer: (any ShardObserver)?
 
     var table: AggregateTable<Machine.Aggregate>
+    /// What the replicas say of their states.
+    var comparison: ChecksumComparison
     /// Committed, and to be applied as soon as its aggregates are in memory.
     var committedIndex: LogIndex
     var appliedIndex: LogIndex
@@ -141,6 +143,7 @@ public actor ShardHost<Machine: ShardMachine> {
             seed: seed)
         storedConfiguration = configuration
         table = AggregateTable()
+        comparison = ChecksumComparison(group, startingAfter: appliedIndex)
     }
 
     /// Takes part in the group; `observer` is told when it is served here, and by whom it is led.

@@ -21,6 +21,10 @@ public protocol ShardMachine: Sendable {
         of payload: [UInt8], in group: GroupID
     ) throws(Primitives.DecodingError) -> EntryKeys
 
+    /// How rows are encoded, and what an entry makes of them: another number with each change that
+    /// gives other bytes for the same entries. Only replicas of the same number are compared.
+    static var rowFormat: UInt8 { get }
+
     /// Rows that mean the same as none by now, and are removed in time: those of a kind that were
     /// created before a moment, in milliseconds since the Unix epoch, by the shard's newest stamp.
     static func expired(
@@ -32,6 +36,10 @@ public protocol ShardMachine: Sendable {
     static func apply(
         _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<Aggregate>
     ) throws(Primitives.DecodingError) -> ApplyVerdict
+}
+
+extension ShardMachine {
+    public static var rowFormat: UInt8 { 1 }
 }
 
 /// The aggregates that an entry reads or writes.

@@ -29,10 +29,15 @@ public struct SnapshotStorage: Sendable {
         if !fileSystem.exists(directory) {
             try fileSystem.createDirectory(directory)
             // It has to be there when the disk is full.
-            let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
-            try fileSystem.synchronizeDirectory(parent.isEmpty ? "/" : parent)
+            try fileSystem.synchronizeDirectory(dataDirectory)
         }
         for name in try fileSystem.list(directory) { try fileSystem.remove(path(name)) }
+    }
+
+    /// The folder around it.
+    var dataDirectory: String {
+        guard let end = directory.lastIndex(of: "/") else { return "." }
+        return end == directory.startIndex ? "/" : String(directory[..<end])
     }
 
     private func path(_ name: String) -> String { directory + "/" + name }

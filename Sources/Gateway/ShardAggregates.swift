@@ -47,7 +47,7 @@ extension AggregateKind {
     static let payment = AggregateKind(rawValue: 1)
     static let method = AggregateKind(rawValue: 2)
     static let idempotency = AggregateKind(rawValue: 3)
-    static let books = AggregateKind(rawValue: 4)
+    package static let books = AggregateKind(rawValue: 4)
     static let shard = AggregateKind(rawValue: 5)
     /// Records of minted keys, apart because they are forgotten after a minute and not a day.
     static let mintedIdempotency = AggregateKind(rawValue: 6)

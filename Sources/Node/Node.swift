@@ -29,6 +29,8 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case seat(String)
     /// The data folder is another node's.
     case foreignFolder(String)
+    /// The state was found to differ from that of a majority.
+    case stateDiffers(String)
     /// The journal is damaged where it says which nodes this one has promised to support.
     case lostPromises
 
@@ -54,6 +56,8 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
             "the node's place in the cluster, the file seat, cannot be used: \(reason)"
         case .foreignFolder(let owner):
             "the data folder belongs to \(owner); name this node's own"
+        case .stateDiffers(let found):
+            "\(found); \(StateMark.remedy)"
         case .lostPromises:
             "the journal is damaged where it says what this node has promised to its peers: "
                 + "it must not come back as the same member; remove the folder to join as a new one"
@@ -93,6 +97,7 @@ public actor Node {
             throw .shardCount(
                 found: seat.founding.shards.count, configured: configuration.shardCount)
         }
+        try Self.refuseMark(configuration, environment)
         let (journal, log) = try Self.openJournal(configuration, seat, environment)
         let stored = try Self.readStored(configuration, environment.store)
         let start = try NodeStart(log: log, stored: stored, seat: seat)
@@ -185,6 +190,18 @@ public actor Node {
             throw .snapshots("\(error)")
         }
         return storage
+    }
+
+    private static func refuseMark(
+        _ configuration: NodeConfiguration, _ environment: NodeEnvironment
+    ) throws(NodeStartError) {
+        let found: String?
+        do throws(FileError) {
+            found = try StateMark.read(in: configuration.dataDirectory, environment.fileSystem)
+        } catch {
+            throw .store("\(error)")
+        }
+        if let found { throw .stateDiffers(found) }
     }
 
     private static func openJournal(

@@ -112,6 +112,8 @@ final class SimulatedNode: @unchecked Sendable {
             damagedShardCounts.covered += node.damagedShardCounts.covered
             damagedShardCounts.recovering += node.damagedShardCounts.recovering
             incarnation.loop.start(node) { node in await node.start() }
+        } catch NodeStartError.stateDiffers(let found) {
+            incarnation.halt.halt("\(NodeStartError.stateDiffers(found))")
         } catch {
             world.fail("\(process) did not start: \(error)")
         }

@@ -37,6 +37,13 @@ enum NodeMetricsText {
         let shards = "sunny_shards_led"
         var text = family(shards, "Shards that this node leads and serves.", "gauge")
         text += "\(shards) \(status.shards.count { $0.isServing })\n"
+        let groups = status.shards + [status.meta]
+        let compared = "sunny_state_windows_compared_total"
+        text += family(compared, "Checksums of the state held against a peer's.", "counter")
+        text += "\(compared) \(groups.reduce(0) { $0 + $1.comparedWindowCount })\n"
+        let differences = "sunny_state_differences_total"
+        text += family(differences, "Windows in which a peer's state differs.", "counter")
+        text += "\(differences) \(groups.reduce(0) { $0 + $1.differenceCount })\n"
         guard let channels = process.channels else { return text }
         let links = "sunny_peer_link_up"
         text += family(links, "Whether the link to a peer is up.", "gauge")

@@ -20,8 +20,11 @@ struct RecoveryLog {
     /// Looks at the node's shards until it is cancelled.
     static func watch(_ process: NodeProcess) async {
         var log = RecoveryLog()
+        var differences = DifferenceLog()
         while !Task.isCancelled {
-            log.look(at: await process.node.clusterStatus(), process.logger)
+            let status = await process.node.clusterStatus()
+            log.look(at: status, process.logger)
+            differences.look(at: status, process.logger)
             do {
                 try await Task.sleep(for: interval)
             } catch {
