@@ -1,6 +1,7 @@
 import Gateway
 import Linearizability
 import MerchantAPI
+import Payments
 import Primitives
 
 /// One seeded run in which all clients pay back all that they took, at the same moments, of a

@@ -1,5 +1,6 @@
 import Cluster
 import Gateway
+import Linearizability
 import Node
 import Primitives
 import StateStore
