@@ -29,7 +29,7 @@ package struct WindowChecksum: Hashable, Sendable {
 /// The checksums of the windows that this process has applied whole. A value.
 package struct StateChecksums: Sendable {
     /// How many entries a window has. Shorter ones would encode the books of a merchant more often,
-    /// longer ones hold the loop longer at their end (some hundred rows, about a microsecond each).
+    /// longer ones hold the loop longer at their end (some hundred rows, a few microseconds each).
     package static let windowLength: LogIndex = 128
     /// How many windows are remembered: those of ten seconds, from one comparison to the next, at
     /// 1600 entries a second.

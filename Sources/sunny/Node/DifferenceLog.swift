@@ -21,8 +21,7 @@ struct DifferenceLog {
                     metadata: ["difference": "\(difference)"])
             case .undecided:
                 logger.critical(
-                    "replicas differ and no majority agrees: compare their books before more is \
-                    served",
+                    "replicas differ and no majority agrees: which of them is right?",
                     metadata: ["difference": "\(difference)"])
             case .against:
                 // The process is ending, and says so.
