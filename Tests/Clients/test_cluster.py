@@ -302,7 +302,8 @@ def lose_a_batch(journal: Path) -> None:
     loss would be that of the disk."""
     segment = sorted(journal.glob("*.journal"))[-1]
     content = bytearray(segment.read_bytes())
-    places = [place for place in range(0, len(content), 4096) if content[place:][:4] == b"SBAT"]
+    blocks = range(0, len(content), 4096)
+    places = [place for place in blocks if content[place : place + 4] == b"SBAT"]
     places = [place for place in places if b"\xff" * 4 not in content[place : place + 4096]]
     place = places[len(places) // 2]
     for offset in range(place + 64, place + 400):
