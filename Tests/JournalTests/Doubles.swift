@@ -74,12 +74,16 @@ final class ManualLoop: NodeLoop {
             action()
             ran = true
         }
-        let last = state.withLock { state in
-            defer { state.endOfTurn = [] }
-            return state.endOfTurn
+        // What is added at the turn's end runs at this end too.
+        while true {
+            let last = state.withLock { state in
+                defer { state.endOfTurn = [] }
+                return state.endOfTurn
+            }
+            guard !last.isEmpty else { return ran }
+            for action in last { action() }
+            ran = true
         }
-        for action in last { action() }
-        return ran || !last.isEmpty
     }
 
     private func takeReady() -> (@Sendable () -> Void)? {
