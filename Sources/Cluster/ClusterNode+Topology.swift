@@ -125,8 +125,8 @@ extension ClusterNode {
         case .copiedFolder:
             assumeIsolated { node in
                 node.halt.halt(
-                    "\(node.seat.name), \(node.seat.member): \(refusal): its disk was lost, or this "
-                        + "is a copy; start it with an empty data folder without the mark "
+                    "\(node.seat.name), \(node.seat.member): \(refusal): its disk was lost, or "
+                        + "this is a copy; start it with an empty data folder without the mark "
                         + "first-start, to come back as a new member")
             }
         }

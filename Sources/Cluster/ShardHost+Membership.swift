@@ -54,8 +54,8 @@ extension ShardHost {
 
 /// What of a group's members is to be changed next. A value.
 package enum GroupChange {
-    /// Empty when only the leader itself is in the way, or nothing can be done yet. Learners that are
-    /// not ready hold back as many of those who go as there are of them, and nobody else.
+    /// Empty when only the leader itself is in the way, or nothing can be done yet. Learners that
+    /// are not ready hold back as many of those who go as there are of them, and nobody else.
     package static func next(
         from configuration: Configuration, to target: GroupTarget, leader: MemberID,
         isReady: (MemberID) -> Bool

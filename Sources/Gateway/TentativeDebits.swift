@@ -44,8 +44,8 @@ package struct TentativeDebits {
     /// What is taken from `books` and not in them yet, in minor units. As many are looked at as one
     /// merchant has proposals under way that take something: it has 4,096 commands at most.
     ///
-    /// - Parameter version: the version of a payment as it is applied; nil when it is not in memory,
-    ///   and so was not just changed.
+    /// - Parameter version: the version of a payment as it is applied; nil when it is not in
+    ///   memory, and so was not just changed.
     package func sum(from books: AggregateKey, version: (PaymentID) -> UInt64?) -> Int64 {
         guard let debits = self.books[books] else { return 0 }
         var sum: Int64 = 0

@@ -27,8 +27,8 @@ public enum NodeSeat: Sendable {
         dataDirectory + "/first-start"
     }
 
-    /// The mark that lets a node that has joined begin its journal. It is not the founder's: a folder
-    /// that has it and no seat has to join again.
+    /// The mark that lets a node that has joined begin its journal. It is not the founder's: a
+    /// folder that has it and no seat has to join again.
     private static func joinedPath(in dataDirectory: String) -> String {
         dataDirectory + "/joined"
     }

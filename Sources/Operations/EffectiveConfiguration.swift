@@ -131,8 +131,8 @@ extension NodeFile {
     }
 
     /// The file of a node that joins the cluster of this file's node: what all nodes have alike,
-    /// with the digests of the keys, and what is the new one's own. Paths are those of a folder that
-    /// `sunny cluster init` makes.
+    /// with the digests of the keys, and what is the new one's own. Paths are those of a folder
+    /// that `sunny cluster init` makes.
     public func joined(
         by node: ClusterPlan.Node, http: SocketAddress, admin: SocketAddress
     ) -> ConfigurationTree {

@@ -16,8 +16,8 @@ public struct Money: Hashable, Sendable {
     public static let chargeMaximum: Int64 = 99_999_999
 
     /// The largest movement of one payment: a capture of twice the largest amount, as over-capture
-    /// is 100 per cent at most, or a dispute of the largest amount with its fee. A payment has fewer
-    /// than a thousand movements, so that no sum of them comes near Int64.
+    /// is 100 per cent at most, or a dispute of the largest amount with its fee. A payment has
+    /// fewer than a thousand movements, so that no sum of them comes near Int64.
     public static let movementMaximum = 2 * chargeMaximum
 }
 

@@ -62,8 +62,8 @@ public import Primitives
 //  any                    settlement                 settled                  unchanged
 //  any                    late approval              lateApproval             unchanged
 //
-// Every other pair is a `Refusal`, or has no event, and nothing changes. `StateTableTests` holds the
-// rows against what the explorer sees. While an attempt is pending or reversing the payment is
+// Every other pair is a `Refusal`, or has no event, and nothing changes. `StateTableTests` holds
+// the rows against what the explorer sees. While an attempt is pending or reversing the payment is
 // `processing`, and no second attempt can begin: money never moves elsewhere while an outcome is
 // unknown.
 
@@ -194,8 +194,8 @@ public struct Payment: Hashable, Sendable {
     public static let effectCountMax = 320
 
     /// How many entries a payment's ledger can come to: of a capture one that is pending, one that
-    /// resolves it and the settlement; of a refund a fourth when it comes back; of a dispute what it
-    /// took, what became of it and the settlement.
+    /// resolves it and the settlement; of a refund a fourth when it comes back; of a dispute what
+    /// it took, what became of it and the settlement.
     static let ledgerCountMax = 3 * Capture.countMax + 4 * PartID.countMax + 3 * PartID.countMax
 
     /// The outbox's next message; later ones wait for its answer.

@@ -13,9 +13,11 @@ struct ReconcileCommand: ParsableCommand {
               sunny reconcile --admin 127.0.0.1:8081 --journal acquirer=acquirer.sqlite
 
             Of a demo, or of any nodes and acquirers; nodes that hold only some of the shards have \
-            to be named all, with an --admin each. Changes nothing. Exit code 0 when both sides say the same; 1 when they contradict each \
-            other anywhere (a break); 75 when they do not, and payments are still in flight after \
-            --wait; 69 when a node does not answer.
+            to be named all, with an --admin each. Changes nothing.
+
+            Exit code 0 when both sides say the same; 1 when they contradict each other anywhere \
+            (a break); 75 when they do not, and payments are still in flight after --wait; 69 when \
+            a node does not answer.
             """)
 
     @Option(help: "A demo's folder.")
@@ -140,8 +142,8 @@ struct ReconcileCommand: ParsableCommand {
             guard rest > 0 else {
                 throw CommandFailure(
                     .tryAgain,
-                    "\(told.shardCount - told.shards.count) of \(told.shardCount) shards are told by "
-                        + "none of \(names)",
+                    "\(told.shardCount - told.shards.count) of \(told.shardCount) shards are told "
+                        + "by none of \(names)",
                     remedy: "name all nodes; does a majority of them run? sunny cluster status")
             }
             rest -= 1
