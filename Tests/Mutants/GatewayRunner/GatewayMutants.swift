@@ -31,11 +31,20 @@ enum GatewayMutants {
         }
     }
 
+    /// Refunds of a merchant with a limit, which meet.
+    private static func balanceViolation(_ seed: UInt64) throws -> String? {
+        var options = BalanceScenario.Options()
+        options.nodeCount = 3
+        options.limit = Int64(seed % 3) * 5000
+        return try BalanceScenario.run(seed: seed, options: options).violations.first
+    }
+
     private static func violation(
         _ seed: UInt64, _ options: GatewayScenario.Options
     ) -> String? {
         do {
-            return try GatewayScenario.run(seed: seed, options: options).violations.first
+            let found = try GatewayScenario.run(seed: seed, options: options).violations.first
+            return try found ?? balanceViolation(seed)
         } catch {
             return "\(error)"
         }
