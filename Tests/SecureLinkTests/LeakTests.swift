@@ -6,14 +6,23 @@ import Testing
 
 @Suite("What a channel takes it gives back")
 struct LeakTests {
-    /// Live allocations more after `body` than before it.
+    /// Live allocations more after a round than before it, of the middle one of `roundCount`
+    /// rounds. What leaks, leaks in each of them. What the library keeps for all threads, and
+    /// drops when that has become too much, is in one round or another, and may be another
+    /// thread's.
     private func growth(_ body: () throws -> Void) rethrows -> Int {
-        let before = CAllocationsLiveOfThread()
-        try body()
-        return Int(CAllocationsLiveOfThread() - before)
+        var growths: [Int] = []
+        for _ in 0..<Self.roundCount {
+            let before = CAllocationsLiveOfThread()
+            try body()
+            growths.append(Int(CAllocationsLiveOfThread() - before))
+        }
+        return growths.sorted()[Self.roundCount / 2]
     }
 
-    private static let handshakeCount = 1000
+    private static let roundCount = 5
+    private static let handshakeCount = 200
+    private static let reloadCount = 20
 
     @Test("a thousand channels leave nothing behind, however they end")
     func handshakes() throws {
@@ -50,8 +59,8 @@ struct LeakTests {
         for round in 0..<40 { run(round) }
         let kept = growth { for round in 0..<Self.handshakeCount { run(round) } }
         print("secure links: \(kept) allocations live after \(Self.handshakeCount) handshakes")
-        // One object of a handshake that is forgotten would be a thousand.
-        #expect(abs(kept) < Self.handshakeCount / 10)
+        // One object of a handshake in four that is forgotten would be fifty.
+        #expect(kept < Self.handshakeCount / 10)
     }
 
     @Test("a hundred certificates and reloads leave nothing behind")
@@ -70,8 +79,9 @@ struct LeakTests {
             }
         }
         for _ in 0..<5 { try run() }
-        let kept = try growth { for _ in 0..<100 { try run() } }
-        print("secure links: \(kept) allocations live after 100 reloads")
-        #expect(abs(kept) < 50)
+        let kept = try growth { for _ in 0..<Self.reloadCount { try run() } }
+        print("secure links: \(kept) allocations live after \(Self.reloadCount) reloads")
+        // One object of a reload that is forgotten would be twenty.
+        #expect(kept < Self.reloadCount / 2)
     }
 }
