@@ -16,6 +16,8 @@ public struct ClusterStatus: Sendable {
     public let meta: ShardStatus
     /// What the cluster is and shall be, as far as this node has heard.
     public let topology: Topology
+    /// Messages of peers that could not be read, or said what cannot be.
+    public let refusedMessageCount: Int
 }
 
 /// What became of a request to hand a shard over.
@@ -35,7 +37,8 @@ extension Node {
         for host in hosts { shards.append(await host.status) }
         return ClusterStatus(
             members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
-            meta: await keeper.host.status, topology: cluster.topology)
+            meta: await keeper.host.status, topology: cluster.topology,
+            refusedMessageCount: await cluster.refusedMessageCount)
     }
 
     /// Changes the topology; whoever leads the meta group decides.

@@ -30,7 +30,8 @@ enum NodeMetricsText {
         text += family(name, "How long the loop let something ready wait, lately.", "gauge")
         text += "\(name) \(seconds(process.loop.lagNanoseconds))\n"
         let status = await process.node.clusterStatus()
-        return text + clusterText(process, status) + sentText(status, await process.links?.sent)
+        text += clusterText(process, status) + sentText(status, await process.links?.sent)
+        return text + refusedText(status, await process.links?.troubleCounts)
     }
 
     private static func clusterText(_ process: NodeProcess, _ status: ClusterStatus) -> String {
@@ -69,6 +70,24 @@ enum NodeMetricsText {
             byteText += "\(bytes){peer=\"\(peer.name)\"} \(count.bytes)\n"
         }
         return frameText + byteText
+    }
+
+    private static func refusedText(
+        _ status: ClusterStatus, _ troubleCounts: [String: Int]?
+    ) -> String {
+        guard let troubleCounts else { return "" }
+        let (messages, troubles) = (
+            "sunny_peer_messages_refused_total", "sunny_peer_link_troubles_total"
+        )
+        var text = family(
+            messages, "Messages of peers that could not be read or said what cannot be.",
+            "counter")
+        text += "\(messages) \(status.refusedMessageCount)\n"
+        text += family(troubles, "Streams that became no link, and links that ended.", "counter")
+        for (reason, count) in troubleCounts.sorted(by: { $0.key < $1.key }) {
+            text += "\(troubles){reason=\"\(reason)\"} \(count)\n"
+        }
+        return text
     }
 
     private static func family(_ name: String, _ help: String, _ type: String) -> String {
