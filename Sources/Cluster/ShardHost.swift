@@ -375,7 +375,10 @@ extension ShardHost: GroupShell {
 
     private func take(_ message: Message) {
         let reception = raft.onMessage(message, node.moment(), &directives)
-        if case .refused = reception { node.noteRefusal() }
+        if case .refused(let reason) = reception {
+            node.noteRefusal()
+            if reason == .commitBeyondLog { return node.endAsOlderDisk(group) }
+        }
         perform()
     }
 
