@@ -12,10 +12,15 @@ public struct ClusterStatus: Sendable {
     public let connected: [MemberID]
     /// In the order of their numbers.
     public let shards: [ShardStatus]
+    /// The link shards that this node knows of, the oldest first, with their regions.
+    public let linkShards: [(region: String, status: ShardStatus)]
     /// The group that holds the topology.
     public let meta: ShardStatus
     /// What the cluster is and shall be, as far as this node has heard.
     public let topology: Topology
+
+    /// All of them.
+    public var groups: [ShardStatus] { shards + linkShards.map(\.status) + [meta] }
 }
 
 /// What became of a request to hand a shard over.
@@ -33,9 +38,13 @@ extension Node {
     public func clusterStatus() async -> ClusterStatus {
         var shards: [ShardStatus] = []
         for host in hosts { shards.append(await host.status) }
+        var linkStatus: [(region: String, status: ShardStatus)] = []
+        for shard in await linkShards.shards {
+            linkStatus.append((shard.region, await shard.host.status))
+        }
         return ClusterStatus(
             members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
-            meta: await keeper.host.status, topology: cluster.topology)
+            linkShards: linkStatus, meta: await keeper.host.status, topology: cluster.topology)
     }
 
     /// Changes the topology; whoever leads the meta group decides.

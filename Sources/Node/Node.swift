@@ -84,6 +84,7 @@ public actor Node {
     let hosts: [ShardHost<GatewayMachine>]
     let cluster: ClusterNode
     let keeper: TopologyKeeper
+    let linkShards: LinkShards
 
     /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
     ///
@@ -124,6 +125,7 @@ public actor Node {
         let parts = HostParts(
             node: cluster, journal: journal, start: start, stored: stored, snapshots: snapshots,
             environment: environment)
+        linkShards = LinkShards(parts: parts, writer: writer)
         let meta: ShardHost<TopologyMachine> = parts.host(ClusterNode.metaGroup)
         keeper = TopologyKeeper(
             host: meta, node: cluster, profile: configuration.plan.own.profile,
@@ -271,6 +273,7 @@ public actor Node {
         }
         journal.observe { [self] event in assumeIsolated { $0.heard(event) } }
         await writer.start()
+        await cluster.set(linkShardHosting: linkShards)
         await keeper.start()
         await router.start()
         await cluster.start()
@@ -282,6 +285,7 @@ public actor Node {
         await router.stop()
         await keeper.stop()
         for host in hosts { await host.stop() }
+        await linkShards.stop()
         await keeper.host.stop()
         await cluster.stop()
         await writer.stop()
@@ -299,13 +303,20 @@ public actor Node {
         }
         while loop.now < end {
             for host in hosts where host.handOver() != nil { isAsked = true }
+            for host in await linkHosts where host.handOver() != nil { isAsked = true }
             if keeper.host.handOver() != nil { isAsked = true }
             let own = cluster.seat.member
+            let isLeadingLinks = await linkHosts.contains { $0.knownLeader == own }
             let isLeading =
                 hosts.contains { $0.knownLeader == own } || keeper.host.knownLeader == own
+                || isLeadingLinks
             guard isAsked, isLeading else { return }
             await loop.sleep(for: .milliseconds(10))
         }
+    }
+
+    private var linkHosts: [LinkShards.Host] {
+        get async { await linkShards.shards.map(\.host) }
     }
 
     /// What is under way ends in a second and a half, or is handed over all the same; two elections
@@ -317,6 +328,7 @@ public actor Node {
         switch event {
         case .stalled, .refusing:
             for host in hosts { host.handOver() }
+            _ = Task { for host in await self.linkHosts { host.handOver() } }
             keeper.host.handOver()
         case .resumed, .accepting, .pinned:
             break
