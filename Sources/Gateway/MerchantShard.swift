@@ -35,11 +35,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     private var performingCount = 0
     /// The leadership is about to move: nothing new is begun.
     private var isMoving = false
-    /// Who was said to lead by a node that was asked, where this node has no replica; and how many
-    /// of those that vote were asked in vain.
-    private var hint: MemberID?
-    private var vainAskCount = 0
-    private var lastVain: MemberID?
+    private var search = LeaderSearch()
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -113,7 +109,7 @@ actor MerchantShard: ShardObserver, AskHandler {
 
     nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
         assumeIsolated { shard in
-            shard.lastVain = nil
+            shard.search.leaderChanged()
             shard.wakeWaiters()
         }
     }
@@ -206,9 +202,9 @@ actor MerchantShard: ShardObserver, AskHandler {
     private func ask(
         _ question: MerchantAsk, deadline: MonotonicInstant
     ) async -> Try<MerchantAnswer> {
-        guard let leader = leaderToAsk() else { return .again(mayBeDone: false) }
+        guard let leader = search.leader(of: host, node) else { return .again(mayBeDone: false) }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
-        learn(from: outcome, of: leader)
+        search.learn(from: outcome, of: leader)
         switch outcome {
         case .answer(let bytes):
             // What cannot be read, such as the answer of a later version, is no answer; nor is one
@@ -226,35 +222,6 @@ actor MerchantShard: ShardObserver, AskHandler {
             return .again(mayBeDone: true)
         case .unreachable:
             return .again(mayBeDone: false)
-        }
-    }
-
-    /// The leader as this node's replica knows it; without a replica, who was said to lead, and
-    /// else one after the other of those that vote.
-    private func leaderToAsk() -> MemberID? {
-        let own = node.members.own
-        if let known = host.knownLeader, known != lastVain { return known == own ? nil : known }
-        // A replica that knows of no leader waits for the election; one that was taken out of the
-        // group does not know that it was, and asks.
-        if host.isReplica, host.knownLeader == nil, hint == nil, vainAskCount == 0 { return nil }
-        if let hint, hint != own { return hint }
-        let voters = node.voters(of: group).filter { $0 != own }
-        return voters.isEmpty ? nil : voters[vainAskCount % voters.count]
-    }
-
-    private func learn(from outcome: AskOutcome, of asked: MemberID) {
-        switch outcome {
-        case .answer, .overloaded:
-            lastVain = nil
-            vainAskCount = 0
-        case .moved(let leader):
-            hint = leader
-            lastVain = asked
-            vainAskCount &+= 1
-        case .lost, .unreachable:
-            hint = nil
-            lastVain = asked
-            vainAskCount &+= 1
         }
     }
 
@@ -356,10 +323,10 @@ actor MerchantShard: ShardObserver, AskHandler {
         while loop.now < end {
             if let gateway = await current() {
                 if await gateway.take(approval) { return }
-            } else if let leader = leaderToAsk() {
+            } else if let leader = search.leader(of: host, node) {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
-                learn(from: outcome, of: leader)
+                search.learn(from: outcome, of: leader)
                 if case .answer(LateApproval.seenTo) = outcome { return }
             }
             await loop.sleep(for: .milliseconds(200))
