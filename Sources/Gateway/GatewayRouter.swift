@@ -26,14 +26,15 @@ public actor GatewayRouter: MerchantGateway {
         hosts: [ShardHost<GatewayMachine>], node: ClusterNode, region: String,
         links: [LinkOptions], options: GatewayOptions, cards: any CardOpener,
         loop: any NodeLoop, network: any Network, random: any RandomSource,
-        metrics: GatewayMetrics, home: @escaping @Sendable (GroupID) -> String?
+        metrics: GatewayMetrics, home: @escaping @Sendable (GroupID) -> String?,
+        onLinksOwned: @escaping @Sendable (_ region: String, _ term: Term?) -> Void
     ) {
         self.loop = loop
         let box = ShardBox()
         let directory = LinkDirectory(loop: loop, ownRegion: region, home: home) {
             LinkParts(
                 options: links, cards: cards, loop: loop, network: network, random: random,
-                metrics: metrics,
+                metrics: metrics, onOwned: onLinksOwned,
                 onLateApproval: { box.approvedLate($0) },
                 onUnmatchedApproval: { box.approvedLate($0) })
         }

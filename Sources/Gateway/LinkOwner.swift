@@ -35,6 +35,9 @@ actor LinkOwner {
     private let lease: LinkLease
     /// Told when nothing is in flight any more on a link that is draining since an epoch.
     private let onEmptied: @Sendable (String, UInt64) -> Void
+    private let onOwned: @Sendable (String, Term?) -> Void
+    private var hasBegun = false
+    private var isOver = false
     private var register = LinkRegister()
     /// Requests without an outcome, by link.
     private var requestCounts: [String: Int] = [:]
@@ -56,6 +59,7 @@ actor LinkOwner {
         metrics = parts.metrics
         sealing = OwnerSealing(random: parts.random)
         self.onEmptied = onEmptied
+        onOwned = parts.onOwned
         let lease = LinkLease(host: host, term: term)
         self.lease = lease
         let fence = LinkFence(group: host.group, term: term)
@@ -77,8 +81,10 @@ actor LinkOwner {
     /// Connects the links.
     func begin(_ register: LinkRegister, _ parts: LinkParts) async {
         take(register)
+        hasBegun = true
         metrics.ownsLinks(of: region, true)
-        for link in links {
+        parts.onOwned(region, term)
+        for link in links where !isOver {
             await link.actor.start(
                 onLateApproval: parts.onLateApproval,
                 onUnmatchedApproval: parts.onUnmatchedApproval)
@@ -88,8 +94,13 @@ actor LinkOwner {
     /// The term is over: nothing is written any more. What is in flight is unanswered.
     nonisolated func end() {
         assumeIsolated { owner in
+            guard !owner.isOver else { return }
+            owner.isOver = true
             owner.lease.end()
-            owner.metrics.ownsLinks(of: owner.region, false)
+            if owner.hasBegun {
+                owner.metrics.ownsLinks(of: owner.region, false)
+                owner.onOwned(owner.region, nil)
+            }
             for link in owner.links { link.actor.assumeIsolated { $0.stop() } }
         }
     }
@@ -249,6 +260,8 @@ struct LinkParts: Sendable {
     let network: any Network
     let random: any RandomSource
     let metrics: GatewayMetrics
+    /// Told when the links are owned here, with the term, and when they are not any more.
+    let onOwned: @Sendable (_ region: String, _ term: Term?) -> Void
     let onLateApproval: @Sendable (LinkSubject) -> Void
     let onUnmatchedApproval: @Sendable (UnmatchedApproval) -> Void
 }

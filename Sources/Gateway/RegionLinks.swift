@@ -108,7 +108,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
         let register = await host.fetch(LinkMachine.key(in: group))?.register ?? LinkRegister()
         guard serving?.owner === owner else { return }
         await owner.begin(register, parts)
-        guard serving?.owner === owner else { return owner.end() }
+        guard serving?.owner === owner else { return }
         serving = (owner, hasBegun: true)
         wakeWaiters()
     }
