@@ -1,5 +1,6 @@
 import Cluster
 import Environment
+import Gateway
 import Primitives
 import StateStore
 import Topology
@@ -16,12 +17,15 @@ actor LinkShards: LinkShardHosting {
 
     private let parts: HostParts
     private let writer: StateWriter
+    /// Who writes to the processors where this node leads one of the groups.
+    private let directory: LinkDirectory
     private var found: [(region: String, host: Host)] = []
     private var isStopped = false
 
-    init(parts: HostParts, writer: StateWriter) {
+    init(parts: HostParts, writer: StateWriter, directory: LinkDirectory) {
         self.parts = parts.ofLinkShards
         self.writer = writer
+        self.directory = directory
         loop = parts.environment.loop
     }
 
@@ -36,52 +40,17 @@ actor LinkShards: LinkShardHosting {
         guard !isStopped else { return }
         let host: Host = parts.host(group, founders: shard.founders)
         found.append((shard.region, host))
-        _ = Task { await self.start(host) }
+        _ = Task { await self.start(host, of: shard.region) }
     }
 
-    private func start(_ host: Host) async {
+    private func start(_ host: Host, of region: String) async {
         await writer.add(host, written: parts.stored.applied[host.group]?.index ?? 0)
-        await host.start(observer: self)
+        guard !isStopped else { return }
+        await directory.add(region: region, host: host, node: parts.node)
     }
 
     func stop() async {
         isStopped = true
         for shard in found { await shard.host.stop() }
-    }
-}
-
-extension LinkShards: ShardObserver {
-    nonisolated func shardBeganServing(_ group: GroupID, term: Term) {}
-    nonisolated func shardEndedServing(_ group: GroupID, term: Term) {}
-    nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {}
-}
-
-/// A link shard's log as long as nothing is written to it.
-enum LinkMachine: ShardMachine {
-    /// There are no rows.
-    struct Aggregate: ShardAggregate {
-        private let never: Never
-
-        func row(key: AggregateKey) -> AggregateRow { switch never {} }
-
-        init(row: AggregateRow) throws(Primitives.DecodingError) {
-            throw .invalid(what: "row of a link shard", offset: 0)
-        }
-    }
-
-    static func keys(
-        of payload: [UInt8], in group: GroupID
-    ) throws(Primitives.DecodingError) -> EntryKeys {
-        throw .invalid(what: "entry of a link shard", offset: 0)
-    }
-
-    static func expired(
-        in group: GroupID, _ table: AggregateTable<Aggregate>
-    ) -> [(kind: AggregateKind, createdBefore: Int64)] { [] }
-
-    static func apply(
-        _ payload: [UInt8], in group: GroupID, to table: inout AggregateTable<Aggregate>
-    ) throws(Primitives.DecodingError) -> ApplyVerdict {
-        throw .invalid(what: "entry of a link shard", offset: 0)
     }
 }

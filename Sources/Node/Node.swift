@@ -78,6 +78,8 @@ public actor Node {
     /// The shards behind `service`, for tests that ask them directly.
     package nonisolated var gateway: any MerchantGateway { router }
     private let router: GatewayRouter
+    /// The links to acquirers, of every region.
+    nonisolated var links: LinkDirectory { router.links }
     private let writer: StateWriter
     private let journal: Journal
     private let store: StateStore
@@ -125,7 +127,6 @@ public actor Node {
         let parts = HostParts(
             node: cluster, journal: journal, start: start, stored: stored, snapshots: snapshots,
             environment: environment)
-        linkShards = LinkShards(parts: parts, writer: writer)
         let meta: ShardHost<TopologyMachine> = parts.host(ClusterNode.metaGroup)
         keeper = TopologyKeeper(
             host: meta, node: cluster, profile: configuration.plan.own.profile,
@@ -137,10 +138,13 @@ public actor Node {
         storedIndexes = stored.applied.mapValues(\.index)
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
-            hosts: hosts, node: cluster, links: configuration.links,
+            hosts: hosts, node: cluster, region: configuration.region, links: configuration.links,
             options: configuration.gateway, cards: cards, loop: environment.loop,
             network: environment.network, random: environment.random,
-            metrics: GatewayMetrics(metrics))
+            metrics: GatewayMetrics(metrics),
+            home: { [cluster] in cluster.topology.rule(of: $0)?.home },
+            onLinksOwned: environment.onLinksOwned)
+        linkShards = LinkShards(parts: parts, writer: writer, directory: router.links)
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
             directory: MerchantDirectory(configuration.merchants), random: environment.random,
@@ -295,21 +299,24 @@ public actor Node {
     /// Gives the leadership of every shard to a peer, so that nobody has to find out that this node
     /// is gone; waits for it, though not for long.
     private func handOver() async {
+        let linkHosts = await linkHosts
         for host in hosts { host.moveAway() }
+        for host in linkHosts { host.moveAway() }
         let end = loop.now + Self.handOverMax
         var isAsked = false
-        while loop.now < end, hosts.contains(where: \.isMovingNow) {
+        while loop.now < end,
+            hosts.contains(where: \.isMovingNow) || linkHosts.contains(where: \.isMovingNow)
+        {
             await loop.sleep(for: .milliseconds(10))
         }
         while loop.now < end {
             for host in hosts where host.handOver() != nil { isAsked = true }
-            for host in await linkHosts where host.handOver() != nil { isAsked = true }
+            for host in linkHosts where host.handOver() != nil { isAsked = true }
             if keeper.host.handOver() != nil { isAsked = true }
             let own = cluster.seat.member
-            let isLeadingLinks = await linkHosts.contains { $0.knownLeader == own }
             let isLeading =
                 hosts.contains { $0.knownLeader == own } || keeper.host.knownLeader == own
-                || isLeadingLinks
+                || linkHosts.contains { $0.knownLeader == own }
             guard isAsked, isLeading else { return }
             await loop.sleep(for: .milliseconds(10))
         }

@@ -33,9 +33,7 @@ struct AcquirerCommand: ParsableCommand {
     @Flag(help: "Acknowledge reversals of what is not known and forget them, as some hosts do.")
     var forgetUnknownReversals = false
 
-    @Flag(
-        help: "Take one session at a time from each station, such as a region of a cluster, as \
-            some hosts do.")
+    @Flag(help: "Take one session at a time from each region of a cluster, as some hosts do.")
     var oneSession = false
 
     @OptionGroup var supervision: SupervisionOptions
