@@ -1,4 +1,4 @@
-import ISO8583
+package import ISO8583
 public import Payments
 public import Primitives
 
@@ -12,17 +12,23 @@ public import Primitives
 //   unanswered   it was written in this session, or it may have been written, up to its `sendBy`
 
 /// One stream of a link, in one term of its owner: within it messages arrive in their order.
-struct LinkSession: Hashable, Sendable {
+package struct LinkSession: Hashable, Sendable {
     /// The owner's group.
-    let group: GroupID
+    package let group: GroupID
     /// The owner's term.
-    let term: Term
+    package let term: Term
     /// Counts the streams of the term from 1 on.
-    let stream: UInt64
+    package let stream: UInt64
+
+    package init(group: GroupID, term: Term, stream: UInt64) {
+        self.group = group
+        self.term = term
+        self.stream = stream
+    }
 }
 
 /// What came of a message.
-enum LinkReply: Sendable {
+package enum LinkReply: Hashable, Sendable {
     case answered(Message, session: LinkSession)
     case notSent(NotSent)
     /// Without a session: nobody knows whether it was written.
@@ -30,7 +36,7 @@ enum LinkReply: Sendable {
 }
 
 /// Why nothing was written.
-enum NotSent: Hashable, Sendable {
+package enum NotSent: Hashable, Sendable {
     /// The link is down, closed by its breaker or drained, or has too much in flight; or the card
     /// cannot be opened, or it is too late.
     case refused
@@ -41,15 +47,25 @@ enum NotSent: Hashable, Sendable {
 }
 
 /// Whose answer a message waits for, so that a late one finds its payment.
-struct LinkSubject: Hashable, Sendable {
+package struct LinkSubject: Hashable, Sendable {
     let payment: PaymentID
     let request: ProcessorRequest
+
+    package init(payment: PaymentID, request: ProcessorRequest) {
+        self.payment = payment
+        self.request = request
+    }
 }
 
 /// For which shard, and in which of its terms, something is sent: an older term's is refused.
-struct LinkFence: Hashable, Sendable {
+package struct LinkFence: Hashable, Sendable {
     let group: GroupID
     let term: Term
+
+    package init(group: GroupID, term: Term) {
+        self.group = group
+        self.term = term
+    }
 }
 
 /// A card as the vault has sealed it, with what it is opened by.
@@ -62,7 +78,7 @@ public struct SealedCard: Hashable, Sendable {
         self.init(method: method.id, merchant: method.merchant, bytes: method.sealedCard)
     }
 
-    init(method: PaymentMethodID, merchant: MerchantID, bytes: [UInt8]) {
+    package init(method: PaymentMethodID, merchant: MerchantID, bytes: [UInt8]) {
         self.method = method
         self.merchant = merchant
         self.bytes = bytes
@@ -76,7 +92,7 @@ public protocol CardOpener: Sendable {
 }
 
 /// A message that a link's owner is asked to write, once.
-struct LinkOrder: Sendable {
+package struct LinkOrder: Sendable {
     /// A question for money. Its card number and verification code are put into the message by the
     /// owner, right before it writes.
     struct Request: Sendable {
@@ -95,11 +111,16 @@ struct LinkOrder: Sendable {
     }
 
     /// What a reversal undoes: it must not arrive before that.
-    struct Undone: Hashable, Sendable {
+    package struct Undone: Hashable, Sendable {
         /// In which session it was written, if that is known.
         let session: LinkSession?
         /// It can be written no more since so long ago that it has arrived, or never will.
         let isQuiet: Bool
+
+        package init(session: LinkSession?, isQuiet: Bool) {
+            self.session = session
+            self.isQuiet = isQuiet
+        }
     }
 
     let link: String

@@ -24,12 +24,26 @@ public struct LinkStatus: Hashable, Sendable {
     /// Messages without an answer.
     public let inFlightCount: Int
 
+    package init(
+        name: String, isLive: Bool, session: Session, breaker: CircuitBreaker.StateName,
+        mayAdmit: Bool, standing: LinkStanding, epoch: UInt64, inFlightCount: Int
+    ) {
+        self.name = name
+        self.isLive = isLive
+        self.session = session
+        self.breaker = breaker
+        self.mayAdmit = mayAdmit
+        self.standing = standing
+        self.epoch = epoch
+        self.inFlightCount = inFlightCount
+    }
+
     /// Whether a new attempt may go there.
     var takesAttempts: Bool { session == .up && mayAdmit && standing == .open }
 }
 
 /// What the owner of a region's links says of itself and of them.
-struct LinkReport: Hashable, Sendable {
+package struct LinkReport: Hashable, Sendable {
     /// The owner's term.
     let term: Term
     /// The owner's clock when it said this.
@@ -38,17 +52,24 @@ struct LinkReport: Hashable, Sendable {
     let publicKey: [UInt8]
     /// In the order in which they are preferred.
     let links: [LinkStatus]
+
+    package init(term: Term, clock: MonotonicInstant, publicKey: [UInt8], links: [LinkStatus]) {
+        self.term = term
+        self.clock = clock
+        self.publicKey = publicKey
+        self.links = links
+    }
 }
 
 /// Which link a new attempt may take.
-enum LinkChoice: Hashable, Sendable {
+package enum LinkChoice: Hashable, Sendable {
     case link(String)
     /// The owner says that none can.
     case none
     /// Nobody is known to own the links, or nothing was heard from the owner lately.
     case unknown
 
-    init(_ links: [LinkStatus], isLive: Bool) {
+    package init(_ links: [LinkStatus], isLive: Bool) {
         let candidates = links.filter { $0.isLive == isLive }
         if let first = candidates.first(where: \.takesAttempts) {
             self = .link(first.name)

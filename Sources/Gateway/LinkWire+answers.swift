@@ -14,7 +14,7 @@ extension LinkReply: BinaryCodable {
         static let unanswered: UInt8 = 4
     }
 
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .answered(let message, let session):
             writer.write(Tag.answered)
@@ -34,7 +34,7 @@ extension LinkReply: BinaryCodable {
         }
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         let start = reader.offset
         switch try reader.readByte() {
         case Tag.answered:
@@ -58,14 +58,14 @@ extension LinkReply: BinaryCodable {
 }
 
 extension LinkReport: BinaryCodable {
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.writeVarint(term)
         writer.write(clock)
         writer.write(publicKey)
         writer.writeArray(links)
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         term = try reader.readVarint()
         clock = try reader.readInstant()
         publicKey = try reader.readBytes()

@@ -1,7 +1,7 @@
 import ISO8583
 import Payments
 public import Primitives
-import Resilience
+package import Resilience
 
 // What one node asks the owner of a region's links, and what comes back. Version 1 of both begins
 // with the version and one tag; the tags are none that merchants' asks have (`MerchantWire.swift`).
@@ -22,7 +22,7 @@ import Resilience
 // than the one that the asker means, however long the ask is on its way.
 
 /// What a node asks of the owner of a region's links.
-enum LinkAsk: Sendable {
+package enum LinkAsk: Hashable, Sendable {
     case status
     case order(LinkOrderFrame)
     case change(LinkCommand)
@@ -38,7 +38,7 @@ enum LinkAsk: Sendable {
         static let change: UInt8 = 10
     }
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: 512)
         writer.write(Self.formatVersion)
         switch self {
@@ -54,7 +54,7 @@ enum LinkAsk: Sendable {
         return writer.bytes
     }
 
-    init(encoded bytes: [UInt8]) throws(Primitives.DecodingError) {
+    package init(encoded bytes: [UInt8]) throws(Primitives.DecodingError) {
         guard bytes.count <= Self.byteCountMax else {
             throw .invalid(what: "size of an ask", offset: 0)
         }
@@ -73,8 +73,8 @@ enum LinkAsk: Sendable {
 }
 
 /// An order on its way to the owner.
-struct LinkOrderFrame: Hashable, Sendable {
-    enum Kind: Hashable, Sendable {
+package struct LinkOrderFrame: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         case request(LinkSubject, SealedCard, sealedCode: [UInt8]?, followsAuthorization: Bool)
         case advice(undoes: LinkOrder.Undone?)
     }
@@ -88,10 +88,22 @@ struct LinkOrderFrame: Hashable, Sendable {
     let kind: Kind
     /// In the form of the link.
     let message: [UInt8]
+
+    package init(
+        term: Term, sendBy: MonotonicInstant, fence: LinkFence, link: String, kind: Kind,
+        message: [UInt8]
+    ) {
+        self.term = term
+        self.sendBy = sendBy
+        self.fence = fence
+        self.link = link
+        self.kind = kind
+        self.message = message
+    }
 }
 
 /// What the owner of a region's links answers.
-enum LinkAnswer: Sendable {
+package enum LinkAnswer: Hashable, Sendable {
     case report(LinkReport)
     /// What came of an order, with the owner's term and what its clock says now.
     case reply(LinkReply, term: Term, clock: MonotonicInstant)
@@ -105,7 +117,7 @@ enum LinkAnswer: Sendable {
         static let changed: UInt8 = 13
     }
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: 512)
         writer.write(Self.formatVersion)
         switch self {
@@ -124,7 +136,7 @@ enum LinkAnswer: Sendable {
         return writer.bytes
     }
 
-    init(encoded bytes: [UInt8]) throws(Primitives.DecodingError) {
+    package init(encoded bytes: [UInt8]) throws(Primitives.DecodingError) {
         var reader = ByteReader(bytes)
         try reader.readVersion(Self.formatVersion)
         let start = reader.offset
@@ -179,13 +191,13 @@ extension LinkRefusal {
 }
 
 extension LinkSession: BinaryCodable {
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.writeVarint(UInt64(group.rawValue))
         writer.writeVarint(term)
         writer.writeVarint(stream)
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         group = GroupID(try reader.readInteger(UInt32.self))
         term = try reader.readVarint()
         stream = try reader.readVarint()
@@ -193,24 +205,24 @@ extension LinkSession: BinaryCodable {
 }
 
 extension LinkFence: BinaryCodable {
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.writeVarint(UInt64(group.rawValue))
         writer.writeVarint(term)
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         group = GroupID(try reader.readInteger(UInt32.self))
         term = try reader.readVarint()
     }
 }
 
 extension LinkSubject: BinaryCodable {
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.write(payment)
         writer.write(request)
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         payment = try reader.read()
         request = try reader.read()
     }
@@ -231,12 +243,12 @@ extension SealedCard: BinaryCodable {
 }
 
 extension LinkOrder.Undone: BinaryCodable {
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.writeOptional(session)
         writer.write(isQuiet)
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         session = try reader.readOptional()
         isQuiet = try reader.readBool()
     }
@@ -248,7 +260,7 @@ extension LinkOrderFrame: BinaryCodable {
         static let advice: UInt8 = 1
     }
 
-    func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.writeVarint(term)
         writer.write(sendBy)
         writer.write(fence)
@@ -267,7 +279,7 @@ extension LinkOrderFrame: BinaryCodable {
         writer.write(message)
     }
 
-    init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
+    package init(from reader: inout ByteReader) throws(Primitives.DecodingError) {
         term = try reader.readVarint()
         sendBy = try reader.readInstant()
         fence = try reader.read()
