@@ -32,7 +32,8 @@ public struct GatewayMetrics: Sendable {
         linkOwner = registry.gauge(
             "sunny_link_owner", "1 while this node owns the region's links.", labels: "region")
         linkAsks = registry.counter(
-            "sunny_link_asks_total", "Messages that the owner of a link on another node was asked to write.",
+            "sunny_link_asks_total",
+            "Messages that a link's owner on another node was asked to write.",
             labels: "region", "outcome")
         breaker = registry.counter(
             "sunny_breaker_transitions_total", "Changes of a circuit breaker's state.",

@@ -11,7 +11,7 @@ struct StationTests {
 
     private static func signOn(_ station: String) -> Message {
         var message = Messages.networkManagement(.signOn)
-        message.set(.privateData, text: "91\(station.count < 10 ? "0" : "")\(station.count)\(station)")
+        message.set(.privateData, text: "910\(station.utf8.count)\(station)")
         return message
     }
 
