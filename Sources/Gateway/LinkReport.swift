@@ -36,11 +36,7 @@ public struct LinkStatus: Hashable, Sendable {
         self.standing = standing
         self.epoch = epoch
         self.inFlightCount = inFlightCount
-    }
-
-    /// Whether a new attempt may go there.
-    var takesAttempts: Bool { session == .up && mayAdmit && standing == .open }
-}
+    }}
 
 /// What the owner of a region's links says of itself and of them.
 package struct LinkReport: Hashable, Sendable {
@@ -70,15 +66,20 @@ package enum LinkChoice: Hashable, Sendable {
     case unknown
 
     package init(_ links: [LinkStatus], isLive: Bool) {
-        let candidates = links.filter { $0.isLive == isLive }
-        if let first = candidates.first(where: \.takesAttempts) {
-            self = .link(first.name)
-        } else {
-            let isOpening = candidates.contains {
-                $0.session == .opening && $0.mayAdmit && $0.standing == .open
+        for link in links where link.isLive == isLive && link.mayAdmit && link.standing == .open {
+            switch link.session {
+            case .up:
+                self = .link(link.name)
+                return
+            case .opening:
+                // Its owner is new: it is not passed over for that.
+                self = .unknown
+                return
+            case .down:
+                continue
             }
-            self = isOpening ? .unknown : .none
         }
+        self = .none
     }
 }
 

@@ -284,8 +284,8 @@ actor ProcessorLinkActor {
             over: stream)
         guard session == self.stream, case .up = state else { return }
         switch reply {
-        case .answered: scheduleEcho()
-        case .notSent, .unanswered: stream.abort()
+        case .answered, .notSent(.elsewhere): scheduleEcho()
+        case .notSent(.refused), .notSent(.tooEarly), .unanswered: stream.abort()
         }
     }
 

@@ -208,8 +208,12 @@ package actor RegionLinks: ShardObserver, AskHandler {
 
     /// Returns true once an attempt may take a link, and false when the owner says that none can be
     /// taken, or the deadline has come.
-    func untilUsable(isLive: Bool, deadline: MonotonicInstant) async -> Bool {
-        while loop.now < deadline, !isStopped {
+    ///
+    /// - Parameter isWanted: false once nobody waits any more.
+    func untilUsable(
+        isLive: Bool, deadline: MonotonicInstant, while isWanted: @Sendable () -> Bool
+    ) async -> Bool {
+        while loop.now < deadline, !isStopped, isWanted() {
             switch choice(isLive: isLive) {
             case .link: return true
             case .none: return false

@@ -257,7 +257,11 @@ actor ShardGateway {
     /// is. True when a new look is worth while.
     func untilLinkIsUsable(isLive: Bool, deadline: MonotonicInstant) async -> Bool {
         while loop.now < deadline, !isOver {
-            if let links { return await links.untilUsable(isLive: isLive, deadline: deadline) }
+            if let links {
+                return await links.untilUsable(isLive: isLive, deadline: deadline) {
+                    !self.isElsewhere
+                }
+            }
             await loop.sleep(for: RegionLinks.pause)
         }
         return false

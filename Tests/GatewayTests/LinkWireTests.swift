@@ -192,7 +192,7 @@ import Testing
     func choice() {
         let spare = Self.link("spare")
         for first in [
-            Self.link("first", .down), Self.link("first", .opening),
+            Self.link("first", .down),
             Self.link("first", mayAdmit: false), Self.link("first", standing: .draining),
             Self.link("first", standing: .drained), Self.link("first", isLive: true),
         ] {
@@ -206,6 +206,9 @@ import Testing
     @Test("whose owner is new is waited for; what operators or breakers closed is not")
     func opening() {
         #expect(LinkChoice([Self.link("first", .opening)], isLive: false) == .unknown)
+        #expect(
+            LinkChoice([Self.link("first", .opening), Self.link("spare")], isLive: false)
+                == .unknown)
         #expect(LinkChoice([Self.link("first", .down)], isLive: false) == .none)
         #expect(
             LinkChoice([Self.link("first", .opening, standing: .drained)], isLive: false) == .none)
