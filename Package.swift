@@ -184,7 +184,7 @@ let package = Package(
             of: "Gateway",
             [
                 "Primitives", "Environment", "Payments", "Cluster", "StateStore", "Vault", "Node",
-                "Simulator",
+                "Simulator", "Resilience", "ISO8583",
             ]),
         tests(of: "MerchantAPI", ["Primitives", "Environment", "Payments", "Gateway"]),
         tests(of: "Acquirer", ["Primitives", "Environment", "ISO8583", "Transport"]),

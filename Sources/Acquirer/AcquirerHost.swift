@@ -110,7 +110,8 @@ public actor AcquirerHost {
             options: AcquirerInstance.Options(
                 forgetsUnknownReversals: options.forgetsUnknownReversals,
                 recordCountMaximum: options.recordCountMaximum,
-                overcapturePercent: options.overcapturePercent),
+                overcapturePercent: options.overcapturePercent,
+                takesOneSession: options.takesOneSession),
             records: records)
         do throws(NetworkError) {
             if let address = options.controlAddress {
@@ -213,6 +214,12 @@ extension AcquirerHost {
         }
     }
 
+    private func end(_ session: HostSession) {
+        session.isClosing = true
+        session.timer?.cancel()
+        session.stream.abort()
+    }
+
     private func close(_ session: HostSession) {
         session.isClosing = true
         session.timer?.cancel()
@@ -264,6 +271,7 @@ extension AcquirerHost {
             batch.add(directive)
             switch directive {
             case .saveTransaction, .saveAdvice, .log, .closeAll: break
+            case .end(let other): if let other = self.session(other) { end(other) }
             case .close: action = .close
             case .answer(let message, _, let delivery):
                 guard let answer = encode(message, copyCount: delivery.copyCount) else {

@@ -29,13 +29,15 @@ extension AcquirerHost {
         /// How much more than a hold may be captured, in per cent of it: as much as the schemes let
         /// hotels and car rentals.
         public var overcapturePercent: Int64 = 15
+        /// Whether each station has one session at a time (`StationTable`).
+        public var takesOneSession: Bool
 
         public init(
             id: String, address: SocketAddress, controlAddress: SocketAddress? = nil,
             forgetsUnknownReversals: Bool = false,
             specification: MessageSpecification = .sunny1987, frameFormat: FrameFormat = .link,
             sessionCountMaximum: Int = 64, heldByteCountMaximum: Int = 1 << 20,
-            recordCountMaximum: Int = 1_000_000
+            recordCountMaximum: Int = 1_000_000, takesOneSession: Bool = false
         ) {
             self.id = id
             self.address = address
@@ -46,6 +48,7 @@ extension AcquirerHost {
             self.sessionCountMaximum = sessionCountMaximum
             self.heldByteCountMaximum = heldByteCountMaximum
             self.recordCountMaximum = recordCountMaximum
+            self.takesOneSession = takesOneSession
         }
     }
 }

@@ -23,7 +23,8 @@ public import Primitives
 /// | 30 | a missing or malformed element, or a message type that the host does not have |
 /// | 40 | an exchange of working keys |
 /// | 61 | a capture of more than is held and may be captured beyond |
-/// | 91 | a request for money on a connection that has signed off |
+/// | 91 | a request for money on a connection that has signed off; where each station has one |
+/// |    | session, anything on another connection, and a second sign-on (`StationTable`) |
 /// | 94 | a known key with another amount, currency or operation |
 /// | 96 | a host whose journal is full |
 ///
@@ -40,11 +41,14 @@ public struct AcquirerInstance: Sendable {
         public var recordCountMaximum: Int
         /// How much more than a hold may be captured, in per cent of it: 0 to 100.
         public var overcapturePercent: Int64
+        /// Whether each station, such as a region, has one session at a time.
+        public var takesOneSession: Bool
 
         public init(
             forgetsUnknownReversals: Bool = false, recordCountMaximum: Int = 1_000_000,
-            overcapturePercent: Int64 = 0
+            overcapturePercent: Int64 = 0, takesOneSession: Bool = false
         ) {
+            self.takesOneSession = takesOneSession
             self.forgetsUnknownReversals = forgetsUnknownReversals
             self.recordCountMaximum = recordCountMaximum
             self.overcapturePercent = max(0, min(100, overcapturePercent))
@@ -74,6 +78,8 @@ public struct AcquirerInstance: Sendable {
     public internal(set) var control: ControlState
     /// Connections that signed off and not on again; the shell bounds the connections.
     private var signedOff: Set<SessionID> = []
+    /// Who has a session, where each station has one.
+    private var stations = StationTable()
 
     /// A host with what its journal holds, and without faults.
     public init(options: Options = Options(), records: JournalRecords = JournalRecords()) {
@@ -94,6 +100,7 @@ public struct AcquirerInstance: Sendable {
     ) -> [Directive] {
         let received = Directive.log(MessageLogEntry(.received, message, at: now))
         guard isAnswerable(message) else { return [received, .close(session)] }
+        stations.heard(session, at: now)
         let groups = MessageGroup.groups(of: message.type)
         if control.takesDisconnectBefore(groups) { return [received, .close(session)] }
         var directives = [received]
@@ -122,6 +129,7 @@ public struct AcquirerInstance: Sendable {
     /// The connection has ended.
     public mutating func onSessionEnded(_ session: SessionID) {
         signedOff.remove(session)
+        stations.end(session)
     }
 
     private func isAnswerable(_ message: Message) -> Bool {
@@ -134,7 +142,10 @@ public struct AcquirerInstance: Sendable {
         _ directives: inout [Directive]
     ) -> Answer {
         let type = message.type.first
-        if type == .networkManagementRequest { return manageNetwork(message, from: session) }
+        if type == .networkManagementRequest {
+            return manageNetwork(message, from: session, at: now, &directives)
+        }
+        if options.takesOneSession, !stations.holds(session) { return Answer(.issuerUnavailable) }
         guard let key = TransactionKey(message) else { return Answer(.formatError) }
         switch type {
         case .authorizationRequest, .financialRequest:
@@ -150,13 +161,16 @@ public struct AcquirerInstance: Sendable {
         }
     }
 
-    private mutating func manageNetwork(_ message: Message, from session: SessionID) -> Answer {
+    private mutating func manageNetwork(
+        _ message: Message, from session: SessionID, at now: Timestamp,
+        _ directives: inout [Directive]
+    ) -> Answer {
         switch message.networkManagementCode {
         case .signOn?:
-            signedOff.remove(session)
-            return Answer(.approved)
+            return signOn(message, from: session, at: now, &directives)
         case .signOff?:
             signedOff.insert(session)
+            stations.end(session)
             return Answer(.approved)
         case .echoTest?: return Answer(.approved)
         case .keyExchange?:
@@ -165,6 +179,21 @@ public struct AcquirerInstance: Sendable {
         case nil: return Answer(.formatError)
         default: return Answer(.invalidTransaction)
         }
+    }
+
+    private mutating func signOn(
+        _ message: Message, from session: SessionID, at now: Timestamp,
+        _ directives: inout [Directive]
+    ) -> Answer {
+        if options.takesOneSession {
+            switch stations.signOn(StationTable.name(in: message), session, at: now) {
+            case .taken: break
+            case .takenFrom(let silent): directives.append(.end(silent))
+            case .refused: return Answer(.issuerUnavailable)
+            }
+        }
+        signedOff.remove(session)
+        return Answer(.approved)
     }
 
     private func respond(

@@ -25,6 +25,8 @@ public enum Directive: Hashable, Sendable {
     case answer(Message, to: SessionID, Delivery)
     /// Close the connection once what was answered before on it is sent.
     case close(SessionID)
+    /// Close another connection at once.
+    case end(SessionID)
     /// Close every connection at once.
     case closeAll
 

@@ -35,7 +35,7 @@ public struct JournalBatch: Hashable, Sendable {
             }
         case .saveAdvice(let advice): advices.append(advice)
         case .log(let entry): messages.append(entry)
-        case .answer, .close, .closeAll: break
+        case .answer, .close, .end, .closeAll: break
         }
     }
 }

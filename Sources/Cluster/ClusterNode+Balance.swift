@@ -3,12 +3,15 @@ import Primitives
 
 // Leadership goes where there is less of it. Each node looks at what gossip says of its peers, and
 // offers one group at a time to the one that leads the fewest; Raft decides whether it is taken.
+// Groups that have a home region are led there if they can be, however much its nodes lead.
 
 extension ClusterNode {
     /// From one look to the next: an offer, its election and the news of it are over by then.
     private static let balanceInterval = Duration.seconds(5)
     /// A peer gets a group only if it leads fewer by so many, or the group would come back.
     private static let balanceSlack = 2
+    /// How many groups are on their way home at a time: their requests wait for an election each.
+    private static let sentHomeCountMax = 4
 
     func scheduleBalance() {
         loop.schedule(after: Self.balanceInterval) { [self] in
@@ -24,11 +27,26 @@ extension ClusterNode {
         let led = groups.values.filter(\.isLedHere).sorted { $0.group < $1.group }
         gossip.setLoad(led.count)
         guard isForLeading else { return giveAway(led) }
+        if sendHome(led) { return }
         for peer in peersByLoad where led.count >= peer.load + Self.balanceSlack {
             for group in led where group.canMove(to: peer.member) {
+                let preferred = preferredLeaders(of: group.group)
+                guard preferred.isEmpty || preferred.contains(peer.member) else { continue }
                 if group.move(to: [peer.member], .whenIdle) { return }
             }
         }
+    }
+
+    /// Offers groups that have their home elsewhere to a node there; true if one is on its way.
+    private func sendHome(_ led: [any GroupShell]) -> Bool {
+        let peers = peersByLoad.map(\.member)
+        var count = 0
+        for group in led where count < Self.sentHomeCountMax {
+            let preferred = preferredLeaders(of: group.group)
+            guard !preferred.contains(seat.member) else { continue }
+            if group.move(to: peers.filter { preferred.contains($0) }, .whenIdle) { count += 1 }
+        }
+        return count > 0
     }
 
     /// A node that is drained leads nothing that a peer can.

@@ -1,6 +1,6 @@
 import Environment
-package import Primitives
-import Topology
+public import Primitives
+public import Topology
 
 // What a node makes of the topology: whom it links with, whom it asks, and what it says first.
 //
@@ -12,6 +12,13 @@ import Topology
 package struct GroupTarget: Hashable, Sendable {
     package let voters: [MemberID]
     package let learners: [MemberID]
+}
+
+/// Makes the groups of link shards as the topology comes to have them. Loop only.
+public protocol LinkShardHosting: AnyObject, Sendable {
+    /// Called once a link shard, in the order of their numbers: also on a node that has no replica
+    /// of it, as any group can come to any node.
+    func host(_ shard: LinkShard, as group: GroupID)
 }
 
 extension ClusterNode {
@@ -33,7 +40,27 @@ extension ClusterNode {
         }
         update(
             ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: topology.nodes))
-        for group in groups.keys.sorted() { groups[group]?.wake() }
+        for group in groups.keys.sorted() {
+            groups[group]?.prefer(preferredLeaders(of: group))
+            groups[group]?.wake()
+        }
+    }
+
+    /// Has the link shards hosted that the node's own replica of the meta group knows of: their
+    /// logs begin where that says, and nobody else's word would do.
+    func hostLinkShards(of topology: Topology) {
+        guard let linkShardHosting else { return }
+        while hostedLinkCount < topology.linkShards.count {
+            let number = hostedLinkCount
+            hostedLinkCount += 1
+            linkShardHosting.host(
+                topology.linkShards[number], as: Topology.linkGroup(number))
+        }
+    }
+
+    /// Sets who makes the groups of link shards, before the topology is known.
+    public func set(linkShardHosting: any LinkShardHosting) {
+        self.linkShardHosting = linkShardHosting
     }
 
     /// This node has no place in the cluster any more.
@@ -63,27 +90,37 @@ extension ClusterNode {
             let others = topology.nodes.map(\.id).filter { !voters.contains($0) }
             return GroupTarget(voters: voters, learners: others)
         }
-        guard let number = Int(exactly: group.rawValue), topology.shards.indices.contains(number)
-        else { return nil }
-        return GroupTarget(voters: topology.shards[number].replicas, learners: [])
+        return topology.placement(of: group).map {
+            GroupTarget(voters: $0.replicas, learners: [])
+        }
+    }
+
+    /// Who should lead a group: those of its replicas that are in its home region. Empty where it
+    /// has no home, or nobody there.
+    nonisolated func preferredLeaders(of group: GroupID) -> [MemberID] {
+        let topology = topology
+        guard let home = topology.rule(of: group)?.home else { return [] }
+        return topology.placement(of: group)?.replicas.filter { member in
+            topology[member].map { $0.region == home && $0.standing == .active } ?? false
+        } ?? []
     }
 
     /// Who votes in a group, as far as the topology tells: whom to ask who leads it.
     package nonisolated func voters(of group: GroupID) -> [MemberID] {
         if let target = target(of: group) { return target.voters }
         if group == Self.metaGroup { return seat.founding.metaReplicas }
-        let number = Int(group.rawValue)
-        return seat.founding.shards.indices.contains(number) ? seat.founding.shards[number] : []
+        guard let number = Int(exactly: group.rawValue),
+            seat.founding.shards.indices.contains(number)
+        else { return [] }
+        return seat.founding.shards[number]
     }
 
     /// False where the topology has settled on other members for a group than this node.
     nonisolated func mayHoldReplica(of group: GroupID) -> Bool {
         let topology = topology
         guard topology.isFounded, group != Self.metaGroup,
-            let number = Int(exactly: group.rawValue),
-            topology.shards.indices.contains(number)
+            let place = topology.placement(of: group)
         else { return true }
-        let place = topology.shards[number]
         return !place.isSettled || place.replicas.contains(seat.member)
     }
 

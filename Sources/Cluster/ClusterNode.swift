@@ -33,6 +33,8 @@ package protocol GroupShell: AnyObject, Sendable {
     /// ended. False when it is not led here, or on its way already.
     @discardableResult
     func move(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool
+    /// Says who should lead the group; others wait longer before they stand for it.
+    func prefer(_ members: [MemberID])
     /// Asks the other members what has become of their states, where there is something new.
     func compareStates()
     /// Nil when it does not compare.
@@ -103,6 +105,9 @@ public actor ClusterNode {
     private var servedAskCounts: [MemberID: Int] = [:]
     /// Who admits nodes; nil until it starts.
     weak var keeper: TopologyKeeper?
+    /// Who makes the groups of link shards; nil until somebody does.
+    weak var linkShardHosting: (any LinkShardHosting)?
+    var hostedLinkCount = 0
 
     var liveness: Liveness?
     private var livenessIndex: LogIndex

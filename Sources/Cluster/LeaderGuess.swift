@@ -30,6 +30,15 @@ package struct LeaderGuess: Hashable, Sendable {
         return others.isEmpty ? nil : others[vainCount % others.count]
     }
 
+    /// Whom to ask about the group that `host` has a place in.
+    package func memberToAsk<Machine: ShardMachine>(
+        of host: ShardHost<Machine>, _ node: ClusterNode
+    ) -> MemberID? {
+        memberToAsk(
+            known: host.knownLeader, voters: node.voters(of: host.group), own: node.seat.member,
+            awaitsElection: host.isReplica)
+    }
+
     /// Learns from what an ask of `asked` came to.
     package mutating func learn(from outcome: AskOutcome, of asked: MemberID) {
         switch outcome {
@@ -49,7 +58,8 @@ package struct LeaderGuess: Hashable, Sendable {
         lastVain = nil
     }
 
-    private mutating func noteVain(_ asked: MemberID, hint: MemberID?) {
+    /// The one who was asked does not lead after all.
+    package mutating func noteVain(_ asked: MemberID, hint: MemberID?) {
         self.hint = hint
         lastVain = asked
         vainCount &+= 1

@@ -152,6 +152,7 @@ public actor ShardHost<Machine: ShardMachine> {
         await node.add(self)
         raft.onStart(node.moment(), &directives)
         perform()
+        prefer(node.preferredLeaders(of: group))
     }
 
     /// The term that is served here, or nil.
@@ -386,6 +387,14 @@ extension ShardHost: GroupShell {
 
     package nonisolated func canMove(to member: MemberID) -> Bool {
         assumeIsolated { $0.raft.configuration.voters.contains(member) }
+    }
+
+    package nonisolated func prefer(_ members: [MemberID]) {
+        assumeIsolated { host in
+            host.step { raft, moment, directives in
+                raft.prefer(members, handsOver: false, moment, &directives)
+            }
+        }
     }
 
     package nonisolated func linkBegan(_ member: MemberID) {

@@ -86,7 +86,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         assumeIsolated { keeper in
             let topology = keeper.host.assumeIsolated { $0.aggregate(Self.key)?.topology }
             if let topology {
-                keeper.node.assumeIsolated { $0.adopt(topology) }
+                keeper.adopt(topology)
             } else {
                 // A snapshot has come: what it brought is not in memory yet.
                 _ = Task { await keeper.adoptStored() }
@@ -95,8 +95,14 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     }
 
     private func adoptStored() async {
-        let topology = await current()
-        await node.adopt(topology)
+        adopt(await current())
+    }
+
+    private func adopt(_ topology: Topology) {
+        node.assumeIsolated { node in
+            node.adopt(topology)
+            node.hostLinkShards(of: topology)
+        }
     }
 
     // MARK: Requests
@@ -302,10 +308,10 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
             if group.group == ClusterNode.metaGroup {
                 metaEpoch = topology.meta.isSettled ? nil : topology.meta.epoch
             } else {
-                let number = Int(group.group.rawValue)
-                let place = topology.shards[number]
-                guard !place.isSettled else { continue }
-                settled.append(SettledShard(shard: number, epoch: place.epoch))
+                guard let place = topology.placement(of: group.group), !place.isSettled else {
+                    continue
+                }
+                settled.append(SettledShard(group: group.group, epoch: place.epoch))
             }
         }
         if !settled.isEmpty || metaEpoch != nil { report(settled, metaEpoch) }

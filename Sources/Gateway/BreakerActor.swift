@@ -4,9 +4,9 @@ import Resilience
 
 /// The circuit breaker of a link: whether new attempts may go there. What follows an authorization
 /// goes to the acquirer that gave it whatever the breaker says.
-public actor BreakerActor {
+actor BreakerActor {
     private nonisolated let loop: any NodeLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
@@ -34,6 +34,8 @@ public actor BreakerActor {
 
     /// False while nothing would be admitted: a payment is then not begun on this link.
     var mayAdmit: Bool { breaker.mayAdmit(at: loop.now) }
+
+    var stateName: CircuitBreaker.StateName { breaker.stateName }
 
     func admit() -> Permit {
         let (admission, transition) = breaker.admit(at: loop.now, chance: random.next())

@@ -1,5 +1,5 @@
-public import Cluster
-public import Environment
+package import Cluster
+package import Environment
 public import Payments
 public import Primitives
 import Resilience
@@ -12,68 +12,58 @@ public actor GatewayRouter: MerchantGateway {
     }
 
     private let shards: [MerchantShard]
-    private let links: [ShardGateway.Link]
+    package nonisolated let links: LinkDirectory
 
     /// How long past the caller's deadline an answer may still come from within: what is committed
     /// by then is told as it stands.
     private static let grace = Duration.milliseconds(500)
 
-    /// The gateway over `hosts`, the shards in the order of their numbers, and the links to
-    /// acquirers in the order in which they are preferred.
-    public init(
-        hosts: [ShardHost<GatewayMachine>], node: ClusterNode, links: [LinkOptions],
-        options: GatewayOptions,
-        cards: any CardOpener, loop: any NodeLoop, network: any Network,
-        random: any RandomSource, metrics: GatewayMetrics
+    /// The gateway over `hosts`, the shards in the order of their numbers.
+    ///
+    /// - Parameter links: The links to acquirers in the order in which they are preferred, as this
+    ///   node reaches them while it owns those of a region.
+    package init(
+        hosts: [ShardHost<GatewayMachine>], node: ClusterNode, region: String,
+        links: [LinkOptions], options: GatewayOptions, cards: any CardOpener,
+        loop: any NodeLoop, network: any Network, random: any RandomSource,
+        metrics: GatewayMetrics, home: @escaping @Sendable (GroupID) -> String?,
+        onLinksOwned: @escaping @Sendable (_ region: String, _ term: Term?) -> Void
     ) {
         self.loop = loop
-        let links = links.map { link in
-            let breaker = BreakerActor(
-                link: link.name, loop: loop, random: random, metrics: metrics,
-                breaker: CircuitBreaker(policy: .link, at: loop.now))
-            let actor = ProcessorLinkActor(
-                options: link, loop: loop, network: network, random: random, breaker: breaker,
-                metrics: metrics)
-            return ShardGateway.Link(actor: actor, breaker: breaker)
+        let box = ShardBox()
+        let directory = LinkDirectory(loop: loop, ownRegion: region, home: home) {
+            LinkParts(
+                options: links, cards: cards, loop: loop, network: network, random: random,
+                metrics: metrics, onOwned: onLinksOwned,
+                onLateApproval: { box.approvedLate($0) },
+                onUnmatchedApproval: { box.approvedLate($0) })
         }
-        self.links = links
+        self.links = directory
         shards = hosts.map { host in
             MerchantShard(host: host, node: node, loop: loop) { term in
                 ShardGateway(
-                    host: host, term: term, links: links, options: options, cards: cards,
+                    host: host, term: term, links: directory, options: options,
                     loop: loop, random: random, metrics: metrics)
             }
         }
+        box.shards = shards
     }
 
-    /// Connects the links and stands for the shards' elections.
+    /// Stands for the shards' elections. The links come with their shards (`LinkDirectory.add`).
     public func start() async {
-        let shards = shards
-        for link in links {
-            await link.actor.start(
-                onLateApproval: { subject in
-                    shards[Self.index(of: subject.payment.stem.slot, shards.count)]
-                        .approvedLate(.remembered(subject))
-                },
-                onUnmatchedApproval: { approval in
-                    let shard = shards.first { $0.group.rawValue == approval.shard }
-                    shard?.approvedLate(.unmatched(approval))
-                })
-        }
         for shard in shards { await shard.start() }
     }
 
-    /// Signs the links off.
+    /// Ends what this node owns of the links.
     public func stop() async {
-        for link in links { await link.actor.stop() }
+        await links.stop()
     }
 
-    /// True once every shard is led, and served where it is led here, and a link is up: what
-    /// `/readyz` says.
+    /// True once every shard is led, and served where it is led here, and a link of this node's
+    /// region is up: what `/readyz` says.
     public func isReady() async -> Bool {
         for shard in shards where !(await shard.isReady) { return false }
-        for link in links where await link.actor.isUp { return true }
-        return false
+        return links.isUp
     }
 
     /// Returns true once this node's replicas hold everything that was committed before the call;
@@ -128,7 +118,7 @@ public actor GatewayRouter: MerchantGateway {
         shards[Self.index(of: merchant.stem.slot, shards.count)]
     }
 
-    private static func index(of slot: Slot, _ count: Int) -> Int {
+    fileprivate static func index(of slot: Slot, _ count: Int) -> Int {
         slot.shard(of: count)
     }
 
@@ -141,6 +131,22 @@ public actor GatewayRouter: MerchantGateway {
     ) async -> Reply {
         let race = Race<Reply>(loop: loop)
         return await race.run(until: deadline, else: late, work)
+    }
+}
+
+/// The shards, for links that hear of their payments. Filled before any link is made.
+//
+// Proof of `Sendable`: it is filled where it is made, and after that only read.
+private final class ShardBox: @unchecked Sendable {
+    var shards: [MerchantShard] = []
+
+    func approvedLate(_ subject: LinkSubject) {
+        let place = GatewayRouter.index(of: subject.payment.stem.slot, shards.count)
+        shards[place].approvedLate(.remembered(subject))
+    }
+
+    func approvedLate(_ approval: UnmatchedApproval) {
+        shards.first { $0.group.rawValue == approval.shard }?.approvedLate(.unmatched(approval))
     }
 }
 

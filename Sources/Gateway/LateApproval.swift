@@ -34,8 +34,7 @@ enum LateApproval: Hashable, Sendable {
         switch self {
         case .remembered(let subject):
             writer.write(Tag.remembered)
-            writer.write(subject.payment)
-            writer.write(subject.request)
+            writer.write(subject)
         case .unmatched(let approval):
             writer.write(Tag.unmatched)
             writer.write(approval)
@@ -50,8 +49,7 @@ enum LateApproval: Hashable, Sendable {
             try reader.readVersion(Self.formatVersion)
             switch try reader.readByte() {
             case Tag.remembered:
-                self = .remembered(
-                    LinkSubject(payment: try reader.read(), request: try reader.read()))
+                self = .remembered(try reader.read())
             case Tag.unmatched:
                 self = .unmatched(try reader.read())
             default:

@@ -30,32 +30,35 @@ enum LinkMessages {
     /// DE 18: miscellaneous and specialty retail.
     private static let merchantType = "5999"
 
-    /// 0100 or 0200 for an attempt. The message holds the card number: wipe it once it is sent.
+    /// 0100 or 0200 for an attempt, before the card is put in.
     static func attempt(
-        _ attempt: Attempt, of payment: Payment, number: Secret<[UInt8]>,
-        verificationCode: Secret<[UInt8]>?
+        _ attempt: Attempt, of payment: Payment
     ) throws(ISO8583.EncodingError) -> Message {
         var message = Message(
             attempt.capture == .manual ? .authorizationRequest : .financialRequest)
-        message.set(.primaryAccountNumber, secret: number)
         message.set(.processingCode, text: purchase)
         message.set(.expiryDate, text: attempt.method.card.expiry.yearMonthDigits)
         try describe(&message, attempt.trace, attempt.amount, payment)
         message.set(.retrievalReferenceNumber, text: attempt.trace.reference)
-        if let verificationCode {
-            var element = VerificationCodeElement.encode(verificationCode)
-            message.set(.privateData, secret: element)
-            element.wipe()
-        }
         return message
     }
 
-    /// 0100 for what a hold grows by. The message holds the card number, as an attempt's does.
+    /// Puts the card into a request. From here on the message holds what has to be wiped.
+    static func put(
+        number: Secret<[UInt8]>, verificationCode: Secret<[UInt8]>?, into message: inout Message
+    ) {
+        message.set(.primaryAccountNumber, secret: number)
+        guard let verificationCode else { return }
+        var element = VerificationCodeElement.encode(verificationCode)
+        message.set(.privateData, secret: element)
+        element.wipe()
+    }
+
+    /// 0100 for what a hold grows by, before the card is put in.
     static func increment(
-        _ increment: Increment, of attempt: Attempt, in payment: Payment, number: Secret<[UInt8]>
+        _ increment: Increment, of attempt: Attempt, in payment: Payment
     ) throws(ISO8583.EncodingError) -> Message {
         var message = Message(.authorizationRequest)
-        message.set(.primaryAccountNumber, secret: number)
         message.set(.processingCode, text: purchase)
         message.set(.expiryDate, text: attempt.method.card.expiry.yearMonthDigits)
         try describe(&message, increment.trace, increment.amount, payment)
@@ -209,6 +212,16 @@ enum VerificationCodeElement {
             let length = Array((digits.count < 10 ? "0\(digits.count)" : "\(digits.count)").utf8)
             return Secret(Array("92".utf8) + length + digits)
         }
+    }
+}
+
+/// Whose session begins, as subelement 91 of DE 48 of a sign-on: `91`, two digits of length, the
+/// region's name. A host that takes one session for each station tells them apart by it.
+enum StationElement {
+    static func text(of region: String) -> String {
+        let name = region.unicodeScalars.filter { (0x21...0x7E).contains($0.value) }.prefix(99)
+        let length = name.count < 10 ? "0\(name.count)" : "\(name.count)"
+        return "91" + length + String(String.UnicodeScalarView(name))
     }
 }
 

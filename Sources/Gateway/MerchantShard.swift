@@ -202,7 +202,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     private func ask(
         _ question: MerchantAsk, deadline: MonotonicInstant
     ) async -> Try<MerchantAnswer> {
-        guard let leader = leaderToAsk() else { return .again(mayBeDone: false) }
+        guard let leader = leaderGuess.memberToAsk(of: host, node) else { return .again(mayBeDone: false) }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
         leaderGuess.learn(from: outcome, of: leader)
         switch outcome {
@@ -223,12 +223,6 @@ actor MerchantShard: ShardObserver, AskHandler {
         case .unreachable:
             return .again(mayBeDone: false)
         }
-    }
-
-    private func leaderToAsk() -> MemberID? {
-        leaderGuess.memberToAsk(
-            known: host.knownLeader, voters: node.voters(of: group), own: node.members.own,
-            awaitsElection: host.isReplica)
     }
 
     // MARK: Answering
@@ -329,7 +323,7 @@ actor MerchantShard: ShardObserver, AskHandler {
         while loop.now < end {
             if let gateway = await current() {
                 if await gateway.take(approval) { return }
-            } else if let leader = leaderToAsk() {
+            } else if let leader = leaderGuess.memberToAsk(of: host, node) {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
                 leaderGuess.learn(from: outcome, of: leader)

@@ -13,22 +13,8 @@ import Resilience
 //
 // Each stream is a session. Within a session messages arrive in the order in which they were
 // written; between sessions they do not, so whoever undoes an attempt of an older session waits a
-// quiet period first.
-
-/// What came of a message.
-enum LinkReply: Sendable {
-    case answered(Message, session: UInt64)
-    /// Provably not written: no session, too late, or too much in flight.
-    case notSent
-    /// Written, and not answered.
-    case unanswered(UnknownReason, session: UInt64)
-}
-
-/// Whose answer a message waits for, so that a late one finds its payment.
-struct LinkSubject: Hashable, Sendable {
-    let payment: PaymentID
-    let request: ProcessorRequest
-}
+// quiet period first. A link lives for one term of its owner (`LinkOwner`), and writes nothing,
+// whatever it is, but while the owner may: that is asked on a fresh clock before each write.
 
 /// How a link is reached and how long it waits.
 public struct LinkOptions: Sendable {
@@ -51,8 +37,8 @@ public struct LinkOptions: Sendable {
     }
 }
 
-/// The owner of a link: the only one who writes to its socket.
-public actor ProcessorLinkActor {
+/// The only one who writes to a link's socket.
+actor ProcessorLinkActor {
     private enum State {
         case stopped
         case connecting
@@ -66,20 +52,32 @@ public actor ProcessorLinkActor {
         let subject: LinkSubject?
     }
 
-    public nonisolated let options: LinkOptions
+    nonisolated let options: LinkOptions
     private nonisolated let loop: any NodeLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
     private let network: any Network
     private let random: any RandomSource
-    private let breaker: BreakerActor
     private let metrics: GatewayMetrics
+    /// Whose link it is: the region's name, which the host is told.
+    private let station: String
+    private let owner: LinkFence
+    /// Whether the owner still is one; by a fresh look at the clock.
+    private let mayWrite: @Sendable () -> Bool
     private var state = State.stopped
-    /// Counts the streams; 0 stands for those of earlier processes.
-    private var session: UInt64 = 0
+    /// Counts the streams.
+    private var stream: UInt64 = 0
+    private var session: LinkSession {
+        LinkSession(group: owner.group, term: owner.term, stream: stream)
+    }
+    /// When the last session ended; before the first, when the owner's term began: from then on no
+    /// earlier owner can write.
     private var lastSessionEnd: MonotonicInstant
+    private let begunAt: MonotonicInstant
+    /// It was up, or could not be reached: until then it is new.
+    private var isKnown = false
     private var decoder = FrameDecoder(.link)
     private var matcher = InFlightMatcher<Token>()
     private var waiting: [UInt64: Resumption<LinkReply>] = [:]
@@ -90,7 +88,6 @@ public actor ProcessorLinkActor {
     private var backoff = Backoff(
         base: .milliseconds(100), cap: ProcessorLinkActor.retryMax)!
     private var controlTrace: UInt32 = 0
-    private var upWaiters: [Resumption<Void>] = []
     private var onLateApproval: (@Sendable (LinkSubject) -> Void)?
     private var onUnmatchedApproval: (@Sendable (UnmatchedApproval) -> Void)?
 
@@ -99,18 +96,25 @@ public actor ProcessorLinkActor {
     private static let unsentByteCountMax = 1 << 20
     /// The longest wait before another try to connect.
     private static let retryMax = Duration.seconds(5)
+    /// How long a new link may refuse to sign on before it counts as down: a host that takes one
+    /// session only sees by then that the last one is over.
+    private static let openingMax = Duration.seconds(10)
 
     init(
-        options: LinkOptions, loop: any NodeLoop, network: any Network,
-        random: any RandomSource, breaker: BreakerActor, metrics: GatewayMetrics
+        options: LinkOptions, station: String, owner: LinkFence, loop: any NodeLoop,
+        network: any Network, random: any RandomSource, metrics: GatewayMetrics,
+        mayWrite: @escaping @Sendable () -> Bool
     ) {
         self.options = options
+        self.station = station
+        self.owner = owner
         self.loop = loop
         self.network = network
         self.random = random
-        self.breaker = breaker
         self.metrics = metrics
-        lastSessionEnd = loop.now
+        self.mayWrite = mayWrite
+        begunAt = loop.now
+        lastSessionEnd = begunAt
     }
 
     func start(
@@ -122,39 +126,40 @@ public actor ProcessorLinkActor {
         connect()
     }
 
-    /// Signs off and closes. What is in flight ends as unanswered.
+    /// Closes at once: what is not written yet never will be. What is in flight ends as
+    /// unanswered.
     func stop() {
-        let stream: (any ByteStream)? =
-            switch state {
-            case .up(let stream), .signingOn(let stream): stream
-            case .stopped, .connecting, .waiting: nil
-            }
+        let stream = currentStream
         state = .stopped
         retryTimer?.cancel()
         echoTimer?.cancel()
-        stream?.close()
+        expiryTimer?.timer.cancel()
+        expiryTimer = nil
+        stream?.abort()
         endSession()
-        let waiters = upWaiters
-        upWaiters.removeAll()
-        for waiter in waiters { waiter.resume() }
     }
 
-    /// True while messages can be written.
-    var isUp: Bool {
-        if case .up = state { true } else { false }
+    /// Whether messages can be written.
+    var sessionState: LinkStatus.Session {
+        switch state {
+        case .up: .up
+        case .connecting, .signingOn, .waiting:
+            isKnown || loop.now >= begunAt + Self.openingMax ? .down : .opening
+        case .stopped: .down
+        }
     }
 
-    /// Returns once the link is up.
-    func untilUp() async {
-        guard !isUp else { return }
-        await loop.suspend { upWaiters.append($0) }
-    }
+    /// Messages without an answer.
+    var inFlightCount: Int { matcher.inFlightCount }
 
-    /// Returns once nothing that was written in `session` or before can still arrive at the host.
-    func untilQuiet(since session: UInt64) async {
-        guard session < self.session || !isUp else { return }
-        let rest = lastSessionEnd + options.quietPeriod - loop.now
-        if rest > .zero { await loop.sleep(for: rest) }
+    /// How long it takes until what was written before can no longer arrive behind what is written
+    /// now; nil when it cannot, now. In the session that stands it never could.
+    ///
+    /// An earlier owner was last able to write when this one's term began.
+    func timeToWait(behind undone: LinkOrder.Undone) -> Duration? {
+        if case .up = state, undone.session == session { return nil }
+        let rest = max(.zero, lastSessionEnd + options.quietPeriod - loop.now)
+        return rest == .zero && undone.isQuiet ? nil : rest
     }
 
     /// Writes `message` and waits for its answer, at most the link's time.
@@ -162,12 +167,10 @@ public actor ProcessorLinkActor {
     /// - Parameters:
     ///   - sendBy: past this instant, read right before the write, nothing is written.
     ///   - subject: who is told of an approval that comes after the time is up.
-    ///   - mayWrite: whether the sender still acts for its shard; asked right before the write.
     func request(
-        _ message: Message, subject: LinkSubject?, sendBy: MonotonicInstant,
-        mayWrite: @Sendable () -> Bool
+        _ message: Message, subject: LinkSubject?, sendBy: MonotonicInstant
     ) async -> LinkReply {
-        guard case .up(let stream) = state, mayWrite() else { return .notSent }
+        guard case .up(let stream) = state else { return .notSent(.refused) }
         return await send(message, subject: subject, sendBy: sendBy, over: stream)
     }
 
@@ -175,17 +178,18 @@ public actor ProcessorLinkActor {
         _ message: Message, subject: LinkSubject?, sendBy: MonotonicInstant,
         over stream: any ByteStream
     ) async -> LinkReply {
-        guard stream.unsentByteCount < Self.unsentByteCountMax else { return .notSent }
+        guard stream.unsentByteCount < Self.unsentByteCountMax else { return .notSent(.refused) }
         let token = Token(id: nextTokenID, subject: subject)
         nextTokenID += 1
-        guard var frame = frame(message) else { return .notSent }
+        guard var frame = frame(message) else { return .notSent(.refused) }
         defer { frame.wipe() }
         let now = loop.now
-        guard now < sendBy else { return .notSent }
+        guard now < sendBy else { return .notSent(.refused) }
+        guard mayWrite() else { return .notSent(.elsewhere) }
         do {
             try matcher.register(message, token: token, deadline: now + options.answerTimeout)
         } catch {
-            return .notSent
+            return .notSent(.refused)
         }
         return await loop.suspend { resumption in
             waiting[token.id] = resumption
@@ -219,12 +223,14 @@ public actor ProcessorLinkActor {
         }
         switch result {
         case .failure:
+            isKnown = true
             retryLater()
         case .success(let stream):
-            session += 1
+            self.stream += 1
             decoder = FrameDecoder(.link)
             state = .signingOn(stream)
-            stream.start(SessionHandler(link: self, session: session))
+            stream.start(SessionHandler(link: self, session: self.stream))
+            let session = self.stream
             Task { await self.signOn(stream, session: session) }
         }
     }
@@ -232,18 +238,16 @@ public actor ProcessorLinkActor {
     private func signOn(_ stream: any ByteStream, session: UInt64) async {
         let reply = await send(
             control(.signOn), subject: nil, sendBy: loop.now + options.connectTimeout, over: stream)
-        guard session == self.session, case .signingOn = state else { return }
+        guard session == self.stream, case .signingOn = state else { return }
         guard case .answered(let answer, _) = reply, answer.responseCode?.isApproved == true else {
             stream.abort()
             return
         }
         state = .up(stream)
+        isKnown = true
         backoff.reset()
-        metrics.linkIsUp(options.name, true)
+        metrics.linkIsUp(options.name, station, true)
         scheduleEcho()
-        let waiters = upWaiters
-        upWaiters.removeAll()
-        for waiter in waiters { waiter.resume() }
     }
 
     private func control(_ code: NetworkManagementCode) -> Message {
@@ -251,6 +255,7 @@ public actor ProcessorLinkActor {
         var message = Message.networkManagement(
             code, trace: TraceNumber(controlTrace)!, at: TransmissionTime(loop.wallTime))
         message.set(.terminal, text: "CONTROL ")
+        if code == .signOn { message.set(.privateData, text: StationElement.text(of: station)) }
         return message
     }
 
@@ -268,7 +273,7 @@ public actor ProcessorLinkActor {
         echoTimer = loop.schedule(after: options.echoInterval) { [self] in
             assumeIsolated { link in
                 guard case .up(let stream) = link.state else { return }
-                Task { await link.echo(stream, session: link.session) }
+                Task { await link.echo(stream, session: link.stream) }
             }
         }
     }
@@ -277,17 +282,17 @@ public actor ProcessorLinkActor {
         let reply = await send(
             control(.echoTest), subject: nil, sendBy: loop.now + options.connectTimeout,
             over: stream)
-        guard session == self.session, case .up = state else { return }
+        guard session == self.stream, case .up = state else { return }
         switch reply {
-        case .answered: scheduleEcho()
-        case .notSent, .unanswered: stream.abort()
+        case .answered, .notSent(.elsewhere): scheduleEcho()
+        case .notSent(.refused), .notSent(.tooEarly), .unanswered: stream.abort()
         }
     }
 
     /// Everything in flight in the session that is over is unanswered.
     private func endSession() {
         lastSessionEnd = loop.now
-        metrics.linkIsUp(options.name, false)
+        metrics.linkIsUp(options.name, station, false)
         for token in matcher.expireAll(now: loop.now) {
             resume(token, .unanswered(.connectionLost, session: session))
         }
@@ -296,7 +301,7 @@ public actor ProcessorLinkActor {
     // MARK: What the stream says
 
     fileprivate func received(_ bytes: [UInt8], session: UInt64) {
-        guard session == self.session else { return }
+        guard session == self.stream else { return }
         decoder.feed(bytes)
         do {
             while let frame = try decoder.next() {
@@ -344,7 +349,7 @@ public actor ProcessorLinkActor {
     }
 
     fileprivate func ended(_ end: StreamEnd, session: UInt64) {
-        guard session == self.session else { return }
+        guard session == self.stream else { return }
         switch state {
         case .stopped: return
         case .connecting, .waiting, .signingOn, .up: break

@@ -1,15 +1,9 @@
 import Cluster
 import Environment
 public import Payments
-public import Primitives
+import Primitives
 import StateStore
 import Vault
-
-/// Opens sealed cards. Only the link's owner calls it, right before it writes.
-public protocol CardOpener: Sendable {
-    /// The digits of the card's number; nil when the seal cannot be opened.
-    func open(_ method: PaymentMethod) -> Secret<[UInt8]>?
-}
 
 /// What merchants and operators may choose.
 public struct GatewayOptions: Sendable {
@@ -42,17 +36,11 @@ public struct GatewayOptions: Sendable {
 /// One merchant shard for one term of the node that serves it: hosts the merchants and the payments
 /// that are active, decides with them, and proposes. It ends with the term, and they with it.
 actor ShardGateway {
-    struct Link: Sendable {
-        let actor: ProcessorLinkActor
-        let breaker: BreakerActor
-    }
-
     typealias Host = ShardHost<GatewayMachine>
 
     nonisolated let options: GatewayOptions
-    nonisolated let cards: any CardOpener
     nonisolated let host: Host
-    private nonisolated let links: [Link]
+    private nonisolated let directory: LinkDirectory
     nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
@@ -87,16 +75,15 @@ actor ShardGateway {
     var expiringCount = 0
 
     init(
-        host: Host, term: Term, links: [Link], options: GatewayOptions, cards: any CardOpener,
+        host: Host, term: Term, links: LinkDirectory, options: GatewayOptions,
         loop: any NodeLoop, random: any RandomSource, metrics: GatewayMetrics
     ) {
         self.host = host
         self.term = term
         begunAt = loop.now
         hasPredecessor = host.hasPeers
-        self.links = links
+        directory = links
         self.options = options
-        self.cards = cards
         self.loop = loop
         self.random = random
         self.metrics = metrics
@@ -157,15 +144,14 @@ actor ShardGateway {
         assumeIsolated { !$0.isOver } && host.servingTerm == term
     }
 
-    /// Returns once nothing that an earlier leader has begun can still be sent by it: each of its
-    /// messages is written within `sendWithin` of a decision that was made before this term.
-    func untilPredecessorIsSilent() async {
-        guard hasPredecessor else { return }
-        // A hundredth more than the slowest clock that is allowed needs.
-        let silence = options.sendWithin + options.sendWithin / 100
-        let rest = begunAt + silence - loop.now
-        if rest > .zero { await loop.sleep(for: rest) }
+    /// From then on nothing that an earlier leader has begun can be written: each of its messages
+    /// is written within `sendWithin` of a decision that was made before this term.
+    nonisolated var predecessorSilentFrom: MonotonicInstant {
+        hasPredecessor ? begunAt + LinkTiming.silence(options.sendWithin) : begunAt
     }
+
+    /// Under which term the shard's messages are sent.
+    nonisolated var fence: LinkFence { LinkFence(group: host.group, term: term) }
 
     private func adopt(
         _ awaited: AwaitedOutcome, _ record: IdempotencyRecord, _ merchant: MerchantID
@@ -260,17 +246,25 @@ actor ShardGateway {
     private static let stampSlackMilliseconds: Int64 = 1000
 
     private func usableLink(isLive: Bool) -> String? {
-        for link in links where link.actor.options.isLive == isLive {
-            let isUsable =
-                link.actor.assumeIsolated { $0.isUp }
-                && link.breaker.assumeIsolated { $0.mayAdmit }
-            if isUsable { return link.actor.options.name }
-        }
-        return nil
+        guard case .link(let name)? = links?.choice(isLive: isLive) else { return nil }
+        return name
     }
 
-    nonisolated func link(_ name: String) -> Link? {
-        links.first { $0.actor.options.name == name }
+    /// The links that the shard's payments take; nil before they are there. Loop only.
+    nonisolated var links: RegionLinks? { directory.links(of: host.group) }
+
+    /// Where it is not known whether a link can be used, as while its owner changes, waits until it
+    /// is. True when a new look is worth while.
+    func untilLinkIsUsable(isLive: Bool, deadline: MonotonicInstant) async -> Bool {
+        while loop.now < deadline, !isOver {
+            if let links {
+                return await links.untilUsable(isLive: isLive, deadline: deadline) {
+                    !self.isElsewhere
+                }
+            }
+            await loop.sleep(for: RegionLinks.pause)
+        }
+        return false
     }
 
     /// A random word.
@@ -371,7 +365,13 @@ actor ShardGateway {
         try? verificationCodes.put(method.stem.text, code: digits, now: loop.now)
     }
 
-    func takeVerificationCode(_ method: PaymentMethodID) -> Secret<[UInt8]>? {
-        verificationCodes.take(method.stem.text, now: loop.now)
+    func verificationCode(_ method: PaymentMethodID) -> Secret<[UInt8]>? {
+        verificationCodes.peek(method.stem.text, now: loop.now)
+    }
+
+    /// The code was sent, or may have been: it is kept no longer.
+    func dropVerificationCode(_ method: PaymentMethodID) {
+        var code = verificationCodes.take(method.stem.text, now: loop.now)
+        code?.wipe()
     }
 }

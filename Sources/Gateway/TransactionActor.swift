@@ -1,9 +1,7 @@
 import Cluster
 import Environment
-import ISO8583
 import Payments
 import Primitives
-import Resilience
 
 // One payment while something happens to it.
 //
@@ -19,19 +17,19 @@ import Resilience
 /// is needed.
 actor TransactionActor {
     let id: PaymentID
-    private let shard: ShardGateway
-    private nonisolated let loop: any NodeLoop
+    let shard: ShardGateway
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private var mailbox = Mailbox()
     private var claims: [Claim] = []
     private var nextClaimID: UInt64 = 1
-    private var isOutboxRunning = false
-    private var isRequestRunning = false
-    /// In which session of its link a request of this process was written.
-    private var sessions: [ProcessorRequest: UInt64] = [:]
+    var isOutboxRunning = false
+    var isRequestRunning = false
+    /// What is known of the requests of this process that may have been written.
+    var written: [ProcessorRequest: WrittenRequest] = [:]
     /// The effects that may have been written before: they are sent as repeats.
-    private var sentEffects: Set<Int> = []
+    var sentEffects: Set<Int> = []
 
     /// A command whose outcome is not known yet.
     private struct Claim {
@@ -92,8 +90,16 @@ actor TransactionActor {
             payment = found
         }
         guard loop.now < order.deadline else { return .failure(.unavailable) }
-        let sendBy = loop.now + shard.options.sendWithin
-        switch await shard.decide(payment, order.command) {
+        var sendBy = loop.now + shard.options.sendWithin
+        var decision = await shard.decide(payment, order.command)
+        if case .failure(.noLinkAvailable) = decision,
+            await shard.untilLinkIsUsable(isLive: order.isLive, deadline: order.deadline)
+        {
+            // The mailbox is held: the payment is as it was.
+            sendBy = loop.now + shard.options.sendWithin
+            decision = await shard.decide(payment, order.command)
+        }
+        switch decision {
         case .failure(.noLinkAvailable):
             return .failure(.unavailable)
         case .failure(.incrementPending):
@@ -242,7 +248,7 @@ actor TransactionActor {
     // MARK: Inputs of the processor
 
     /// Commits what an input decides, and with it the record of every claim that it resolves.
-    private func advance(_ command: PaymentCommand?) async {
+    func advance(_ command: PaymentCommand?) async {
         guard await enterMailbox(isInternal: true) else { return }
         defer { leaveMailbox() }
         guard let payment = await shard.payment(id) else { return }
@@ -296,137 +302,6 @@ actor TransactionActor {
 
     func approvedLate(_ request: ProcessorRequest) async {
         await advance(.approvedLate(request))
-    }
-
-    // MARK: The request and the outbox
-
-    /// Begins what a commit of this process made due. A request is begun by the command that
-    /// committed it and by nothing else: one that is found pending may have been sent, and is never
-    /// sent again.
-    private func startWork(
-        _ payment: Payment, begun: (request: ProcessorRequest, sendBy: MonotonicInstant)? = nil
-    ) {
-        if let begun {
-            isRequestRunning = true
-            Task { await self.runRequest(payment, begun.request, sendBy: begun.sendBy) }
-        }
-        if payment.nextEffect != nil, !isOutboxRunning {
-            isOutboxRunning = true
-            Task { await self.runOutbox() }
-        }
-    }
-
-    private func runRequest(
-        _ payment: Payment, _ request: ProcessorRequest, sendBy: MonotonicInstant
-    ) async {
-        let command = await result(of: request, of: payment, sendBy: sendBy)
-        isRequestRunning = false
-        await advance(command)
-        await shard.passivate(self)
-    }
-
-    /// Sends a request's message, not after `sendBy`, which counts from the decision.
-    private func result(
-        of request: ProcessorRequest, of payment: Payment, sendBy: MonotonicInstant
-    ) async -> PaymentCommand {
-        let attempt = payment.attempts[request.attempt]
-        guard let link = shard.link(attempt.trace.link),
-            let method = await shard.method(attempt.method.id),
-            var cardNumber = shard.cards.open(method)
-        else { return .notSent(request) }
-        defer { cardNumber.wipe() }
-        let permit = await link.breaker.admit()
-        guard permit.isAllowed else { return .notSent(request) }
-        let increment = payment.increment(of: request)
-        var code = increment == nil ? await shard.takeVerificationCode(method.id) : nil
-        let sentVerificationCode = code != nil
-        let built =
-            if let increment {
-                try? LinkMessages.increment(
-                    increment, of: attempt, in: payment, number: cardNumber)
-            } else {
-                try? LinkMessages.attempt(
-                    attempt, of: payment, number: cardNumber, verificationCode: code)
-            }
-        // The message has them now, and is wiped when it was written and answered.
-        cardNumber.wipe()
-        code?.wipe()
-        guard var message = built else { return .notSent(request) }
-        let reply = await link.actor.request(
-            message, subject: LinkSubject(payment: id, request: request), sendBy: sendBy,
-            mayWrite: { [shard] in shard.mayAct })
-        message.wipe()
-        await link.breaker.record(permit, reply)
-        switch reply {
-        case .notSent:
-            return .notSent(request)
-        case .unanswered(let reason, let session):
-            sessions[request] = session
-            return .unanswered(request, reason)
-        case .answered(let answer, let session):
-            sessions[request] = session
-            let reading = LinkMessages.read(
-                answer, to: request, of: payment, sentVerificationCode: sentVerificationCode)
-            switch reading {
-            case .approved(let approvalCode, let check):
-                return .answered(request, .approved(code: approvalCode, check))
-            case .declined(let decline):
-                return .answered(request, .declined(decline))
-            case .mismatched:
-                return .unanswered(request, .mismatchedAnswer)
-            }
-        }
-    }
-
-    private func runOutbox() async {
-        // P3 promises a minute: the pauses stay far below it.
-        var backoff = Backoff(base: .milliseconds(200), cap: shard.options.retryMax)!
-        while !shard.hasEnded, let payment = await shard.payment(id),
-            let effect = payment.nextEffect
-        {
-            if let command = await result(of: effect, of: payment) {
-                backoff.reset()
-                await advance(command)
-            } else {
-                await loop.sleep(for: backoff.next(chance: await shard.chance()))
-            }
-        }
-        isOutboxRunning = false
-        await shard.passivate(self)
-    }
-
-    /// What the processor said of an effect; nil when it has to be sent again.
-    private func result(of effect: Effect, of payment: Payment) async -> PaymentCommand? {
-        guard let link = shard.link(effect.trace.link) else { return nil }
-        await link.actor.untilUp()
-        if let undone = effect.undoneRequest {
-            if sessions[undone] == nil { await shard.untilPredecessorIsSilent() }
-            await link.actor.untilQuiet(since: sessions[undone] ?? 0)
-        }
-        guard var message = try? LinkMessages.effect(effect, of: payment) else { return nil }
-        if sentEffects.contains(effect.number), let repeated = message.repeated() {
-            message = repeated
-        }
-        let reply = await link.actor.request(
-            message, subject: nil, sendBy: loop.now + shard.options.sendWithin,
-            mayWrite: { [shard] in shard.mayAct })
-        switch reply {
-        case .notSent:
-            return nil
-        case .unanswered:
-            sentEffects.insert(effect.number)
-            return nil
-        case .answered(let answer, _):
-            switch LinkMessages.read(answer, to: effect) {
-            case .acknowledged:
-                return .effectAcknowledged(number: effect.number)
-            case .refused(let code):
-                return .effectRefused(number: effect.number, responseCode: code)
-            case .repeatLater:
-                sentEffects.insert(effect.number)
-                return nil
-            }
-        }
     }
 
     // MARK: The mailbox

@@ -15,7 +15,7 @@ public struct AdminEndpoint: Sendable {
     public typealias Dump =
         @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])?
 
-    /// Does what a POST to `/admin/cluster/NAME` asks for, with the parameters of its query; the
+    /// Does what a POST to `/admin/cluster/NAME` or `/admin/links/NAME` asks for, with the parameters of its query; the
     /// status and the text that say what came of it.
     public typealias Change =
         @Sendable (_ name: String, _ parameters: [String: String]) async -> (
@@ -29,6 +29,8 @@ public struct AdminEndpoint: Sendable {
     let payments: Dump
     let cluster: @Sendable () async -> [UInt8]
     let change: Change
+    let links: @Sendable () async -> [UInt8]
+    let changeLink: Change
 
     /// - Parameters:
     ///   - supplement: More metrics.
@@ -37,11 +39,14 @@ public struct AdminEndpoint: Sendable {
     ///   - payments: What `/admin/payments` answers.
     ///   - cluster: What `/admin/cluster` answers, in JSON; asks the loop.
     ///   - change: What a POST to a page below `/admin/cluster` does.
+    ///   - links: What `/admin/links` answers, in JSON; asks the loop.
+    ///   - changeLink: What a POST to a page below `/admin/links` does.
     public init(
         metrics: MetricRegistry, supplement: @escaping Supplement,
         lagNanoseconds: @escaping @Sendable () -> Int64,
         isReady: @escaping @Sendable () async -> Bool, payments: @escaping Dump,
-        cluster: @escaping @Sendable () async -> [UInt8], change: @escaping Change
+        cluster: @escaping @Sendable () async -> [UInt8], change: @escaping Change,
+        links: @escaping @Sendable () async -> [UInt8], changeLink: @escaping Change
     ) {
         self.metrics = metrics
         self.supplement = supplement
@@ -50,10 +55,12 @@ public struct AdminEndpoint: Sendable {
         self.payments = payments
         self.cluster = cluster
         self.change = change
+        self.links = links
+        self.changeLink = changeLink
     }
 }
 
-/// `/livez`, `/readyz`, `/metrics`, `/admin/payments`, `/admin/cluster`.
+/// `/livez`, `/readyz`, `/metrics`, `/admin/payments`, `/admin/cluster`, `/admin/links`.
 struct AdminResponder: HTTPResponder {
     let endpoint: AdminEndpoint
 
@@ -62,9 +69,11 @@ struct AdminResponder: HTTPResponder {
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let isStuck = endpoint.lagNanoseconds() > Self.stuckNanoseconds
-        if request.uri.path.hasPrefix(Self.changePrefix) {
+        for (prefix, change) in [
+            (Self.clusterPrefix, endpoint.change), (Self.linksPrefix, endpoint.changeLink),
+        ] where request.uri.path.hasPrefix(prefix) {
             guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
-            return await change(request)
+            return await perform(change, request, below: prefix)
         }
         guard request.method == .get || request.method == .head else {
             return .text(.methodNotAllowed, "only GET\n")
@@ -86,20 +95,25 @@ struct AdminResponder: HTTPResponder {
             return try await payments()
         case "/admin/cluster":
             guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
-            return Response(
-                status: .ok, headers: [.contentType: "application/json"],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: await endpoint.cluster())))
+            return .json(await endpoint.cluster())
+        case "/admin/links":
+            guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
+            return .json(await endpoint.links())
         default:
             return .text(
                 .notFound,
-                "no such page: /livez, /readyz, /metrics, /admin/payments, /admin/cluster\n")
+                "no such page: /livez, /readyz, /metrics, /admin/payments, /admin/cluster, "
+                    + "/admin/links\n")
         }
     }
 
-    private static let changePrefix = "/admin/cluster/"
+    private static let clusterPrefix = "/admin/cluster/"
+    private static let linksPrefix = "/admin/links/"
 
     /// Such as `POST /admin/cluster/transfer?shard=0&to=eu-1`.
-    private func change(_ request: Request) async -> Response {
+    private func perform(
+        _ change: AdminEndpoint.Change, _ request: Request, below prefix: String
+    ) async -> Response {
         guard request.method == .post else { return .text(.methodNotAllowed, "only POST\n") }
         guard !Self.mayBeABrowser(request) else {
             return .text(.forbidden, "not for browsers: send no Origin, and this machine as Host\n")
@@ -108,8 +122,8 @@ struct AdminResponder: HTTPResponder {
         for (name, value) in request.uri.queryParameters {
             parameters[String(name)] = String(value)
         }
-        let name = String(request.uri.path.dropFirst(Self.changePrefix.count))
-        let (status, text) = await endpoint.change(name, parameters)
+        let name = String(request.uri.path.dropFirst(prefix.count))
+        let (status, text) = await change(name, parameters)
         return .text(HTTPResponse.Status(code: status), text)
     }
 
@@ -150,6 +164,12 @@ extension HTTPField.Name {
 }
 
 extension Response {
+    fileprivate static func json(_ bytes: [UInt8]) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
     fileprivate static func text(
         _ status: HTTPResponse.Status, _ text: String, type: String = "text/plain; charset=utf-8"
     ) -> Response {

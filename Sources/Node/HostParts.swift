@@ -1,6 +1,7 @@
 import Cluster
 import Journal
 import Primitives
+import Raft
 import StateStore
 
 /// What the hosts of a node's groups are made of.
@@ -12,8 +13,19 @@ struct HostParts {
     let snapshots: SnapshotStorage
     let environment: NodeEnvironment
 
-    func host<Machine: ShardMachine>(_ group: GroupID) -> ShardHost<Machine> {
-        guard let configuration = start.configurations[group] else {
+    /// The same for the groups of link shards, which come later.
+    var ofLinkShards: HostParts {
+        HostParts(
+            node: node, journal: journal, start: start.ofLinkShards, stored: stored,
+            snapshots: snapshots, environment: environment)
+    }
+
+    /// - Parameter founders: where the group's log begins, unless the start knows.
+    func host<Machine: ShardMachine>(
+        _ group: GroupID, founders: [MemberID] = []
+    ) -> ShardHost<Machine> {
+        let founding = try? Configuration(voters: founders)
+        guard let configuration = start.configurations[group] ?? founding else {
             preconditionFailure("\(group) has no members")
         }
         return ShardHost(

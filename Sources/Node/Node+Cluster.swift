@@ -12,12 +12,17 @@ public struct ClusterStatus: Sendable {
     public let connected: [MemberID]
     /// In the order of their numbers.
     public let shards: [ShardStatus]
+    /// The link shards that this node knows of, the oldest first, with their regions.
+    public let linkShards: [(region: String, status: ShardStatus)]
     /// The group that holds the topology.
     public let meta: ShardStatus
     /// What the cluster is and shall be, as far as this node has heard.
     public let topology: Topology
     /// Messages of peers that could not be read, or said what cannot be.
     public let refusedMessageCount: Int
+
+    /// All of them.
+    public var groups: [ShardStatus] { shards + linkShards.map(\.status) + [meta] }
 }
 
 /// What became of a request to hand a shard over.
@@ -35,9 +40,13 @@ extension Node {
     public func clusterStatus() async -> ClusterStatus {
         var shards: [ShardStatus] = []
         for host in hosts { shards.append(await host.status) }
+        var linkStatus: [(region: String, status: ShardStatus)] = []
+        for shard in await linkShards.shards {
+            linkStatus.append((shard.region, await shard.host.status))
+        }
         return ClusterStatus(
             members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
-            meta: await keeper.host.status, topology: cluster.topology,
+            linkShards: linkStatus, meta: await keeper.host.status, topology: cluster.topology,
             refusedMessageCount: await cluster.refusedMessageCount)
     }
 

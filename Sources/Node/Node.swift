@@ -78,12 +78,15 @@ public actor Node {
     /// The shards behind `service`, for tests that ask them directly.
     package nonisolated var gateway: any MerchantGateway { router }
     private let router: GatewayRouter
+    /// The links to acquirers, of every region.
+    nonisolated var links: LinkDirectory { router.links }
     private let writer: StateWriter
     private let journal: Journal
     private let store: StateStore
     let hosts: [ShardHost<GatewayMachine>]
     let cluster: ClusterNode
     let keeper: TopologyKeeper
+    let linkShards: LinkShards
 
     /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
     ///
@@ -135,10 +138,13 @@ public actor Node {
         storedIndexes = stored.applied.mapValues(\.index)
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
-            hosts: hosts, node: cluster, links: configuration.links,
+            hosts: hosts, node: cluster, region: configuration.region, links: configuration.links,
             options: configuration.gateway, cards: cards, loop: environment.loop,
             network: environment.network, random: environment.random,
-            metrics: GatewayMetrics(metrics))
+            metrics: GatewayMetrics(metrics),
+            home: { [cluster] in cluster.topology.rule(of: $0)?.home },
+            onLinksOwned: environment.onLinksOwned)
+        linkShards = LinkShards(parts: parts, writer: writer, directory: router.links)
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
             directory: MerchantDirectory(configuration.merchants), random: environment.random,
@@ -271,6 +277,7 @@ public actor Node {
         }
         journal.observe { [self] event in assumeIsolated { $0.heard(event) } }
         await writer.start()
+        await cluster.set(linkShardHosting: linkShards)
         await keeper.start()
         await router.start()
         await cluster.start()
@@ -282,6 +289,7 @@ public actor Node {
         await router.stop()
         await keeper.stop()
         for host in hosts { await host.stop() }
+        await linkShards.stop()
         await keeper.host.stop()
         await cluster.stop()
         await writer.stop()
@@ -291,21 +299,31 @@ public actor Node {
     /// Gives the leadership of every shard to a peer, so that nobody has to find out that this node
     /// is gone; waits for it, though not for long.
     private func handOver() async {
+        let linkHosts = await linkHosts
         for host in hosts { host.moveAway() }
+        for host in linkHosts { host.moveAway() }
         let end = loop.now + Self.handOverMax
         var isAsked = false
-        while loop.now < end, hosts.contains(where: \.isMovingNow) {
+        while loop.now < end,
+            hosts.contains(where: \.isMovingNow) || linkHosts.contains(where: \.isMovingNow)
+        {
             await loop.sleep(for: .milliseconds(10))
         }
         while loop.now < end {
             for host in hosts where host.handOver() != nil { isAsked = true }
+            for host in linkHosts where host.handOver() != nil { isAsked = true }
             if keeper.host.handOver() != nil { isAsked = true }
             let own = cluster.seat.member
             let isLeading =
                 hosts.contains { $0.knownLeader == own } || keeper.host.knownLeader == own
+                || linkHosts.contains { $0.knownLeader == own }
             guard isAsked, isLeading else { return }
             await loop.sleep(for: .milliseconds(10))
         }
+    }
+
+    private var linkHosts: [LinkShards.Host] {
+        get async { await linkShards.shards.map(\.host) }
     }
 
     /// What is under way ends in a second and a half, or is handed over all the same; two elections
@@ -317,6 +335,7 @@ public actor Node {
         switch event {
         case .stalled, .refusing:
             for host in hosts { host.handOver() }
+            _ = Task { for host in await self.linkHosts { host.handOver() } }
             keeper.host.handOver()
         case .resumed, .accepting, .pinned:
             break

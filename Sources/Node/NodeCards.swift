@@ -29,9 +29,8 @@ struct NodeCards: CardTokenizer, CardOpener {
         }
     }
 
-    func open(_ method: PaymentMethod) -> Secret<[UInt8]>? {
-        try? vault.open(
-            SealedBytes(bytes: method.sealedCard), for: context(method.id, method.merchant))
+    func open(_ card: SealedCard) -> Secret<[UInt8]>? {
+        try? vault.open(SealedBytes(bytes: card.bytes), for: context(card.method, card.merchant))
     }
 
     func keyedDigest(of message: [UInt8]) -> [UInt8] {

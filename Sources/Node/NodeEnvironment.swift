@@ -22,12 +22,16 @@ public struct NodeEnvironment: Sendable {
     public let vault: any KeyVault
     public let store: StateStore
     public let halt: any NodeHalt
+    /// Told on the loop when the node begins to own a region's links, with the term of that, and
+    /// when it ends.
+    public let onLinksOwned: @Sendable (_ region: String, _ term: Term?) -> Void
 
     public init(
         loop: any NodeLoop, network: any Network, links: PeerLinks?, fileSystem: any FileSystem,
         journalWorker: any BlockingWorker, writeWorker: any BlockingWorker,
         readWorker: any BlockingWorker, random: any RandomSource, vault: any KeyVault,
-        store: StateStore, halt: any NodeHalt
+        store: StateStore, halt: any NodeHalt,
+        onLinksOwned: @escaping @Sendable (_ region: String, _ term: Term?) -> Void = { _, _ in }
     ) {
         self.loop = loop
         self.network = network
@@ -40,5 +44,6 @@ public struct NodeEnvironment: Sendable {
         self.vault = vault
         self.store = store
         self.halt = halt
+        self.onLinksOwned = onLinksOwned
     }
 }

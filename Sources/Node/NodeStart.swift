@@ -41,7 +41,10 @@ struct NodeStart {
 
     init(log: RecoveredLog, stored: StoredShards, seat: Seat) throws(NodeStartError) {
         let shards = seat.founding.shards.indices.map { GroupID(UInt32($0)) }
-        for group in shards + [ClusterNode.metaGroup] {
+        let links = Topology.linkGroupsMax.filter {
+            log.groups[$0] != nil || stored.applied[$0] != nil
+        }
+        for group in shards + [ClusterNode.metaGroup] + links {
             configurations[group] = try Self.configuration(of: group, stored, seat)
             let part = log.groups[group]
             groups[group] = part
@@ -74,10 +77,12 @@ struct NodeStart {
 
     private static func configuration(
         of group: GroupID, _ stored: StoredShards, _ seat: Seat
-    ) throws(NodeStartError) -> Configuration {
+    ) throws(NodeStartError) -> Configuration? {
         do {
             if let bytes = stored.configurations[group] { return try Configuration(encoded: bytes) }
             let founding = seat.founding
+            // The topology knows where the log of a link shard begins.
+            if Topology.linkGroupsMax.contains(group) { return nil }
             guard group == ClusterNode.metaGroup else {
                 return try Configuration(voters: founding.shards[Int(group.rawValue)])
             }
@@ -87,6 +92,14 @@ struct NodeStart {
         } catch {
             throw .store("the members of \(group) cannot be read: \(error)")
         }
+    }
+
+    /// What the groups of link shards start with.
+    var ofLinkShards: NodeStart {
+        var part = self
+        part.groups = groups.filter { Topology.linkGroupsMax.contains($0.key) }
+        part.configurations = configurations.filter { Topology.linkGroupsMax.contains($0.key) }
+        return part
     }
 
     private static func end(of part: RecoveredLog.Group?) -> LogIndex {

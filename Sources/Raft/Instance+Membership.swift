@@ -136,17 +136,22 @@ extension Instance {
 
     /// Says in whose hands the leadership should be: members in the group's home region. Others
     /// wait longer before they stand, and hand over when one of these is up to date.
+    ///
+    /// - Parameter handsOver: false where somebody else looks after that, and lets what is under
+    ///   way end first.
     public mutating func prefer(
-        _ members: [MemberID], _ moment: Moment, _ directives: inout [Directive]
+        _ members: [MemberID], handsOver: Bool = true, _ moment: Moment,
+        _ directives: inout [Directive]
     ) {
         preferredLeaders = members
+        handsOverToPreferred = handsOver
         if case .leader = role { considerPreference(moment, &directives) }
         settle(&directives)
     }
 
     mutating func considerPreference(_ moment: Moment, _ directives: inout [Directive]) {
         guard case .leader(let current) = role, case .serving = current.phase,
-            !preferredLeaders.isEmpty, !preferredLeaders.contains(member),
+            handsOverToPreferred, !preferredLeaders.isEmpty, !preferredLeaders.contains(member),
             moment.now >= current.preferenceAt ?? moment.now, !configuration.isJoint
         else { return }
         let candidate = current.progress.first { peer in

@@ -115,6 +115,7 @@ public struct Instance: Sendable {
     package internal(set) var recoveringPeers: [Recovering] = []
     /// Members in the home region, whom the leadership should go to.
     var preferredLeaders: [MemberID] = []
+    var handsOverToPreferred = true
     var random: SeededRandom
     /// The last leader that was told to the shell.
     var announcedLeader: MemberID?

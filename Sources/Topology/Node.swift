@@ -37,27 +37,41 @@ public struct NodeProfile: Hashable, Sendable {
     public let region: String
     /// What fails together within a region; empty where nobody has said.
     public let zone: String
+    /// Whose law holds where it stands: the same for all nodes of a region.
+    public let jurisdiction: String
     /// Where its peers reach it: host and port.
     public let address: String
+    /// Where merchants reach it: the beginning of a URL; empty where nobody has said.
+    public let url: String
 
-    public init(name: String, region: String, zone: String, address: String) {
+    public init(
+        name: String, region: String, zone: String, jurisdiction: String = "", address: String,
+        url: String = ""
+    ) {
         self.name = name
         self.region = region
         self.zone = zone
+        self.jurisdiction = jurisdiction
         self.address = address
+        self.url = url
     }
 
-    /// The longest name, region or zone in bytes: that of a DNS label.
+    /// The longest name, region, zone or jurisdiction in bytes: that of a DNS label.
     public static let nameByteCountMax = 63
     /// The longest address in bytes: that of a DNS name, and a port.
     public static let addressByteCountMax = 262
+    /// The longest URL in bytes: an address behind `https://`, and a short path.
+    public static let urlByteCountMax = 512
 
     /// False for what no configuration can hold; a peer may say anything.
     var isSound: Bool {
         (1...Self.nameByteCountMax).contains(name.utf8.count)
             && (1...Self.nameByteCountMax).contains(region.utf8.count)
             && zone.utf8.count <= Self.nameByteCountMax
+            && jurisdiction.utf8.count <= Self.nameByteCountMax
             && (1...Self.addressByteCountMax).contains(address.utf8.count)
+            && url.utf8.count <= Self.urlByteCountMax
+            && url.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 }
 
@@ -82,6 +96,7 @@ public struct NodeRecord: Hashable, Sendable {
     public var name: String { profile.name }
     public var region: String { profile.region }
     public var zone: String { profile.zone }
+    public var jurisdiction: String { profile.jurisdiction }
 }
 
 /// A node that was in the cluster.
@@ -103,7 +118,9 @@ extension NodeProfile: BinaryCodable {
         writer.write(name)
         writer.write(region)
         writer.write(zone)
+        writer.write(jurisdiction)
         writer.write(address)
+        writer.write(url)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
@@ -111,7 +128,9 @@ extension NodeProfile: BinaryCodable {
         name = try reader.readString()
         region = try reader.readString()
         zone = try reader.readString()
+        jurisdiction = try reader.readString()
         address = try reader.readString()
+        url = try reader.readString()
         guard isSound else { throw .invalid(what: "node", offset: start) }
     }
 }

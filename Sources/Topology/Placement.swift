@@ -1,7 +1,7 @@
 public import Primitives
 
-// Where replicas shall be: spread over regions first, over zones within them next, and over nodes
-// by how much each has. What is well placed stays.
+// Where replicas shall be: as the group's rule has it (PlacementRule.swift), then spread over
+// regions, over zones within them, and over nodes by how much each has. What is well placed stays.
 //
 // A move costs a copy of a shard, so that a shard moves for three reasons only: a node that it is
 // on is leaving, it has fewer replicas than it could, or its replicas could be spread better. The
@@ -20,8 +20,12 @@ struct Placement {
     }
 
     /// The replicas of one group more.
-    mutating func add(count: Int) -> [MemberID] {
-        let chosen = choose(from: [], count: count)
+    mutating func add(
+        count: Int, _ rule: PlacementRule, admits: (MemberID) -> Bool = { _ in true }
+    ) -> [MemberID] {
+        var chosen = choose(from: [], count: count, rule, admits: admits)
+        // Whoever is not there yet may come; whoever is goes first.
+        if chosen.count < count { chosen = choose(from: chosen, count: count, rule) }
         for member in chosen { loads[member]? += 1 }
         return chosen
     }
@@ -36,22 +40,27 @@ struct Placement {
     ///
     /// - Parameter admits: whether a node may get a replica that it has not.
     func choose(
-        from current: [MemberID], count: Int, admits: (MemberID) -> Bool = { _ in true }
+        from current: [MemberID], count: Int, _ rule: PlacementRule,
+        admits: (MemberID) -> Bool = { _ in true }
     ) -> [MemberID] {
-        var chosen = nodes.filter { current.contains($0.id) && $0.standing != .leaving }
+        var chosen = nodes.filter {
+            current.contains($0.id) && $0.standing != .leaving && rule.admits($0)
+        }
         while chosen.count > count {
             // Those that are not there go first: what stays has to decide.
             let absent = chosen.filter { !admits($0.id) }
-            let costs = (absent.isEmpty ? chosen : absent).map { cost(of: $0, in: chosen) }
+            let costs = (absent.isEmpty ? chosen : absent).map {
+                cost(of: $0, in: chosen, count, rule)
+            }
             guard let worst = costs.max() else { break }
             chosen.removeAll { $0.id == worst.id }
         }
         while chosen.count < count {
             let candidates = nodes.filter { node in
-                node.standing == .active && admits(node.id)
+                node.standing == .active && admits(node.id) && rule.admits(node)
                     && !chosen.contains { $0.id == node.id }
             }
-            let costs = candidates.map { cost(of: $0, in: chosen) }
+            let costs = candidates.map { cost(of: $0, in: chosen, count, rule) }
             guard let best = costs.min(), let node = candidates.first(where: { $0.id == best.id })
             else { break }
             chosen.append(node)
@@ -61,18 +70,18 @@ struct Placement {
 
     /// One replica of a group elsewhere, so that they are spread better; nil when they are well.
     func improve(
-        _ current: [MemberID], admits: (MemberID) -> Bool
+        _ current: [MemberID], _ rule: PlacementRule, admits: (MemberID) -> Bool
     ) -> [MemberID]? {
         let chosen = nodes.filter { current.contains($0.id) }
         let candidates = nodes.filter {
-            $0.standing == .active && admits($0.id) && !current.contains($0.id)
+            $0.standing == .active && admits($0.id) && rule.admits($0) && !current.contains($0.id)
         }
         var best: (cost: Cost, replicas: [MemberID])?
         for out in chosen {
             let rest = chosen.filter { $0.id != out.id }
-            let before = cost(of: out, in: rest)
+            let before = cost(of: out, in: rest, chosen.count, rule)
             for candidate in candidates {
-                let after = cost(of: candidate, in: rest)
+                let after = cost(of: candidate, in: rest, chosen.count, rule)
                 guard after.isWorth(movingFrom: before) else { continue }
                 if let best, best.cost < after || best.cost == after { continue }
                 best = (after, (rest.map(\.id) + [candidate.id]).sorted())
@@ -83,28 +92,50 @@ struct Placement {
 
     /// How little a node adds to what a group outlives, and how much it carries already.
     private struct Cost: Comparable {
+        /// 1 where too many would be lost together.
+        let overGoal: Int
+        /// How much farther from its home the group is.
+        let farFromHome: Int
         let inRegion: Int
         let inZone: Int
         let load: Int
         let id: MemberID
 
+        private var spread: (Int, Int, Int, Int) { (overGoal, farFromHome, inRegion, inZone) }
+
         static func < (left: Cost, right: Cost) -> Bool {
-            (left.inRegion, left.inZone, left.load, left.id)
-                < (right.inRegion, right.inZone, right.load, right.id)
+            if left.spread != right.spread { return left.spread < right.spread }
+            return (left.load, left.id) < (right.load, right.id)
         }
 
         /// Better spread, or two replicas fewer: with one fewer the next look would move it back.
         func isWorth(movingFrom other: Cost) -> Bool {
-            (inRegion, inZone) < (other.inRegion, other.inZone)
-                || (inRegion, inZone) == (other.inRegion, other.inZone) && load + 2 <= other.load
+            spread < other.spread || spread == other.spread && load + 2 <= other.load
         }
     }
 
-    private func cost(of node: NodeRecord, in chosen: [NodeRecord]) -> Cost {
-        let others = chosen.filter { $0.id != node.id && $0.region == node.region }
+    /// - Parameter count: how many replicas the group shall have.
+    private func cost(
+        of node: NodeRecord, in chosen: [NodeRecord], _ count: Int, _ rule: PlacementRule
+    ) -> Cost {
+        let others = chosen.filter { $0.id != node.id }
+        let near = others.filter { $0.region == node.region }
+        let together = others.count { rule.domain(of: $0) == rule.domain(of: node) } + 1
+        let isOver = rule.survival != nil && together > PlacementRule.lostCountMax(of: count)
         return Cost(
-            inRegion: others.count, inZone: others.count { $0.zone == node.zone },
+            overGoal: isOver ? 1 : 0, farFromHome: Self.farFromHome(node, others, rule),
+            inRegion: near.count, inZone: near.count { $0.zone == node.zone },
             load: loads[node.id] ?? 0, id: node.id)
+    }
+
+    /// One replica at home is enough, but where no other region has to be there for a commit.
+    private static func farFromHome(
+        _ node: NodeRecord, _ others: [NodeRecord], _ rule: PlacementRule
+    ) -> Int {
+        guard let home = rule.home else { return 0 }
+        let isHome = node.region == home
+        guard rule.survival != .zone else { return isHome ? 0 : 1 }
+        return isHome || others.contains { $0.region == home } ? 0 : 1
     }
 }
 
@@ -121,42 +152,67 @@ extension Topology {
         if let gone = nodes.first(where: { $0.standing == .leaving && !holdsReplicas($0.id) }) {
             return .departed(gone.id)
         }
-        var places = Placement(nodes: nodes, shards: shards)
+        if let new = newLinkShards(reachable) { return .extended(new) }
+        var places = Placement(nodes: nodes, shards: placements)
         var moves: [ShardMove] = []
-        var openCount = shards.count { !$0.isSettled }
-        for (number, shard) in shards.enumerated() {
-            guard let next = nextPlace(of: shard, replicaCount, places, reachable, openCount)
+        var openCount = placements.count { !$0.isSettled }
+        for group in shardGroups {
+            guard let shard = placement(of: group), let rule = rule(of: group),
+                let next = nextPlace(of: shard, rule, replicaCount, places, reachable, openCount)
             else { continue }
             places.move(shard.replicas, to: next)
-            moves.append(ShardMove(shard: number, replicas: next))
+            moves.append(ShardMove(group: group, replicas: next))
             openCount += shard.isSettled ? 1 : 0
         }
         let voters = nextPlace(
-            of: meta, Self.metaReplicaCount, Placement(nodes: nodes, shards: []), reachable, 0)
+            of: meta, .anywhere, Self.metaReplicaCount, Placement(nodes: nodes, shards: []),
+            reachable, 0)
         guard !moves.isEmpty || voters != nil else { return nil }
         return .placed(moves, meta: voters)
     }
 
+    private var placements: [ShardPlacement] { shards + linkShards.map(\.place) }
+
+    /// Link shards for regions that have none, once a majority of each is there to begin it.
+    private func newLinkShards(_ reachable: Set<MemberID>) -> [LinkShard]? {
+        var places = Placement(nodes: nodes, shards: placements)
+        var new: [LinkShard] = []
+        for region in regionsWithoutLinkShard
+        where linkShards.count + new.count < LinkShard.countMax {
+            let rule = PlacementRule(jurisdiction: region.jurisdiction, home: region.name)
+            let able = nodes.filter { $0.standing == .active }
+            let count = rule.replicaCount(among: able, wanted: replicaCount)
+            let founders = places.add(count: count, rule, admits: { reachable.contains($0) })
+            let lost = founders.count { !reachable.contains($0) }
+            guard !founders.isEmpty, lost <= PlacementRule.lostCountMax(of: founders.count)
+            else { continue }
+            new.append(
+                LinkShard(
+                    region: region.name, jurisdiction: region.jurisdiction, founders: founders))
+        }
+        return new.isEmpty ? nil : new
+    }
+
     private func nextPlace(
-        of shard: ShardPlacement, _ wanted: Int, _ places: Placement,
+        of shard: ShardPlacement, _ rule: PlacementRule, _ wanted: Int, _ places: Placement,
         _ reachable: Set<MemberID>, _ openCount: Int
     ) -> [MemberID]? {
-        let stayingCount = nodes.count { $0.standing != .leaving }
+        let staying = nodes.filter { $0.standing != .leaving }
         // Never fewer than now but where somebody has asked for it, by letting nodes leave.
-        let count = Self.voterCount(wanted: wanted, nodeCount: stayingCount)
+        let count = rule.replicaCount(among: staying, wanted: wanted)
         let isOnLeaving = shard.replicas.contains { self[$0]?.standing == .leaving }
         if isOnLeaving || shard.replicas.count > count {
             let chosen = places.choose(
-                from: shard.replicas, count: count, admits: { reachable.contains($0) })
+                from: shard.replicas, count: count, rule, admits: { reachable.contains($0) })
             let isComplete = chosen.count == count && chosen != shard.replicas
             return isComplete ? chosen : nil
         }
         guard shard.isSettled, openCount < Self.improvementCountMax else { return nil }
         if shard.replicas.count < count {
             let chosen = places.choose(
-                from: shard.replicas, count: count, admits: { reachable.contains($0) })
+                from: shard.replicas, count: count, rule, admits: { reachable.contains($0) })
             return chosen.count == count ? chosen : nil
         }
-        return places.improve(shard.replicas, admits: { reachable.contains($0) })
+        return places.improve(shard.replicas, rule, admits: { reachable.contains($0) })
     }
 }

@@ -16,6 +16,8 @@ public import Primitives
 //   settled       shards, at their epochs    their groups are as they shall be
 //   departed      a leaving node without     it has departed
 //                 replicas
+//   extended      regions without a link     they have one (LinkShard.swift)
+//                 shard
 //
 // An event names the epoch of the topology that it was decided on, and counts only there: two
 // leaders cannot decide past each other. The topology says what shall be. What is, the groups'
@@ -49,6 +51,10 @@ public struct Topology: Hashable, Sendable {
     public internal(set) var departed: [DepartedNode] = []
     /// By number.
     public internal(set) var shards: [ShardPlacement] = []
+    /// What their places have to keep to, in the order of the shards' numbers.
+    public internal(set) var shardSets: [ShardSet] = []
+    /// One a region, the oldest first.
+    public internal(set) var linkShards: [LinkShard] = []
     /// Who shall vote in the meta group; all others listen.
     public internal(set) var meta = ShardPlacement(replicas: [], epoch: 0, isSettled: true)
     /// How many replicas a shard shall have, as far as there are nodes.
@@ -129,6 +135,15 @@ extension Topology {
             guard let node = self[id] else { return false }
             depart(node, successor: nil)
             return !holdsReplicas(id)
+        case .extended(let shards):
+            guard isFounded, shards.allSatisfy({ linkGroup(of: $0.region) == nil }) else {
+                return false
+            }
+            linkShards += shards.map {
+                LinkShard(
+                    region: $0.region, jurisdiction: $0.jurisdiction, founders: $0.founders)
+            }
+            return true
         }
     }
 
@@ -137,6 +152,7 @@ extension Topology {
         self.founding = founding
         nodes = founding.nodes
         shards = founding.shards.map { ShardPlacement(replicas: $0, epoch: 1, isSettled: true) }
+        shardSets = founding.shardSets
         meta = ShardPlacement(replicas: founding.metaReplicas, epoch: 1, isSettled: true)
         replicaCount = founding.replicaCount
         guard let last = nodes.last?.id.rawValue, last < .max else { return false }
@@ -149,7 +165,9 @@ extension Topology {
         nextMember += 1
         if let old = node(called: record.name) {
             depart(old, successor: record.id)
-            for index in shards.indices { shards[index].replace(old.id, by: record.id) }
+            for group in shardGroups {
+                _ = changePlacement(of: group) { $0.replace(old.id, by: record.id) }
+            }
             meta.replace(old.id, by: record.id)
         }
         nodes.append(record)
@@ -164,8 +182,9 @@ extension Topology {
 
     private mutating func place(_ places: [ShardMove], _ metaReplicas: [MemberID]?) -> Bool {
         for place in places {
-            guard shards.indices.contains(place.shard) else { return false }
-            shards[place.shard].move(to: place.replicas)
+            guard changePlacement(of: place.group, { $0.move(to: place.replicas) }) else {
+                return false
+            }
         }
         if let metaReplicas { meta.move(to: metaReplicas) }
         return true
@@ -173,10 +192,9 @@ extension Topology {
 
     private mutating func settle(_ places: [SettledShard], _ metaEpoch: UInt64?) -> Bool {
         for place in places {
-            guard shards.indices.contains(place.shard),
-                shards[place.shard].epoch == place.epoch
+            guard placement(of: place.group)?.epoch == place.epoch,
+                changePlacement(of: place.group, { $0.isSettled = true })
             else { return false }
-            shards[place.shard].isSettled = true
         }
         if let metaEpoch {
             guard meta.epoch == metaEpoch else { return false }
@@ -195,19 +213,26 @@ extension Topology {
     public func holdsReplicas(_ id: MemberID) -> Bool {
         meta.replicas.contains(id) || !meta.isSettled
             || shards.contains { $0.replicas.contains(id) || !$0.isSettled }
+            || linkShards.contains { $0.place.replicas.contains(id) || !$0.place.isSettled }
     }
 
     /// What holds in every topology that is founded.
     private var isSound: Bool {
         let ids = nodes.map(\.id)
         let isOrdered = zip(ids, ids.dropFirst()).allSatisfy { $0 < $1 }
-        let placements = shards + [meta]
+        let placements = shards + linkShards.map(\.place) + [meta]
         return isOrdered && (1...Self.nodeCountMax).contains(nodes.count)
             && epoch < Self.epochMax
             && Set(nodes.map(\.name)).count == nodes.count
             && nodes.allSatisfy { $0.id.rawValue < nextMember && $0.profile.isSound }
             && (1...Self.shardCountMax).contains(shards.count)
             && (1...Self.replicaCountMax).contains(replicaCount)
+            && linkShards.count <= LinkShard.countMax
+            && linkShards.allSatisfy { (1...Self.replicaCountMax).contains($0.founders.count) }
+            && Set(linkShards.map(\.region)).count == linkShards.count
+            && shardSets.count <= shards.count
+            && shardSets.reduce(0) { $0 + $1.shardCount } == shards.count
+            && keepsJurisdictions
             && placements.allSatisfy { placement in
                 let replicas = placement.replicas
                 guard placement.epoch < Self.epochMax else { return false }
@@ -215,6 +240,24 @@ extension Topology {
                     && zip(replicas, replicas.dropFirst()).allSatisfy { $0 < $1 }
                     && replicas.allSatisfy { ids.contains($0) }
             }
+    }
+
+    /// Whether each replica is in the jurisdiction of its shard.
+    private var keepsJurisdictions: Bool {
+        let jurisdictions = Dictionary(
+            nodes.map { ($0.id, $0.jurisdiction) }, uniquingKeysWith: { first, _ in first })
+        func keep(_ replicas: [MemberID], _ rule: PlacementRule) -> Bool {
+            rule.jurisdiction == nil
+                || replicas.allSatisfy { jurisdictions[$0] == rule.jurisdiction }
+        }
+        var rest = shards[...]
+        for set in shardSets {
+            for shard in rest.prefix(set.shardCount) where !keep(shard.replicas, set.rule) {
+                return false
+            }
+            rest = rest.dropFirst(set.shardCount)
+        }
+        return linkShards.allSatisfy { keep($0.place.replicas, $0.rule) }
     }
 }
 
@@ -260,7 +303,7 @@ extension ShardPlacement: BinaryCodable {
 }
 
 extension Topology: BinaryCodable {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     public func encode(to writer: inout ByteWriter) {
         writer.write(Self.version)
@@ -269,6 +312,8 @@ extension Topology: BinaryCodable {
         writer.writeArray(nodes)
         writer.writeArray(departed)
         writer.writeArray(shards)
+        writer.writeArray(shardSets)
+        writer.writeArray(linkShards)
         writer.write(meta)
         writer.writeVarint(UInt64(replicaCount))
         writer.writeVarint(nextMember)
@@ -285,6 +330,8 @@ extension Topology: BinaryCodable {
         nodes = try reader.readArray()
         departed = try reader.readArray()
         shards = try reader.readArray()
+        shardSets = try reader.readArray()
+        linkShards = try reader.readArray()
         meta = try reader.read()
         replicaCount = try reader.readInteger(Int.self)
         nextMember = try reader.readVarint()

@@ -4,13 +4,14 @@ public import Primitives
 //
 //   command   refused when                                        event
 //   --------  --------------------------------------------------  ---------------------------
-//   join      not founded, other shards, no room, unsound name    joined; none when the token
-//                                                                 is known: told again
+//   join      not founded, other shards, no room, unsound name,   joined; none when the token
+//             another jurisdiction than its region's              is known: told again
 //   move      no such node                                        moved; none when it is there
 //   arrive    no such node, another folder has arrived            arrived; none when it has
 //   drain     no such node, it is leaving                         stood draining
 //   resume    no such node, it is leaving                         stood active
-//   leave     no such node, too few would be left                 stood leaving
+//   leave     no such node, too few would be left, or too few     stood leaving
+//             for what shards have to survive
 //   settle    never                                               settled, of what is current
 //
 // Each may be asked again: what is done already is answered, and not done twice.
@@ -43,6 +44,12 @@ public enum TopologyRefusal: Error, Hashable, Sendable {
     case isLeaving
     /// The shards would have fewer replicas than now: so many nodes have to stay.
     case tooFewLeft(needed: Int)
+    /// Shards would not survive any more what they have to.
+    case goalWouldBeLost(SurvivalGoal)
+    /// The region, or the node of this name, is in another jurisdiction.
+    case otherJurisdiction(String)
+    /// The cluster has had as many regions as it can have.
+    case tooManyRegions
 }
 
 /// What came of a request that was not refused.
@@ -63,7 +70,9 @@ extension Topology {
             return decideJoin(profile, token, shardCount)
         case .move(let id, let profile):
             guard let node = self[id] else { return .failure(.noSuchNode) }
-            guard profile.isSound, profile.name == node.name, profile.region == node.region else {
+            guard profile.isSound, profile.name == node.name, profile.region == node.region,
+                profile.jurisdiction == node.jurisdiction
+            else {
                 return .failure(.unsoundProfile)
             }
             return .success(profile == node.profile ? .done : .change(.moved(id, profile)))
@@ -88,11 +97,25 @@ extension Topology {
     ) -> Result<TopologyDecision, TopologyRefusal> {
         guard profile.isSound else { return .failure(.unsoundProfile) }
         guard shardCount == shards.count else { return .failure(.shardCount(shards.count)) }
+        if let refusal = refusal(ofPlaceOf: profile) { return .failure(refusal) }
         let old = node(called: profile.name)
         if let old, old.token == token, token != 0 { return .success(.done) }
         guard old != nil || nodes.count < Self.nodeCountMax else { return .failure(.full) }
         let record = NodeRecord(id: MemberID(nextMember), profile: profile, token: token)
         return .success(.change(.joined(record)))
+    }
+
+    /// A region is in one jurisdiction, and so is a name: its places go to whoever comes under it.
+    private func refusal(ofPlaceOf profile: NodeProfile) -> TopologyRefusal? {
+        let others = nodes.filter { $0.name == profile.name || $0.region == profile.region }
+        let shard = linkShards.first { $0.region == profile.region }
+        let known = others.map(\.jurisdiction) + (shard.map { [$0.jurisdiction] } ?? [])
+        if let other = known.first(where: { $0 != profile.jurisdiction }) {
+            return .otherJurisdiction(other)
+        }
+        let waiting = Set(nodes.map(\.region)).count { linkGroup(of: $0) == nil }
+        let isNew = !nodes.contains { $0.region == profile.region } && shard == nil
+        return isNew && linkShards.count + waiting >= LinkShard.countMax ? .tooManyRegions : nil
     }
 
     private func decideStanding(
@@ -109,12 +132,24 @@ extension Topology {
     ) -> Result<TopologyDecision, TopologyRefusal> {
         guard let node = node(called: name) else { return .failure(.noSuchNode) }
         guard node.standing != .leaving else { return .success(.done) }
-        let left = nodes.filter { $0.standing != .leaving && $0.id != node.id }
-        for shard in shards {
+        let staying = nodes.filter { $0.standing != .leaving }
+        let left = staying.filter { $0.id != node.id }
+        for group in shardGroups {
+            guard let shard = placement(of: group), let rule = rule(of: group),
+                rule.admits(node)
+            else { continue }
             let needed = allowsFewer ? 1 : shard.replicas.count
             // A node that is drained keeps what it has, and gets nothing.
-            let places = left.count { $0.standing == .active || shard.replicas.contains($0.id) }
+            let places = left.count {
+                rule.admits($0) && ($0.standing == .active || shard.replicas.contains($0.id))
+            }
             guard places >= needed else { return .failure(.tooFewLeft(needed: needed)) }
+            if let goal = rule.survival, !allowsFewer,
+                rule.keepsGoal(among: staying, wanted: replicaCount),
+                !rule.keepsGoal(among: left, wanted: replicaCount)
+            {
+                return .failure(.goalWouldBeLost(goal))
+            }
         }
         return .success(.change(.stood(node.id, .leaving)))
     }
@@ -123,20 +158,20 @@ extension Topology {
         _ reported: [SettledShard], _ metaEpoch: UInt64?
     ) -> TopologyDecision {
         let current = reported.filter { place in
-            shards.indices.contains(place.shard) && !shards[place.shard].isSettled
-                && shards[place.shard].epoch == place.epoch
+            guard let current = placement(of: place.group) else { return false }
+            return !current.isSettled && current.epoch == place.epoch
         }
         let isMetaCurrent = metaEpoch == meta.epoch && !meta.isSettled
         guard !current.isEmpty || isMetaCurrent else { return .done }
         // A shard that is named twice settles once.
-        var seen: Set<Int> = []
-        let places = current.filter { seen.insert($0.shard).inserted }
+        var seen: Set<GroupID> = []
+        let places = current.filter { seen.insert($0.group).inserted }
         return .change(.settled(places, metaEpoch: isMetaCurrent ? metaEpoch : nil))
     }
 }
 
 extension TopologyCommand: BinaryCodable {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     private enum Tag {
         static let join: UInt8 = 0
@@ -226,6 +261,9 @@ extension TopologyRefusal: BinaryCodable {
         static let noSuchNode: UInt8 = 4
         static let isLeaving: UInt8 = 5
         static let tooFewLeft: UInt8 = 6
+        static let goalWouldBeLost: UInt8 = 7
+        static let otherJurisdiction: UInt8 = 8
+        static let tooManyRegions: UInt8 = 9
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -241,6 +279,13 @@ extension TopologyRefusal: BinaryCodable {
         case .tooFewLeft(let needed):
             writer.write(Tag.tooFewLeft)
             writer.writeVarint(UInt64(needed))
+        case .goalWouldBeLost(let goal):
+            writer.write(Tag.goalWouldBeLost)
+            writer.write(goal.rawValue)
+        case .otherJurisdiction(let name):
+            writer.write(Tag.otherJurisdiction)
+            writer.write(name)
+        case .tooManyRegions: writer.write(Tag.tooManyRegions)
         }
     }
 
@@ -254,6 +299,13 @@ extension TopologyRefusal: BinaryCodable {
         case Tag.noSuchNode: self = .noSuchNode
         case Tag.isLeaving: self = .isLeaving
         case Tag.tooFewLeft: self = .tooFewLeft(needed: try reader.readInteger(Int.self))
+        case Tag.goalWouldBeLost:
+            guard let goal = SurvivalGoal(rawValue: try reader.readByte()) else {
+                throw .invalid(what: "refusal of the topology", offset: start)
+            }
+            self = .goalWouldBeLost(goal)
+        case Tag.otherJurisdiction: self = .otherJurisdiction(try reader.readString())
+        case Tag.tooManyRegions: self = .tooManyRegions
         default: throw .invalid(what: "refusal of the topology", offset: start)
         }
     }

@@ -6,6 +6,8 @@ public struct Founding: Hashable, Sendable {
     public let nodes: [NodeRecord]
     /// The replicas of each shard.
     public let shards: [[MemberID]]
+    /// What they have to keep to, in the order of the shards' numbers.
+    public let shardSets: [ShardSet]
     public let metaReplicas: [MemberID]
     /// How many replicas a shard shall have as the cluster grows.
     public let replicaCount: Int
@@ -13,8 +15,9 @@ public struct Founding: Hashable, Sendable {
     /// Spreads the shards over the nodes.
     ///
     /// - Precondition: 1 to `nodeCountMax` nodes with ids and names of their own, 1 to
-    ///   `shardCountMax` shards, 1 to `replicaCountMax` replicas.
-    public init(nodes: [NodeRecord], shardCount: Int, replicaCount: Int) {
+    ///   `shardCountMax` shards, 1 to `replicaCountMax` replicas; each rule can be kept.
+    public init(nodes: [NodeRecord], shardSets: [ShardSet], replicaCount: Int) {
+        let shardCount = shardSets.reduce(0) { $0 + $1.shardCount }
         precondition((1...Topology.nodeCountMax).contains(nodes.count), "\(nodes.count) nodes")
         precondition((1...Topology.shardCountMax).contains(shardCount), "\(shardCount) shards")
         precondition((1...Topology.replicaCountMax).contains(replicaCount), "\(replicaCount)")
@@ -25,28 +28,54 @@ public struct Founding: Hashable, Sendable {
         metaReplicas = places.choose(
             from: [],
             count: Topology.voterCount(
-                wanted: Topology.metaReplicaCount, nodeCount: nodes.count))
-        let count = Topology.voterCount(wanted: replicaCount, nodeCount: nodes.count)
-        shards = (0..<shardCount).map { _ in places.add(count: count) }
+                wanted: Topology.metaReplicaCount, nodeCount: nodes.count), .anywhere)
+        self.shardSets = shardSets
+        var shards: [[MemberID]] = []
+        for set in shardSets {
+            let problem = set.rule.problem(among: nodes, wanted: replicaCount)
+            precondition(problem == nil, "\(set.rule): \(problem!)")
+            let count = set.rule.replicaCount(among: nodes, wanted: replicaCount)
+            for _ in 0..<set.shardCount { shards.append(places.add(count: count, set.rule)) }
+        }
+        self.shards = shards
+    }
+
+    /// Spreads the shards over the nodes, which are all in one jurisdiction.
+    ///
+    /// - Precondition: as above, and that.
+    public init(nodes: [NodeRecord], shardCount: Int, replicaCount: Int) {
+        self.init(
+            nodes: nodes, shardSets: Self.shardSets(of: nodes, count: shardCount),
+            replicaCount: replicaCount)
+    }
+
+    private static func shardSets(of nodes: [NodeRecord], count: Int) -> [ShardSet] {
+        let jurisdictions = Set(nodes.map(\.jurisdiction))
+        precondition(jurisdictions.count == 1, "\(jurisdictions.count) jurisdictions")
+        return [
+            ShardSet(shardCount: count, rule: PlacementRule(jurisdiction: nodes[0].jurisdiction))
+        ]
     }
 }
 
 extension Founding {
     /// With every node in every group.
     ///
-    /// - Precondition: at most `replicaCountMax` nodes.
+    /// - Precondition: at most `replicaCountMax` nodes, all in one jurisdiction.
     public init(everywhere nodes: [NodeRecord], shardCount: Int, replicaCount: Int) {
         let all = nodes.map(\.id).sorted()
         self.nodes = nodes.sorted { $0.id < $1.id }
         self.replicaCount = replicaCount
         metaReplicas = all
         shards = Array(repeating: all, count: shardCount)
+        shardSets = Self.shardSets(of: nodes, count: shardCount)
     }
 
     /// Tells apart where the groups begin: members that start from different ones must not talk.
     public var checksum: UInt32 {
         var writer = ByteWriter()
         writer.writeArray(shards) { $0.write(members: $1) }
+        writer.writeArray(shardSets)
         writer.write(members: metaReplicas)
         return CRC32C.checksum(writer.bytes)
     }
@@ -54,23 +83,25 @@ extension Founding {
 
 /// Another place for a shard.
 public struct ShardMove: Hashable, Sendable {
-    public let shard: Int
+    /// A merchants' shard's or a link shard's.
+    public let group: GroupID
     /// By rising id.
     public let replicas: [MemberID]
 
-    public init(shard: Int, replicas: [MemberID]) {
-        self.shard = shard
+    public init(group: GroupID, replicas: [MemberID]) {
+        self.group = group
         self.replicas = replicas
     }
 }
 
 /// A shard whose group has got to where it shall be, and the epoch of that.
 public struct SettledShard: Hashable, Sendable {
-    public let shard: Int
+    /// A merchants' shard's or a link shard's.
+    public let group: GroupID
     public let epoch: UInt64
 
-    public init(shard: Int, epoch: UInt64) {
-        self.shard = shard
+    public init(group: GroupID, epoch: UInt64) {
+        self.group = group
         self.epoch = epoch
     }
 }
@@ -85,6 +116,7 @@ public enum TopologyEvent: Hashable, Sendable {
     case placed([ShardMove], meta: [MemberID]?)
     case settled([SettledShard], metaEpoch: UInt64?)
     case departed(MemberID)
+    case extended([LinkShard])
 }
 
 /// An event, and the epoch of the topology that it was decided on.
@@ -104,6 +136,7 @@ extension Founding: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.writeArray(nodes)
         writer.writeArray(shards) { $0.write(members: $1) }
+        writer.writeArray(shardSets)
         writer.write(members: metaReplicas)
         writer.writeVarint(UInt64(replicaCount))
     }
@@ -113,6 +146,7 @@ extension Founding: BinaryCodable {
         shards = try reader.readArray { (reader) throws(DecodingError) in
             try reader.readMembers()
         }
+        shardSets = try reader.readArray()
         metaReplicas = try reader.readMembers()
         replicaCount = try reader.readInteger(Int.self)
     }
@@ -120,30 +154,30 @@ extension Founding: BinaryCodable {
 
 extension ShardMove: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(shard))
+        writer.writeVarint(UInt64(group.rawValue))
         writer.write(members: replicas)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        shard = try reader.readInteger(Int.self)
+        group = GroupID(try reader.readInteger(UInt32.self))
         replicas = try reader.readMembers()
     }
 }
 
 extension SettledShard: BinaryCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.writeVarint(UInt64(shard))
+        writer.writeVarint(UInt64(group.rawValue))
         writer.writeVarint(epoch)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
-        shard = try reader.readInteger(Int.self)
+        group = GroupID(try reader.readInteger(UInt32.self))
         epoch = try reader.readVarint()
     }
 }
 
 extension TopologyChange: BinaryCodable {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     private enum Tag {
         static let founded: UInt8 = 0
@@ -154,6 +188,7 @@ extension TopologyChange: BinaryCodable {
         static let settled: UInt8 = 5
         static let departed: UInt8 = 6
         static let arrived: UInt8 = 7
+        static let extended: UInt8 = 8
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -189,6 +224,9 @@ extension TopologyChange: BinaryCodable {
         case .departed(let id):
             writer.write(Tag.departed)
             writer.writeVarint(id.rawValue)
+        case .extended(let shards):
+            writer.write(Tag.extended)
+            writer.writeArray(shards)
         }
     }
 
@@ -228,6 +266,8 @@ extension TopologyChange: BinaryCodable {
                 })
         case Tag.departed:
             event = .departed(MemberID(try reader.readVarint()))
+        case Tag.extended:
+            event = .extended(try reader.readArray())
         default:
             throw .invalid(what: "event of the topology", offset: tag)
         }

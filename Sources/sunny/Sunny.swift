@@ -25,6 +25,7 @@ struct Sunny: ParsableCommand {
             """,
         subcommands: [
             DemoCommand.self, NodeCommand.self, AcquirerCommand.self, ClusterCommand.self,
+            LinksCommand.self,
             ConfigCommand.self, ReconcileCommand.self, JournalCommand.self, SimulateCommand.self,
             BenchCommand.self, VersionCommand.self,
         ])

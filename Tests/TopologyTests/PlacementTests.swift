@@ -83,12 +83,12 @@ func boundedMoves() {
     let up = Set(again.topology.nodes.map(\.id))
     while let step = again.topology.nextStep(reachable: up) {
         again.apply(step)
-        let open = again.topology.shards.enumerated().filter { !$0.element.isSettled }
+        let open = again.topology.openPlaces
         most = max(most, open.count)
-        guard let first = open.first else { break }
+        guard let first = open.first else { continue }
         again.perform(
             .settle(
-                [SettledShard(shard: first.offset, epoch: first.element.epoch)], metaEpoch: nil))
+                [SettledShard(group: first.group, epoch: first.place.epoch)], metaEpoch: nil))
     }
     #expect(most == 4)
     #expect(loads(again.topology).max()! - loads(again.topology).min()! <= 1)

@@ -119,8 +119,8 @@ func coding() throws {
         .joined(NodeRecord(id: MemberID(9), profile: profile("b@b/c"), token: 5)),
         .moved(MemberID(1), profile("a@a/z")), .arrived(MemberID(1), token: 4),
         .stood(MemberID(1), .draining),
-        .placed([ShardMove(shard: 1, replicas: members(1, 3))], meta: members(2)),
-        .settled([SettledShard(shard: 0, epoch: 4)], metaEpoch: nil), .departed(MemberID(3)),
+        .placed([ShardMove(group: GroupID(1), replicas: members(1, 3))], meta: members(2)),
+        .settled([SettledShard(group: GroupID(0), epoch: 4)], metaEpoch: nil), .departed(MemberID(3)),
     ]
     for event in events {
         let change = TopologyChange(base: 3, event: event)
@@ -130,7 +130,7 @@ func coding() throws {
         .join(profile("b@b"), token: 3, shardCount: 4), .move(MemberID(2), profile("b@b")),
         .arrive(MemberID(1), token: 5),
         .drain(name: "b"), .resume(name: "b"), .leave(name: "b", allowsFewer: true),
-        .settle([SettledShard(shard: 1, epoch: 2)], metaEpoch: 9),
+        .settle([SettledShard(group: GroupID(1), epoch: 2)], metaEpoch: 9),
     ]
     for command in commands {
         #expect(try TopologyCommand(encoded: command.encoded) == command)

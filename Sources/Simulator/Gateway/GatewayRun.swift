@@ -59,6 +59,7 @@ final class GatewayRun {
             final = try playToRest()
             try audit()
             found = checks(final).violations()
+            found += gateway.links.violations
             found += try ReplicaChecks(gateway)
                 .violations(in: world, limit: .seconds(60))
             found += gateway.nodes.flatMap(\.process.haltReasons)

@@ -30,6 +30,8 @@ final class GatewayWorld {
 
     /// How many of the nodes the cluster begins with; the others join it.
     private let founderCount: Int
+    /// Who writes to the acquirer.
+    let links: LinkWatch
     private let acquirerJournal: AcquirerJournal
     private(set) var host: AcquirerHost?
 
@@ -41,6 +43,7 @@ final class GatewayWorld {
     /// - Parameter grows: whether, by chance, some of the nodes join later.
     init(_ world: World, nodeCount: Int, grows: Bool = true) throws {
         self.world = world
+        links = LinkWatch(world)
         hostForgets = world.random.chance(1, in: 3)
         holdSeconds = UInt32.random(in: 5...40, using: &world.random)
         acquirer = world.addProcess("acquirer")
@@ -82,7 +85,7 @@ final class GatewayWorld {
             let host = AcquirerHost(
                 options: AcquirerHost.Options(
                     id: "acquirer", address: Self.acquirerAddress, controlAddress: nil,
-                    forgetsUnknownReversals: hostForgets),
+                    forgetsUnknownReversals: hostForgets, takesOneSession: true),
                 journal: acquirerJournal, loop: incarnation.loop, network: incarnation.network,
                 worker: incarnation.makeWorker(), halt: incarnation.halt)
             self.host = host
@@ -96,7 +99,7 @@ final class GatewayWorld {
         }
         let settings = SimulatedNode.Settings(
             link: link(), merchant: merchant, secretKey: secretKey, holdSeconds: holdSeconds,
-            balanceLimit: balanceLimit)
+            balanceLimit: balanceLimit, links: links)
         for node in nodes[..<founderCount] { node.start(settings) }
         var chance = SeededRandom(seed: derivedSeed(world.seed, "joins"))
         for node in nodes[founderCount...] {

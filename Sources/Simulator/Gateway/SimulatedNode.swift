@@ -24,6 +24,8 @@ final class SimulatedNode: @unchecked Sendable {
         let holdSeconds: UInt32
         /// How far refunds may take the merchant below zero.
         let balanceLimit: BalanceLimit?
+        /// Sees what the nodes write to the acquirer.
+        let links: LinkWatch
     }
 
     let process: SimulatedProcess
@@ -36,6 +38,8 @@ final class SimulatedNode: @unchecked Sendable {
     /// Whether it has a seat in the cluster.
     private(set) var hasJoined = false
     private(set) var startCount = 0
+    /// Sees what it writes to the acquirer, once it was started.
+    private var watch: LinkWatch?
     /// Starts that found a snapshot of which the journal had no mark.
     private(set) var unmarkedStartCount = 0
     /// Shards with damage over all starts: covered by the state, and those that had to recover.
@@ -53,6 +57,7 @@ final class SimulatedNode: @unchecked Sendable {
     }
 
     func start(_ settings: Settings) {
+        watch = settings.links
         process.start { [unowned self] incarnation in boot(incarnation, settings) }
     }
 
@@ -98,13 +103,18 @@ final class SimulatedNode: @unchecked Sendable {
             let vault = try SoftwareKeyVault(
                 environment: .development,
                 masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
+            let (name, watch) = (process.name, watch)
             let environment = NodeEnvironment(
-                loop: incarnation.loop, network: incarnation.network,
+                loop: incarnation.loop,
+                network: watch?.network(incarnation.network, of: name) ?? incarnation.network,
                 links: try links(incarnation, seat),
                 fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
                 random: incarnation.random, vault: vault, store: stateStore,
-                halt: incarnation.halt)
+                halt: incarnation.halt,
+                onLinksOwned: { region, term in
+                    if let term { watch?.began(region, term, node: name) }
+                })
             let node = try Node(configuration, seat, in: environment)
             running = node
             hasJoined = true

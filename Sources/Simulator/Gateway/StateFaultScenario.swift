@@ -157,7 +157,7 @@ private final class ChecksumTally: @unchecked Sendable {
         for (node, loop) in running {
             loop.start(node) { node in
                 let status = await node.clusterStatus()
-                tally.add(status.shards + [status.meta])
+                tally.add(status.groups)
             }
         }
         let limit = gateway.world.elapsed + .seconds(1)

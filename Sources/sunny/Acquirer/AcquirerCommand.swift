@@ -33,6 +33,9 @@ struct AcquirerCommand: ParsableCommand {
     @Flag(help: "Acknowledge reversals of what is not known and forget them, as some hosts do.")
     var forgetUnknownReversals = false
 
+    @Flag(help: "Take one session at a time from each region of a cluster, as some hosts do.")
+    var oneSession = false
+
     @OptionGroup var supervision: SupervisionOptions
 
     func validate() throws {
@@ -94,7 +97,8 @@ private struct AcquirerProcess: Sendable {
                 options: AcquirerHost.Options(
                     id: command.id, address: SocketAddress(command.listen)!,
                     controlAddress: SocketAddress(command.control)!,
-                    forgetsUnknownReversals: command.forgetUnknownReversals),
+                    forgetsUnknownReversals: command.forgetUnknownReversals,
+                    takesOneSession: command.oneSession),
                 journal: journal, loop: loop, network: UVNetwork(loop: loop), worker: worker,
                 halt: ProcessHalt())
         } catch {

@@ -9,7 +9,7 @@ struct DifferenceLog {
     private var told: [GroupID: StateDifference] = [:]
 
     mutating func look(at status: ClusterStatus, _ logger: Logger) {
-        for shard in status.shards + [status.meta] {
+        for shard in status.groups {
             guard let difference = shard.lastDifference, difference != told[shard.group] else {
                 continue
             }

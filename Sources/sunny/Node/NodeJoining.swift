@@ -144,6 +144,21 @@ enum TopologyText {
             )
         case .unsoundProfile:
             ("its name, region, zone or address cannot be used", "correct it")
+        case .otherJurisdiction(let name):
+            (
+                "its region, or the node that had its name, is in the jurisdiction \(name)",
+                "correct cluster.regions, or give the node another region and name"
+            )
+        case .tooManyRegions:
+            (
+                "it has had \(LinkShard.countMax) regions, and can have no more",
+                "put the node into a region that there is"
+            )
+        case .goalWouldBeLost(let goal):
+            (
+                "shards that have to survive a \(goal) could not any more",
+                "add a node to their jurisdiction first, or allow it with --allow-fewer"
+            )
         case .noSuchNode:
             ("it has no such node", "sunny cluster members lists them")
         case .isLeaving:

@@ -38,7 +38,7 @@ enum NodeMetricsText {
         let shards = "sunny_shards_led"
         var text = family(shards, "Shards that this node leads and serves.", "gauge")
         text += "\(shards) \(status.shards.count { $0.isServing })\n"
-        let groups = status.shards + [status.meta]
+        let groups = status.groups
         let compared = "sunny_state_windows_compared_total"
         text += family(compared, "Checksums of the state held against a peer's.", "counter")
         text += "\(compared) \(groups.reduce(0) { $0 + $1.comparedWindowCount })\n"

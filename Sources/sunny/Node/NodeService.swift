@@ -115,6 +115,13 @@ final class NodeService: Sendable {
             change: { [node = process.node] name, parameters in
                 await ClusterChange(name, parameters)?.perform(on: node)
                     ?? (400, "no such change, or a parameter is missing\n")
+            },
+            links: { [node = process.node] in
+                Array((JSON.text(await LinksPage(node)) + "\n").utf8)
+            },
+            changeLink: { [node = process.node] name, parameters in
+                await LinkRequest(name, parameters)?.perform(on: node)
+                    ?? (400, "no such change, or a parameter is missing\n")
             })
     }
 

@@ -34,7 +34,7 @@ struct RecoveryLog {
     }
 
     private mutating func look(at status: ClusterStatus, _ logger: Logger) {
-        for shard in status.shards {
+        for shard in status.shards + status.linkShards.map(\.status) {
             let state = Self.state(of: shard, status.members)
             guard state != told[shard.group] else { continue }
             told[shard.group] = state

@@ -1,0 +1,56 @@
+import Cluster
+import Environment
+import Gateway
+import Primitives
+import StateStore
+import Topology
+
+// The groups of the regions' link shards on this node. Which there are the topology says, and says
+// so while the node runs: a region gets one with its first node.
+
+/// Makes and holds the groups of link shards.
+actor LinkShards: LinkShardHosting {
+    typealias Host = ShardHost<LinkMachine>
+
+    private nonisolated let loop: any NodeLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let parts: HostParts
+    private let writer: StateWriter
+    /// Who writes to the processors where this node leads one of the groups.
+    private let directory: LinkDirectory
+    private var found: [(region: String, host: Host)] = []
+    private var isStopped = false
+
+    init(parts: HostParts, writer: StateWriter, directory: LinkDirectory) {
+        self.parts = parts.ofLinkShards
+        self.writer = writer
+        self.directory = directory
+        loop = parts.environment.loop
+    }
+
+    /// The link shards, the oldest first.
+    var shards: [(region: String, host: Host)] { found }
+
+    nonisolated func host(_ shard: LinkShard, as group: GroupID) {
+        assumeIsolated { $0.begin(shard, group) }
+    }
+
+    private func begin(_ shard: LinkShard, _ group: GroupID) {
+        guard !isStopped else { return }
+        let host: Host = parts.host(group, founders: shard.founders)
+        found.append((shard.region, host))
+        _ = Task { await self.start(host, of: shard.region) }
+    }
+
+    private func start(_ host: Host, of region: String) async {
+        await writer.add(host, written: parts.stored.applied[host.group]?.index ?? 0)
+        guard !isStopped else { return }
+        await directory.add(region: region, host: host, node: parts.node)
+    }
+
+    func stop() async {
+        isStopped = true
+        for shard in found { await shard.host.stop() }
+    }
+}
