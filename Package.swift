@@ -76,6 +76,7 @@ let package = Package(
         room("ISO8583", ["Primitives"]),
         room("PeerWire", ["Primitives"]),
         room("Topology", ["Primitives"]),
+        room("Renewal", ["Primitives"]),
 
         // The roles that a node takes from outside: loop, network, disk, worker.
         room("Environment", ["Primitives"]),
@@ -87,7 +88,8 @@ let package = Package(
             settings: strictMemory),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         room(
-            "SecureLink", ["COpenSSL", "Primitives", "Environment"], settings: strictMemory),
+            "SecureLink", ["COpenSSL", "Primitives", "Environment"],
+            settings: strictMemory),
         room("Journal", ["Primitives", "Environment", crypto]),
         room("StateStore", ["Primitives", "Environment", grdb, sqlite]),
         room("Vault", ["Primitives", "Payments", crypto]),
@@ -159,6 +161,7 @@ let package = Package(
         tests(of: "Gossip", ["Primitives", "ScriptKit"]),
         tests(of: "Linearizability", ["Primitives"]),
         tests(of: "Topology", ["Primitives"]),
+        tests(of: "Renewal", ["Primitives", "ScriptKit"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         tests(
             of: "CoreSimulator",

@@ -48,6 +48,7 @@ enum House {
         "ISO8583": Room(.pure, ["Primitives"]),
         "PeerWire": Room(.pure, ["Primitives"]),
         "Topology": Room(.pure, ["Primitives"]),
+        "Renewal": Room(.pure, ["Primitives"]),
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
@@ -66,8 +67,8 @@ enum House {
             .io, ["CLibUV", "Primitives", "Environment", "DequeModule", "HeapModule"],
             system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "SecureLink": Room(
-            .io, ["COpenSSL", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
-            hasStrictMemory: true),
+            .io, ["COpenSSL", "Primitives", "Environment"],
+            system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "Journal": Room(
             .io, ["Primitives", "Environment", "Crypto"], system: ["Glibc", "Synchronization"]),
         "StateStore": Room(
