@@ -88,7 +88,7 @@ let package = Package(
             settings: strictMemory),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         room(
-            "SecureLink", ["COpenSSL", "Primitives", "Environment"],
+            "SecureLink", ["COpenSSL", "Primitives", "Environment", "Renewal"],
             settings: strictMemory),
         room("Journal", ["Primitives", "Environment", crypto]),
         room("StateStore", ["Primitives", "Environment", grdb, sqlite]),
@@ -177,7 +177,7 @@ let package = Package(
         tests(of: "Transport", ["Primitives", "Environment"]),
         tests(
             of: "SecureLink",
-            ["Primitives", "Environment", "Transport", "PeerWire", "CAllocations"]),
+            ["Primitives", "Environment", "Transport", "PeerWire", "Renewal", "CAllocations"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment", grdb]),
         tests(of: "Cluster", ["Primitives", "Environment", "StateStore"]),

@@ -67,7 +67,7 @@ enum House {
             .io, ["CLibUV", "Primitives", "Environment", "DequeModule", "HeapModule"],
             system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "SecureLink": Room(
-            .io, ["COpenSSL", "Primitives", "Environment"],
+            .io, ["COpenSSL", "Primitives", "Environment", "Renewal"],
             system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "Journal": Room(
             .io, ["Primitives", "Environment", "Crypto"], system: ["Glibc", "Synchronization"]),
