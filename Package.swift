@@ -118,6 +118,8 @@ let package = Package(
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
+        room(
+            "Signing", ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
         room("CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "CSwiftHooks"),
         room(
@@ -149,7 +151,7 @@ let package = Package(
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -178,6 +180,9 @@ let package = Package(
         tests(
             of: "SecureLink",
             ["Primitives", "Environment", "Transport", "PeerWire", "Renewal", "CAllocations"]),
+        tests(
+            of: "Signing",
+            ["Primitives", "Environment", "Transport", "PeerWire", "Renewal", "SecureLink"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment", grdb]),
         tests(of: "Cluster", ["Primitives", "Environment", "StateStore"]),

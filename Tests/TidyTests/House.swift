@@ -99,6 +99,8 @@ enum House {
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
+        "Signing": Room(
+            .meeting, ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
         "CoreSimulator": Room(
             .meeting, ["Primitives", "Raft", "Liveness", "Linearizability"]),
         "Simulator": Room(
@@ -131,7 +133,7 @@ enum House {
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Logging",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [
