@@ -15,6 +15,8 @@ extension PeerLinks {
         case wrongDirection(NodeIdentity)
         case frame
         case silent
+        /// The certificate that the peer opened it with is over; it is opened anew.
+        case certificateOver
         case replaced
         /// The peer is no member any more.
         case dropped
@@ -32,6 +34,7 @@ extension PeerLinks {
             case .wrongDirection: "wrong_direction"
             case .frame: "frame"
             case .silent: "silent"
+            case .certificateOver: "certificate_over"
             case .replaced: "replaced"
             case .dropped: "dropped"
             case .handshakeTimedOut: "handshake_timed_out"
@@ -49,6 +52,7 @@ extension PeerLinks {
             case .wrongDirection(let identity): "\(identity) does not dial this node"
             case .frame: "what came was no frame of this protocol"
             case .silent: "nothing came for too long"
+            case .certificateOver: "the certificate that it was opened with is over"
             case .replaced: "the peer has opened a new link"
             case .dropped: "the peer is no member any more"
             case .handshakeTimedOut: "the handshake took too long"

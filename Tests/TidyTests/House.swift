@@ -48,6 +48,7 @@ enum House {
         "ISO8583": Room(.pure, ["Primitives"]),
         "PeerWire": Room(.pure, ["Primitives"]),
         "Topology": Room(.pure, ["Primitives"]),
+        "Renewal": Room(.pure, ["Primitives"]),
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
@@ -66,8 +67,8 @@ enum House {
             .io, ["CLibUV", "Primitives", "Environment", "DequeModule", "HeapModule"],
             system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "SecureLink": Room(
-            .io, ["COpenSSL", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
-            hasStrictMemory: true),
+            .io, ["COpenSSL", "Primitives", "Environment", "Renewal"],
+            system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "Journal": Room(
             .io, ["Primitives", "Environment", "Crypto"], system: ["Glibc", "Synchronization"]),
         "StateStore": Room(
@@ -98,6 +99,8 @@ enum House {
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
             ]),
+        "Signing": Room(
+            .meeting, ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
         "CoreSimulator": Room(
             .meeting, ["Primitives", "Raft", "Liveness", "Linearizability"]),
         "Simulator": Room(
@@ -130,7 +133,7 @@ enum House {
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Logging",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [

@@ -2,6 +2,7 @@ import Cluster
 import MerchantAPI
 import Node
 import Primitives
+import Renewal
 import SecureLink
 import Transport
 
@@ -54,7 +55,11 @@ enum NodeMetricsText {
         }
         let end = "sunny_certificate_end_seconds"
         text += family(end, "When this node's certificate ends, since 1970.", "gauge")
-        return text + "\(end) \(channels.validUntil.seconds)\n"
+        let life = channels.life
+        text += "\(end) \(life.end.seconds)\n"
+        let info = "sunny_certificate_info"
+        text += family(info, "This node's certificate, by its serial number.", "gauge")
+        return text + "\(info){serial=\"\(life.serial)\"} 1\n"
     }
 
     private static func sentText(

@@ -66,6 +66,8 @@ final class NodeService: Sendable {
             return .success
         }
         let watching = Task { [process] in await RecoveryLog.watch(process) }
+        // For as long as the loop runs.
+        Task { [process] in await process.renewCertificates() }
         defer { watching.cancel() }
         var status = ExitStatus.success
         do {
