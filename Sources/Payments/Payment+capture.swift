@@ -18,6 +18,11 @@ extension Payment {
         guard hold.increments.count < Increment.countMax else {
             return .failure(.incrementsExhausted)
         }
+        let captured = hold.captured
+        guard captured <= hold.authorized else {
+            return .failure(
+                .incrementAfterOvercapture(captured: captured, authorized: hold.authorized))
+        }
         guard total > hold.authorized else {
             return .failure(.incrementTooSmall(requested: total, authorized: hold.authorized))
         }
@@ -119,6 +124,7 @@ extension Payment {
         _ number: Int, _ amount: Int64, _ trace: ProcessorTrace, _ at: Timestamp
     ) throws(Misfit) {
         guard status == .requiresCapture(attempt: number) else { throw .unexpectedState }
+        // Logs may have one that was decided after an over-capture, when that was not refused yet.
         try changeHold(number) { hold throws(Misfit) in
             guard !hold.hasPendingIncrement else { throw .unexpectedState }
             guard hold.increments.count < Increment.countMax else { throw .unexpectedNumber }

@@ -98,6 +98,9 @@ public enum Refusal: Error, Hashable, Sendable {
     case incrementsExhausted
     /// The hold is being raised at this moment.
     case incrementPending
+    /// Captures went beyond the hold: a part of what it would be raised by is taken already, and
+    /// the issuer would hold it a second time.
+    case incrementAfterOvercapture(captured: Int64, authorized: Int64)
     /// The challenge is over, or of an earlier confirmation.
     case noSuchChallenge
     case noSuchRefund(number: Int)

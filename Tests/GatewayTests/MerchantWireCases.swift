@@ -116,9 +116,9 @@ enum RefusalCase: CaseIterable {
     case alreadyRefunded, refundsExhausted, amountNotPositive, noSuchPayment, noSuchPaymentMethod
     case noSuchPart, noLinkAvailable, amountTooSmall, amountTooLarge, metadataTooLarge
     case currencyMismatch, capturesExhausted, multicaptureNotGranted, incrementNotGranted
-    case incrementTooSmall, incrementsExhausted, incrementPending, noSuchChallenge, noSuchRefund
-    case refundNotCancelable, noSuchDispute, unexpectedDisputeStatus, disputesExhausted
-    case evidenceTooLarge, chargeDisputed, nothingCaptured, alreadySettled, settlementMismatch
+    case incrementTooSmall, incrementsExhausted, incrementPending, incrementAfterOvercapture
+    case noSuchChallenge, noSuchRefund, refundNotCancelable, noSuchDispute
+    case unexpectedDisputeStatus, disputesExhausted, evidenceTooLarge, chargeDisputed, nothingCaptured, alreadySettled, settlementMismatch
     case insufficientBalance, unexpectedPayoutStatus
 
     init(_ refusal: Refusal) {
@@ -146,6 +146,7 @@ enum RefusalCase: CaseIterable {
             case .incrementTooSmall: .incrementTooSmall
             case .incrementsExhausted: .incrementsExhausted
             case .incrementPending: .incrementPending
+            case .incrementAfterOvercapture: .incrementAfterOvercapture
             case .noSuchChallenge: .noSuchChallenge
             case .noSuchRefund: .noSuchRefund
             case .refundNotCancelable: .refundNotCancelable

@@ -148,3 +148,23 @@ extension Effect.State {
         }
     }
 }
+
+/// What tells a state from another one, in 128 bits: two states that share it by chance are one in
+/// 10^26 even among millions.
+struct StateDigest: Hashable {
+    private let first: Int
+    private let second: Int
+
+    init(_ walk: Walk) {
+        let bytes = walk.payment.canonical.encoded
+        func hash(_ salt: UInt8) -> Int {
+            var hasher = Hasher()
+            hasher.combine(salt)
+            hasher.combine(bytes)
+            hasher.combine(walk.host)
+            return hasher.finalize()
+        }
+        first = hash(1)
+        second = hash(2)
+    }
+}
