@@ -118,8 +118,9 @@ enum RefusalCase: CaseIterable {
     case currencyMismatch, capturesExhausted, multicaptureNotGranted, incrementNotGranted
     case incrementTooSmall, incrementsExhausted, incrementPending, incrementAfterOvercapture
     case noSuchChallenge, noSuchRefund, refundNotCancelable, noSuchDispute
-    case unexpectedDisputeStatus, disputesExhausted, evidenceTooLarge, chargeDisputed, nothingCaptured, alreadySettled, settlementMismatch
-    case insufficientBalance, unexpectedPayoutStatus
+    case unexpectedDisputeStatus, disputesExhausted, evidenceTooLarge, chargeDisputed
+    case nothingCaptured, alreadySettled, settlementMismatch, insufficientBalance
+    case unexpectedPayoutStatus
 
     init(_ refusal: Refusal) {
         self =
