@@ -152,13 +152,6 @@ public struct TraceAllocator: Sendable {
     }
 }
 
-extension TraceAllocator {
-    /// A trace for what follows an authorization: it goes to the acquirer that gave it.
-    mutating func allocate(after attempt: Attempt, at now: Timestamp) -> ProcessorTrace {
-        allocate(link: attempt.start.trace.link, at: now)
-    }
-}
-
 /// What a decision may look at besides the payment.
 public struct DecisionContext: Sendable {
     /// The leader's stamp.

@@ -117,10 +117,10 @@ extension Attempt.State {
     }
 }
 
-extension ShortList {
+extension PartList {
     /// The list with each element changed.
-    fileprivate func list(_ change: (Element) -> Element) -> ShortList {
-        var list = ShortList()
+    fileprivate func list(_ change: (Element) -> Element) -> Self {
+        var list = Self()
         for element in self { list.append(change(element)) }
         return list
     }
