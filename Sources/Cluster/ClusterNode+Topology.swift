@@ -70,8 +70,8 @@ extension ClusterNode {
                 + "to come back as a new member, start it with an empty data folder")
     }
 
-    /// A leader has counted on what this node's disk does not have: it is a copy from before, or has
-    /// lost what was synced, and its votes and promises with it.
+    /// A leader has counted on what this node's disk does not have: it is a copy from before, or
+    /// has lost what was synced, and its votes and promises with it.
     nonisolated func endAsOlderDisk(_ group: GroupID) {
         assumeIsolated { node in
             node.halt.halt(

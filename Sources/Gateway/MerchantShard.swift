@@ -202,7 +202,9 @@ actor MerchantShard: ShardObserver, AskHandler {
     private func ask(
         _ question: MerchantAsk, deadline: MonotonicInstant
     ) async -> Try<MerchantAnswer> {
-        guard let leader = leaderGuess.memberToAsk(of: host, node) else { return .again(mayBeDone: false) }
+        guard let leader = leaderGuess.memberToAsk(of: host, node) else {
+            return .again(mayBeDone: false)
+        }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
         leaderGuess.learn(from: outcome, of: leader)
         switch outcome {

@@ -5,7 +5,8 @@ extension Liveness {
     public struct Options: Hashable, Sendable {
         /// How often support is asked for: one disk write, and one message to each peer.
         public let heartbeatInterval: Duration
-        /// How long peers are asked to support this node, until `setSupportDuration` says otherwise.
+        /// How long peers are asked to support this node, as long as `setSupportDuration` does not
+        /// say otherwise.
         public let supportDuration: Duration
         /// The longest duration that a peer may ask for: after a restart this node is bound for as
         /// long, and with it every election that needs its vote.
