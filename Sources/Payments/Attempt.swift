@@ -227,10 +227,14 @@ public struct Hold: Hashable, Sendable {
     /// How long issuers keep a hold, in seconds: seven days.
     public static let lifetimeSeconds: UInt32 = 7 * 86_400
 
+    // Both inlined: to call them on a hold inside an attempt, the compiler would copy the attempt.
+
     /// What the merchant took, also what the processor has not acknowledged or refused.
+    @inline(__always)
     public var captured: Int64 { captures.sum { $0.amount } }
 
     /// What was taken less what the processor refused to take.
+    @inline(__always)
     public var collectible: Int64 {
         captures.sum { $0.collectible }
     }
