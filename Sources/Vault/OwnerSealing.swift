@@ -11,8 +11,8 @@ public import Primitives
 // allow and a run that is to be replayed needs. Who has the owner's key pair is said by the
 // channel between the nodes.
 
-/// Opens what was sealed to it; its key ends with it.
-public struct OwnerSealing: Sendable {
+/// Opens what was sealed to it; its key ends with it, and is never printed.
+public struct OwnerSealing: Sendable, CustomStringConvertible, CustomReflectable {
     private let key: Curve25519.KeyAgreement.PrivateKey
     /// What others seal with: 32 bytes.
     public let publicKey: [UInt8]
@@ -53,7 +53,7 @@ public struct OwnerSealing: Sendable {
         else { return nil }
         let own = drawKey(random)
         let sender = Array(own.publicKey.rawRepresentation)
-        guard let shared = try? own.sharedSecretFromKeyAgreement(with: receiver) else { return nil }
+        guard let shared = agree(own, receiver) else { return nil }
         let key = derivedKey(shared, sender: sender, receiver: publicKey)
         let box = code.reveal { digits in
             try? AES.GCM.seal(digits, using: key, nonce: nonce, authenticating: context)
@@ -68,7 +68,7 @@ public struct OwnerSealing: Sendable {
         let sender = Array(sealed.prefix(Self.keyByteCount))
         let rest = sealed.dropFirst(Self.keyByteCount)
         guard let peer = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: sender),
-            let shared = try? key.sharedSecretFromKeyAgreement(with: peer),
+            let shared = Self.agree(key, peer),
             let box = try? AES.GCM.SealedBox(
                 nonce: Self.nonce, ciphertext: rest.prefix(codeByteCount),
                 tag: rest.suffix(Self.tagByteCount)),
@@ -79,6 +79,19 @@ public struct OwnerSealing: Sendable {
         defer { wipe(&code) }
         return Secret(Array(code))
     }
+
+    /// Nil for a point of low order, with which everybody shares the same secret (RFC 7748,
+    /// section 6.1): swift-crypto lets it pass.
+    private static func agree(
+        _ own: Curve25519.KeyAgreement.PrivateKey, _ peer: Curve25519.KeyAgreement.PublicKey
+    ) -> SharedSecret? {
+        guard let shared = try? own.sharedSecretFromKeyAgreement(with: peer) else { return nil }
+        let isZero = shared.withUnsafeBytes { bytes in bytes.allSatisfy { $0 == 0 } }
+        return isZero ? nil : shared
+    }
+
+    public var description: String { "***" }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
 
     private static var nonce: AES.GCM.Nonce {
         do {

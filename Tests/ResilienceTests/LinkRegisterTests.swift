@@ -7,7 +7,8 @@ struct LinkRegisterTests {
     private static func register(_ events: LinkEvent...) -> LinkRegister {
         var register = LinkRegister()
         for event in events {
-            #expect(register.apply(LinkChange(base: register.epoch, event: event)))
+            let isTaken = register.apply(LinkChange(base: register.epoch, event: event))
+            #expect(isTaken)
         }
         return register
     }
@@ -55,10 +56,15 @@ struct LinkRegisterTests {
     func base() {
         var register = Self.register(.stood("alpha", .draining))
         let before = register
-        #expect(!register.apply(LinkChange(base: 0, event: .stood("beta", .draining))))
-        #expect(!register.apply(LinkChange(base: 2, event: .stood("beta", .draining))))
-        #expect(!register.apply(LinkChange(base: 1, event: .stood("", .draining))))
-        #expect(register == before)
+        for change in [
+            LinkChange(base: 0, event: .stood("beta", .draining)),
+            LinkChange(base: 2, event: .stood("beta", .draining)),
+            LinkChange(base: 1, event: .stood("", .draining)),
+        ] {
+            let isTaken = register.apply(change)
+            #expect(!isTaken)
+            #expect(register == before)
+        }
     }
 
     @Test("there are so many records and no more")
@@ -66,7 +72,8 @@ struct LinkRegisterTests {
         var register = LinkRegister()
         for number in 0..<LinkRegister.recordCountMax {
             let event = LinkEvent.stood("link\(number)", .draining)
-            #expect(register.apply(LinkChange(base: register.epoch, event: event)))
+            let isTaken = register.apply(LinkChange(base: register.epoch, event: event))
+            #expect(isTaken)
         }
         #expect(register.decide(.drain("another")) == .failure(.tooMany))
         #expect(register.decide(.drain("link7")) == .success(nil))
