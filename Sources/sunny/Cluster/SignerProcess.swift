@@ -103,10 +103,7 @@ struct SignerProcess: Sendable {
         let endpoint = AdminEndpoint(
             metrics: metrics, supplement: { certificateText },
             lagNanoseconds: { [loop] in loop.lagNanoseconds }, isReady: { true },
-            // It has no payments.
-            payments: { nil },
-            cluster: { Array((JSON.text(page) + "\n").utf8) },
-            change: { _, _ in (404, "the signer changes nothing\n") })
+            sections: ["cluster": .init(page: { Array((JSON.text(page) + "\n").utf8) })])
         try await IngressServer(
             options: IngressOptions(address: adminAddress), role: .administration(endpoint),
             logger: logger, onListening: onListening
