@@ -44,10 +44,14 @@ extension Node {
         for shard in await linkShards.shards {
             linkStatus.append((shard.region, await shard.host.status))
         }
+        let meta = await keeper.host.status
+        let connected = await cluster.connectedPeers
+        let refusedMessageCount = await cluster.refusedMessageCount
+        // Of one moment: who is no member any more is in neither.
         return ClusterStatus(
-            members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
-            linkShards: linkStatus, meta: await keeper.host.status, topology: cluster.topology,
-            refusedMessageCount: await cluster.refusedMessageCount)
+            members: cluster.members, connected: connected, shards: shards,
+            linkShards: linkStatus, meta: meta, topology: cluster.topology,
+            refusedMessageCount: refusedMessageCount)
     }
 
     /// Changes the topology; whoever leads the meta group decides.

@@ -20,7 +20,7 @@ enum DemoText {
             \(processes)
 
               secret key   \(demo.apiKey)
-              pages        /metrics, /readyz, /livez, /admin/payments, /admin/cluster
+              pages        /metrics, /readyz, /livez, /admin/payments, /admin/cluster, /admin/links
               folder       \(folder.path), logs in \(folder.logs)
 
             Pay with curl, at any node:
