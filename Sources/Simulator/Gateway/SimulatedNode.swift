@@ -140,7 +140,7 @@ final class SimulatedNode: @unchecked Sendable {
 
     private func configuration(_ settings: Settings) -> NodeConfiguration {
         var configuration = NodeConfiguration(
-            plan: plan, jurisdiction: "eu", dataDirectory: "/data",
+            plan: plan, dataDirectory: "/data",
             shardCount: GatewayWorld.shardCount, links: [settings.link],
             merchants: [
                 MerchantDirectory.Entry(

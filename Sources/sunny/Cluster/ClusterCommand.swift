@@ -16,6 +16,7 @@ struct ClusterCommand: ParsableCommand {
             ClusterInitCommand.self, ClusterRenewCommand.self, ClusterStatusCommand.self,
             ClusterMembersCommand.self, ClusterShardsCommand.self, ClusterTransferCommand.self,
             ClusterDrainCommand.self, ClusterRemoveCommand.self, ClusterJoinCommand.self,
+            ClusterFlagsCommand.self,
         ])
 }
 
