@@ -87,7 +87,7 @@ public actor Node {
     private let journal: Journal
     private let store: StateStore
     let hosts: [ShardHost<GatewayMachine>]
-    let cluster: ClusterNode
+    package let cluster: ClusterNode
     let keeper: TopologyKeeper
     let linkShards: LinkShards
 
@@ -153,7 +153,8 @@ public actor Node {
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
             directory: MerchantDirectory(configuration.merchants),
-            guide: NodeGuide(jurisdiction: configuration.jurisdiction, cluster: cluster), random: environment.random,
+            guide: NodeGuide(jurisdiction: configuration.jurisdiction, cluster: cluster),
+            random: environment.random,
             limits: configuration.api)
     }
 

@@ -101,7 +101,8 @@ struct ClusterPart {
     }
 
     private static func readNode(
-        _ item: ConfigurationSection, _ jurisdictions: JurisdictionPart, after others: [ClusterPlan.Node]
+        _ item: ConfigurationSection, _ jurisdictions: JurisdictionPart,
+        after others: [ClusterPlan.Node]
     ) throws(CommandFailure) -> ClusterPlan.Node {
         let number = item.has("id") ? try item.integer("id", in: 1...memberNumberMax) : nil
         let name = try item.name("name")

@@ -164,9 +164,10 @@ func linkShards() {
     #expect(driven.topology.linkShards.map(\.region) == ["a", "b", "c"])
     for shard in driven.topology.linkShards {
         #expect(regions(shard.place.replicas, driven.topology) == ["a", "b", "c"])
-        #expect(driven.topology.linkGroup(of: shard.region).flatMap {
-            driven.topology.linkShard($0)?.region
-        } == shard.region)
+        #expect(
+            driven.topology.linkGroup(of: shard.region).flatMap {
+                driven.topology.linkShard($0)?.region
+            } == shard.region)
     }
     #expect(driven.topology.linkGroups.map(\.rawValue) == [65536, 65537, 65538])
     driven.join("d1@d", token: 9)
@@ -204,7 +205,9 @@ func goals() {
     // Five replicas in regions of three, two and one nodes: two, two and one.
     let wide = Driven(
         plan,
-        shardSets: [ShardSet(shardCount: 1, rule: PlacementRule(jurisdiction: "", survival: .region))]
+        shardSets: [
+            ShardSet(shardCount: 1, rule: PlacementRule(jurisdiction: "", survival: .region))
+        ]
     ).topology
     #expect(regions(wide.shards[0].replicas, wide) == ["a", "a", "b", "b", "c"])
 }
@@ -257,7 +260,8 @@ func jurisdictionRefusals() {
 /// The jurisdiction of a region of the random walk.
 private func law(of region: Int) -> String { region < 2 ? "eu" : "us" }
 
-@Test("Whatever joins and leaves, cards stay in their jurisdiction and goals are kept if they can be")
+@Test(
+    "Whatever joins and leaves, cards stay in their jurisdiction and goals are kept if they can be")
 func jurisdictionWalk() {
     for seed in UInt64(1)...300 {
         var random = SeededRandom(seed: seed)

@@ -140,7 +140,8 @@ func coding() throws {
         .moved(MemberID(1), profile("a@a/z")), .arrived(MemberID(1), token: 4),
         .stood(MemberID(1), .draining),
         .placed([ShardMove(group: GroupID(1), replicas: members(1, 3))], meta: members(2)),
-        .settled([SettledShard(group: GroupID(0), epoch: 4)], metaEpoch: nil), .departed(MemberID(3)),
+        .settled([SettledShard(group: GroupID(0), epoch: 4)], metaEpoch: nil),
+        .departed(MemberID(3)),
         .flagged(.rebalancing, false), .flagged(.stateChecksums, nil),
         .extended([LinkShard(region: "a", jurisdiction: "eu", founders: members(1, 3))]),
     ]

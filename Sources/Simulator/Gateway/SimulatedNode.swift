@@ -145,7 +145,10 @@ final class SimulatedNode: @unchecked Sendable {
             merchants: [
                 MerchantDirectory.Entry(
                     keyDigest: sha256Digest(of: Array(settings.secretKey.utf8)),
-                    merchant: settings.merchant, isLive: false)
+                    merchant: settings.merchant, isLive: false,
+                    jurisdiction: plan.jurisdiction(
+                        ofShard: settings.merchant.stem.slot.shard(of: GatewayWorld.shardCount),
+                        of: GatewayWorld.shardCount))
             ], segmentByteCount: 512 << 10)
         configuration.gateway.testHoldSeconds = settings.holdSeconds
         configuration.gateway.balanceLimits[settings.merchant, isLive: false] =

@@ -119,7 +119,8 @@ struct ClusterPage: Codable, Sendable {
             return Member(
                 name: member.name, id: member.id.rawValue, region: member.region,
                 zone: record?.zone ?? "", jurisdiction: record?.jurisdiction ?? "",
-                address: known.isUnnamed ? "" : "\(member.address)", url: record?.profile.url ?? "", link: link,
+                address: known.isUnnamed ? "" : "\(member.address)", url: record?.profile.url ?? "",
+                link: link,
                 standing: "\(record?.standing ?? .active)",
                 replicas: topology.replicaCount(on: member.id))
         }
