@@ -1,5 +1,6 @@
 import Environment
 public import Primitives
+import Topology
 
 // Replicas compare what has become of the same entries. An older version knows no such ask and says
 // that it does not serve the group, which counts as having nothing to compare.
@@ -13,7 +14,9 @@ extension ClusterNode {
         loop.schedule(after: Self.comparisonInterval) { [self] in
             assumeIsolated { node in
                 guard !node.isStopped else { return }
-                for group in node.groups.keys.sorted() { node.groups[group]?.compareStates() }
+                if node.confirmedTopology.isOn(.stateChecksums) {
+                    for group in node.groups.keys.sorted() { node.groups[group]?.compareStates() }
+                }
                 node.scheduleComparison()
             }
         }

@@ -4,9 +4,15 @@ public import Topology
 
 // What a node makes of the topology: whom it links with, whom it asks, and what it says first.
 //
-// A topology comes from the node's own replica of the meta group, or from a peer that knows a newer
-// one: each is a state that was committed, so that the newest is always right about who has which
-// place. Only the groups' own logs change who votes in them.
+//   own replica of the meta group ──▶ confirmed ──▶ where groups shall be, and who leads them
+//                                         │
+//   a peer that knows a newer one ──▶ heard, until the own replica has it ──▶ whom to link with
+//                                                                             and whom to ask
+//
+// What a peer tells should be a state that was committed, but nothing in it proves that. So it
+// opens doors and decides nothing. A read barrier of the meta group that began after it was heard
+// shows all that had been committed by then: what is heard and still newer than that was never
+// decided, and is dropped. Only the groups' own logs change who votes in them.
 
 /// Who shall vote in a group, and who shall listen; by rising id.
 package struct GroupTarget: Hashable, Sendable {
@@ -22,7 +28,28 @@ public protocol LinkShardHosting: AnyObject, Sendable {
 }
 
 extension ClusterNode {
-    /// Takes a topology that is newer than what is known.
+    /// Takes a topology of the own replica of the meta group.
+    func confirm(_ topology: Topology) {
+        guard topology.isFounded, topology.epoch > ownTopology.epoch else { return }
+        ownTopology = topology
+        adopt(topology)
+        hostLinkShards(of: topology)
+        for group in groups.keys.sorted() {
+            groups[group]?.prefer(preferredLeaders(of: group))
+            groups[group]?.wake()
+        }
+    }
+
+    /// Drops what was heard, as it was never decided: `confirmed` was the newest after it came.
+    func dropHearsay() {
+        guard currentTopology.epoch > ownTopology.epoch, ownTopology.isFounded else { return }
+        noteRefusal()
+        currentTopology = ownTopology
+        update(
+            ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: ownTopology.nodes))
+    }
+
+    /// Takes a topology that is newer than what is known, as whom to link with.
     func adopt(_ topology: Topology) {
         guard topology.isFounded, topology.epoch > currentTopology.epoch else { return }
         // Of before this node was admitted: what it says of it is nothing.
@@ -40,10 +67,7 @@ extension ClusterNode {
         }
         update(
             ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: topology.nodes))
-        for group in groups.keys.sorted() {
-            groups[group]?.prefer(preferredLeaders(of: group))
-            groups[group]?.wake()
-        }
+        for group in groups.keys.sorted() { groups[group]?.wake() }
     }
 
     /// Has the link shards hosted that the node's own replica of the meta group knows of: their
@@ -83,7 +107,10 @@ extension ClusterNode {
 
     /// Where the topology wants a group to be; nil before the cluster is founded.
     package nonisolated func target(of group: GroupID) -> GroupTarget? {
-        let topology = topology
+        target(of: group, by: confirmedTopology)
+    }
+
+    private nonisolated func target(of group: GroupID, by topology: Topology) -> GroupTarget? {
         guard topology.isFounded else { return nil }
         if group == Self.metaGroup {
             let voters = topology.meta.replicas
@@ -98,8 +125,10 @@ extension ClusterNode {
     /// Who should lead a group: those of its replicas that are in its home region. Empty where it
     /// has no home, or nobody there.
     nonisolated func preferredLeaders(of group: GroupID) -> [MemberID] {
-        let topology = topology
-        guard let home = topology.rule(of: group)?.home else { return [] }
+        let topology = confirmedTopology
+        guard topology.isOn(.leaderPreference), let home = topology.rule(of: group)?.home else {
+            return []
+        }
         return topology.placement(of: group)?.replicas.filter { member in
             topology[member].map { $0.region == home && $0.standing == .active } ?? false
         } ?? []
@@ -107,7 +136,7 @@ extension ClusterNode {
 
     /// Who votes in a group, as far as the topology tells: whom to ask who leads it.
     package nonisolated func voters(of group: GroupID) -> [MemberID] {
-        if let target = target(of: group) { return target.voters }
+        if let target = target(of: group, by: topology) { return target.voters }
         if group == Self.metaGroup { return seat.founding.metaReplicas }
         guard let number = Int(exactly: group.rawValue),
             seat.founding.shards.indices.contains(number)
@@ -117,7 +146,7 @@ extension ClusterNode {
 
     /// False where the topology has settled on other members for a group than this node.
     nonisolated func mayHoldReplica(of group: GroupID) -> Bool {
-        let topology = topology
+        let topology = confirmedTopology
         guard topology.isFounded, group != Self.metaGroup,
             let place = topology.placement(of: group)
         else { return true }
@@ -125,7 +154,7 @@ extension ClusterNode {
     }
 
     /// Peers that are thought to be up, and this node.
-    nonisolated var reachable: Set<MemberID> {
+    package nonisolated var reachable: Set<MemberID> {
         assumeIsolated { node in
             Set(node.gossip?.peersByLoad.map(\.member) ?? []).union([node.seat.member])
         }

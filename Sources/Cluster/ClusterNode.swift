@@ -86,6 +86,10 @@ public actor ClusterNode {
     /// The newest topology that this node has heard of; not founded before it has. Loop only.
     public nonisolated var topology: Topology { assumeIsolated { $0.currentTopology } }
     var currentTopology = Topology()
+    /// The topology as this node's own replica of the meta group has it: what says where groups
+    /// shall be. Loop only.
+    nonisolated var confirmedTopology: Topology { assumeIsolated { $0.ownTopology } }
+    var ownTopology = Topology()
     public nonisolated let seat: Seat
     nonisolated let foundingChecksum: UInt32
     nonisolated let loop: any NodeLoop

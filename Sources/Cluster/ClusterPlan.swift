@@ -13,10 +13,12 @@ public struct ClusterPlan: Hashable, Sendable {
 
         public init(
             id: MemberID?, name: String, region: String, zone: String = "",
-            address: SocketAddress
+            jurisdiction: String = "", address: SocketAddress, url: String = ""
         ) {
             self.id = id
-            profile = NodeProfile(name: name, region: region, zone: zone, address: "\(address)")
+            profile = NodeProfile(
+                name: name, region: region, zone: zone, jurisdiction: jurisdiction,
+                address: "\(address)", url: url)
             self.address = address
         }
     }
@@ -28,6 +30,8 @@ public struct ClusterPlan: Hashable, Sendable {
     public let nodes: [Node]
     /// How many replicas a shard shall have, as far as there are nodes.
     public let replicaCount: Int
+    /// What the places of shards keep to; empty where all are in the one jurisdiction.
+    private let givenSets: [ShardSet]
 
     /// Survives the loss of any two nodes, or of any region of three, and waits for the third
     /// fastest of five.
@@ -37,7 +41,7 @@ public struct ClusterPlan: Hashable, Sendable {
     ///   most as many nodes as a cluster can have.
     public init(
         cluster: ClusterID, ownName: String, nodes: [Node],
-        replicaCount: Int = Self.replicaCountDefault
+        replicaCount: Int = Self.replicaCountDefault, shardSets: [ShardSet] = []
     ) {
         precondition(nodes.count <= Topology.nodeCountMax, "\(nodes.count) nodes")
         precondition(Set(nodes.map(\.profile.name)).count == nodes.count, "two of one name")
@@ -48,12 +52,15 @@ public struct ClusterPlan: Hashable, Sendable {
         self.ownName = ownName
         self.nodes = nodes
         self.replicaCount = replicaCount
+        givenSets = shardSets
     }
 
     /// A node without a cluster.
-    public static func alone(name: String, region: String) -> ClusterPlan {
+    public static func alone(
+        name: String, region: String, jurisdiction: String = ""
+    ) -> ClusterPlan {
         let node = Node(
-            id: MemberID(1), name: name, region: region,
+            id: MemberID(1), name: name, region: region, jurisdiction: jurisdiction,
             address: SocketAddress(host: "127.0.0.1", port: 0))
         return ClusterPlan(cluster: ClusterID(0), ownName: name, nodes: [node])
     }
@@ -66,6 +73,26 @@ public struct ClusterPlan: Hashable, Sendable {
     /// The other nodes.
     public var others: [Node] { nodes.filter { $0.profile.name != ownName } }
 
+    /// Which of `shardCount` shards are where.
+    public func shardSets(shardCount: Int) -> [ShardSet] {
+        guard givenSets.isEmpty else { return givenSets }
+        let rule = PlacementRule(jurisdiction: own.profile.jurisdiction)
+        return [ShardSet(shardCount: shardCount, rule: rule)]
+    }
+
+    /// Whether the configuration says which shards are where.
+    public var hasPlacements: Bool { !givenSets.isEmpty }
+
+    /// The jurisdiction of a merchants' shard.
+    public func jurisdiction(ofShard number: Int, of shardCount: Int) -> String {
+        var rest = number
+        for set in shardSets(shardCount: shardCount) {
+            if rest < set.shardCount { return set.rule.jurisdiction ?? "" }
+            rest -= set.shardCount
+        }
+        return own.profile.jurisdiction
+    }
+
     /// How the cluster begins, if this node is there from its beginning.
     ///
     /// - Parameter isOlder: of a cluster of before the topology: each of its groups has all nodes.
@@ -74,11 +101,13 @@ public struct ClusterPlan: Hashable, Sendable {
         let founders = nodes.compactMap { node in
             node.id.map { NodeRecord(id: $0, profile: node.profile) }
         }
-        if isOlder, founders.count <= Topology.replicaCountMax {
+        if isOlder, !hasPlacements, founders.count <= Topology.replicaCountMax {
             return Founding(
                 everywhere: founders, shardCount: shardCount, replicaCount: replicaCount)
         }
-        return Founding(nodes: founders, shardCount: shardCount, replicaCount: replicaCount)
+        return Founding(
+            nodes: founders, shardSets: shardSets(shardCount: shardCount),
+            replicaCount: replicaCount)
     }
 
     /// The seat of a node that is there from the beginning; nil for one that joins.

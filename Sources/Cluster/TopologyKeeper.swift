@@ -38,12 +38,19 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     private var confirming: Set<GroupID> = []
     private var isStopped = false
     private var isReporting = false
+    /// A topology that a peer told is held against the group's.
+    private var isChecking = false
+    /// Since when nodes are not thought to be up, while this node leads the group.
+    private var downSince: [MemberID: MonotonicInstant] = [:]
 
     private static let key = TopologyMachine.key(in: ClusterNode.metaGroup)
     /// From one look at the groups to the next: a step of a change takes a round trip and a sync.
     private static let conductInterval = Duration.milliseconds(250)
     /// Between two tries of a request, as elections take a second.
     private static let pause = Duration.milliseconds(50)
+    /// How long a node has to be down until another one gets what was on its way to it: longer than
+    /// a restart, and no reason to wait for somebody.
+    private static let lostAfter = Duration.seconds(60)
     /// How long a report may take: the next one says the same.
     private static let reportTimeout = Duration.seconds(5)
 
@@ -99,10 +106,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     }
 
     private func adopt(_ topology: Topology) {
-        node.assumeIsolated { node in
-            node.adopt(topology)
-            node.hostLinkShards(of: topology)
-        }
+        node.assumeIsolated { $0.confirm(topology) }
     }
 
     // MARK: Requests
@@ -169,7 +173,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
             member == asker
         case .join(let profile, _, _):
             SocketAddress(profile.address) != nil
-        case .drain, .resume, .leave, .settle:
+        case .drain, .resume, .leave, .settle, .set:
             true
         }
     }
@@ -289,7 +293,8 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     }
 
     private func conduct() {
-        let topology = node.topology
+        checkHearsay()
+        let topology = node.confirmedTopology
         guard topology.isFounded else {
             // What was tried when the term began may have come to nothing.
             if host.servingTerm != nil, !isChanging { _ = Task { await self.found() } }
@@ -315,7 +320,33 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
             }
         }
         if !settled.isEmpty || metaEpoch != nil { report(settled, metaEpoch) }
-        if host.servingTerm != nil, !isChanging { takeNextStep(topology) }
+        guard host.servingTerm != nil else { return downSince.removeAll() }
+        let lost = lostNodes(of: topology)
+        if !isChanging { takeNextStep(topology, lost) }
+    }
+
+    /// Nodes that have been down for long.
+    private func lostNodes(of topology: Topology) -> Set<MemberID> {
+        let down = Set(topology.nodes.map(\.id)).subtracting(node.reachable)
+        downSince = downSince.filter { down.contains($0.key) }
+        let now = loop.now
+        for member in down.sorted() where downSince[member] == nil { downSince[member] = now }
+        return Set(downSince.filter { now - $0.value >= Self.lostAfter }.keys)
+    }
+
+    /// Holds a topology that a peer told against what is decided, where the own replica is behind
+    /// it for longer than a look.
+    private func checkHearsay() {
+        let heard = node.topology.epoch
+        guard heard > node.confirmedTopology.epoch, !isChecking else { return }
+        isChecking = true
+        _ = Task {
+            if await host.readBarrier() {
+                await self.adoptStored()
+                if node.confirmedTopology.epoch < heard { await node.dropHearsay() }
+            }
+            self.isChecking = false
+        }
     }
 
     /// Whether this node has seen everything that was decided before it began to lead the group: an
@@ -347,12 +378,12 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         }
     }
 
-    private func takeNextStep(_ topology: Topology) {
+    private func takeNextStep(_ topology: Topology, _ lost: Set<MemberID>) {
         let reachable = node.reachable
-        guard topology.nextStep(reachable: reachable) != nil else { return }
+        guard topology.nextStep(reachable: reachable, lost: lost) != nil else { return }
         _ = Task {
             _ = await self.change { topology in
-                topology.nextStep(reachable: reachable).map { .propose($0) }
+                topology.nextStep(reachable: reachable, lost: lost).map { .propose($0) }
                     ?? .reply(.done(topology))
             }
         }

@@ -254,6 +254,10 @@ actor MerchantShard: ShardObserver, AskHandler {
         case .query(let query, let merchant, let isLive):
             guard await host.readBarrier() else { return .moved(to: nil) }
             var reply = await read(query, merchant: merchant, isLive: isLive)
+            // A sealed card does not leave the shard's nodes, which are in its jurisdiction.
+            if case .paymentMethod(let method?) = reply {
+                reply = .paymentMethod(method.withoutSealedCard)
+            }
             if case .payments(let page) = query {
                 reply = reply.cut(for: page, toByteCount: MerchantAnswer.byteCountMax - 16)
             }
@@ -333,6 +337,14 @@ actor MerchantShard: ShardObserver, AskHandler {
             }
             await loop.sleep(for: .milliseconds(200))
         }
+    }
+}
+
+extension PaymentMethod {
+    fileprivate var withoutSealedCard: PaymentMethod {
+        PaymentMethod(
+            id: id, merchant: merchant, isLive: isLive, created: created, card: card,
+            sealedCard: [], billing: billing, metadata: metadata)
     }
 }
 

@@ -51,7 +51,7 @@ final class HeadRefusalHandler: ChannelInboundHandler, RemovableChannelHandler {
             // Whole, in front of the encoder: that takes parts of the library's own types.
             let answer = WholeAnswer(ByteBuffer(string: refusal.message))
             try? context.pipeline.syncOperations.addHandler(answer, position: .first)
-            refusal.closeSoon(context.channel)
+            RequestRefusal.closeSoon(context.channel)
         }
     }
 }

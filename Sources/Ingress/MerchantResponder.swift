@@ -47,6 +47,10 @@ struct MerchantResponder: HTTPResponder {
         let response: Response
         if let refusal = refusal(ofHeadOf: request) {
             response = refuse(refusal, unread: request.body, on: context.channel)
+        } else if let answer = await misdirection(of: request, receivedAt, context.channel) {
+            response = turnAway(
+                Response(answer, to: request.method), ByteBuffer(bytes: answer.body),
+                unread: request.body, on: context.channel)
         } else {
             do {
                 let body = try await body(of: request, since: receivedAt)
@@ -62,6 +66,17 @@ struct MerchantResponder: HTTPResponder {
         endpoint.duration.observe(
             microseconds: elapsed.wholeNanoseconds / 1000, "\(response.status.code / 100)xx")
         return response
+    }
+
+    /// The answer to a request whose body must not be read here. The loop is asked only where some
+    /// merchant's cards have to stay elsewhere.
+    private func misdirection(
+        of request: Request, _ receivedAt: MonotonicInstant, _ channel: any Channel
+    ) async -> APIResponse? {
+        guard endpoint.service.hasForeignMerchants, request.method == .post else { return nil }
+        return await endpoint.service.misdirection(
+            of: APIRequest(
+                request.head, body: SensitiveBytes(), receivedAt: receivedAt, channel: channel))
     }
 
     /// Why a request is refused before its body is read; nil when it is not.
@@ -102,17 +117,24 @@ struct MerchantResponder: HTTPResponder {
         _ refusal: RequestRefusal, unread: RequestBody?, on channel: any Channel
     ) -> Response {
         endpoint.refused(refusal)
-        refusal.closeSoon(channel)
-        let answer = ByteBuffer(string: refusal.body)
-        let body = ResponseBody(contentLength: answer.readableBytes) { writer in
+        let response = Response(
+            status: refusal.status, headers: [.contentType: "application/json"])
+        return turnAway(response, ByteBuffer(string: refusal.body), unread: unread, on: channel)
+    }
+
+    private func turnAway(
+        _ response: Response, _ answer: ByteBuffer, unread: RequestBody?,
+        on channel: any Channel
+    ) -> Response {
+        RequestRefusal.closeSoon(channel)
+        var response = response
+        response.headers[.connection] = "close"
+        response.body = ResponseBody(contentLength: answer.readableBytes) { writer in
             try await writer.write(answer)
             try await writer.finish(nil)
             guard let unread else { return }
             for try await part in unread { part.wipe() }
         }
-        var response = Response(
-            status: refusal.status, headers: [.contentType: "application/json"], body: body)
-        response.headers[.connection] = "close"
         return response
     }
 }
@@ -152,7 +174,7 @@ enum RequestRefusal: Error {
 
     /// Closes a moment after the answer: the rest of the request is not wanted, and the client has
     /// to have the answer before the end.
-    func closeSoon(_ channel: any Channel) {
+    static func closeSoon(_ channel: any Channel) {
         channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
     }
 }

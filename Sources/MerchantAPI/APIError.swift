@@ -23,11 +23,14 @@ package struct APIError: Error, Sendable {
     package var request: ProcessorRequest?
     /// What `Stripe-Should-Retry` says; nil leaves it to the caller.
     package var shouldRetry: Bool?
+    /// What `Location` says: where the request should have gone.
+    package var location: String?
 
     package init(
         status: Int, kind: Kind, code: String? = nil, declineCode: String? = nil,
         message: String, param: String? = nil, payment: Payment? = nil,
-        request: ProcessorRequest? = nil, shouldRetry: Bool? = nil
+        request: ProcessorRequest? = nil, shouldRetry: Bool? = nil,
+        location: String? = nil
     ) {
         self.status = status
         self.kind = kind
@@ -38,6 +41,7 @@ package struct APIError: Error, Sendable {
         self.payment = payment
         self.request = request
         self.shouldRetry = shouldRetry
+        self.location = location
     }
 
     /// 400: the request is not one that can be served.

@@ -4,6 +4,8 @@ import Payments
 struct Caller: Sendable {
     let merchant: MerchantID
     let isLive: Bool
+    /// Where the merchant's cards stay.
+    let jurisdiction: String
 }
 
 /// Reads the key of a request and finds whose it is.
@@ -37,7 +39,8 @@ enum Authentication {
         guard key.count <= keyByteCountMax,
             let entry = directory.entry(keyDigest: sha256(key))
         else { throw .unauthenticated("Invalid API Key provided: \(masked(key))") }
-        return Caller(merchant: entry.merchant, isLive: entry.isLive)
+        return Caller(
+            merchant: entry.merchant, isLive: entry.isLive, jurisdiction: entry.jurisdiction)
     }
 
     /// The key of `Bearer <key>` or `Basic <base64 of key:>`.

@@ -10,18 +10,27 @@ public struct MerchantDirectory: Sendable {
         public let keyDigest: [UInt8]
         public let merchant: MerchantID
         public let isLive: Bool
+        /// Where the merchant's cards stay.
+        public let jurisdiction: String
 
-        public init(keyDigest: [UInt8], merchant: MerchantID, isLive: Bool) {
+        public init(
+            keyDigest: [UInt8], merchant: MerchantID, isLive: Bool, jurisdiction: String = ""
+        ) {
             self.keyDigest = keyDigest
             self.merchant = merchant
             self.isLive = isLive
+            self.jurisdiction = jurisdiction
         }
     }
 
     /// By the digest's first eight bytes.
     private let buckets: [UInt64: [Entry]]
 
+    /// The jurisdictions of all merchants.
+    let jurisdictions: Set<String>
+
     public init(_ entries: [Entry]) {
+        jurisdictions = Set(entries.map(\.jurisdiction))
         buckets = Dictionary(grouping: entries) { Self.bucket(of: $0.keyDigest) }
     }
 

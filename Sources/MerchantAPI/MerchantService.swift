@@ -13,7 +13,11 @@ public actor MerchantService {
     let tokenizer: any CardTokenizer
     let random: any RandomSource
     let limits: MerchantAPILimits
-    private var directory: MerchantDirectory
+    let guide: (any JurisdictionGuide)?
+    /// Whether some merchants' cards must not come to this node: asked from any thread, so that a
+    /// request costs no hop where there is one jurisdiction.
+    public nonisolated let hasForeignMerchants: Bool
+    private(set) var directory: MerchantDirectory
     private var counters = RequestCounters()
     private var requestsInFlight = 0
 
@@ -23,9 +27,14 @@ public actor MerchantService {
 
     public init(
         loop: any NodeLoop, gateway: any MerchantGateway, tokenizer: any CardTokenizer,
-        directory: MerchantDirectory, random: any RandomSource,
-        limits: MerchantAPILimits = MerchantAPILimits()
+        directory: MerchantDirectory, guide: (any JurisdictionGuide)? = nil,
+        random: any RandomSource, limits: MerchantAPILimits = MerchantAPILimits()
     ) {
+        self.guide = guide
+        hasForeignMerchants =
+            guide.map { guide in
+                directory.jurisdictions.contains { $0 != guide.jurisdiction }
+            } ?? false
         self.loop = loop
         self.gateway = gateway
         self.tokenizer = tokenizer
@@ -37,6 +46,10 @@ public actor MerchantService {
     /// Requests from now on are authenticated by `directory`.
     public func use(_ directory: MerchantDirectory) {
         self.directory = directory
+    }
+
+    func count(_ route: Route, status: Int) {
+        counters.count(route: route.template, status: status)
     }
 
     /// What was answered so far, sorted by route and status class.
@@ -72,10 +85,9 @@ public actor MerchantService {
         let segments = try RequestPath.segments(request.path)
         // Known before anybody is authenticated, so that counts of refusals are told by route too.
         exchange.route = Route(method: request.method, segments: segments)
-        let caller = try Authentication.caller(
-            authorization: request.header("authorization"), directory: directory,
-            sha256: { tokenizer.sha256(of: $0) })
+        let caller = try caller(of: request)
         guard let route = exchange.route else { throw RequestPath.unrecognized(request) }
+        if let error = misdirection(of: route, by: caller, path: request.path) { throw error }
         var parameters = try exchange.parameters()
         try parameters.refuseCardNumbers()
         let expansion = try Expansion.read(&parameters, root: route.answer)
@@ -150,6 +162,7 @@ struct Exchange: Sendable {
         if let shouldRetry = answer.shouldRetry {
             list.append(("Stripe-Should-Retry", shouldRetry ? "true" : "false"))
         }
+        if let location = answer.location { list.append(("Location", location)) }
         return APIResponse(status: answer.status, headers: list, body: answer.body)
     }
 }
@@ -161,6 +174,8 @@ struct Answer: Sendable {
     var shouldRetry: Bool?
     /// The id of the request that was answered first, when this answer repeats its.
     var replayOf: String?
+    /// Where the request should have gone.
+    var location: String?
 
     /// 200 with an object.
     init(_ body: (inout JSONWriter) -> Void) {
@@ -171,6 +186,7 @@ struct Answer: Sendable {
     init(_ error: APIError) {
         status = error.status
         shouldRetry = error.shouldRetry
+        location = error.location
         body = JSONWriter.object { $0.error(error) }
     }
 }

@@ -17,6 +17,8 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case store(String)
     /// The data folder was made for another number of shards.
     case shardCount(found: Int, configured: Int)
+    /// The cluster has begun with other placements.
+    case placements
     /// The folder of the snapshots that are on their way cannot be made or emptied.
     case snapshots(String)
     /// The state is ahead of the journal: one of them was replaced from outside.
@@ -42,6 +44,9 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
         case .shardCount(let found, let configured):
             "the data folder has \(found) shards and the configuration \(configured); "
                 + "set shards to \(found), or name another data folder"
+        case .placements:
+            "the cluster began with shards in other places than the file says; set jurisdictions "
+                + "and cluster.placements as they were then"
         case .stateAheadOfJournal(let group, let state, let journal):
             "\(group): the state is at index \(state) and the journal ends at \(journal); "
                 + "the journal and the state of a node belong together: restore both"
@@ -84,7 +89,7 @@ public actor Node {
     private let journal: Journal
     private let store: StateStore
     let hosts: [ShardHost<GatewayMachine>]
-    let cluster: ClusterNode
+    package let cluster: ClusterNode
     let keeper: TopologyKeeper
     let linkShards: LinkShards
 
@@ -100,6 +105,10 @@ public actor Node {
             throw .shardCount(
                 found: seat.founding.shards.count, configured: configuration.shardCount)
         }
+        guard
+            seat.founding.shardSets
+                == configuration.plan.shardSets(shardCount: configuration.shardCount)
+        else { throw .placements }
         try Self.refuseMark(configuration, environment)
         let (journal, log) = try Self.openJournal(configuration, seat, environment)
         let stored = try Self.readStored(configuration, environment.store)
@@ -147,7 +156,9 @@ public actor Node {
         linkShards = LinkShards(parts: parts, writer: writer, directory: router.links)
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
-            directory: MerchantDirectory(configuration.merchants), random: environment.random,
+            directory: MerchantDirectory(configuration.merchants),
+            guide: NodeGuide(jurisdiction: configuration.jurisdiction, cluster: cluster),
+            random: environment.random,
             limits: configuration.api)
     }
 

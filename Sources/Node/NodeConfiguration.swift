@@ -9,8 +9,6 @@ import Topology
 public struct NodeConfiguration: Sendable {
     /// The cluster, and this node in it.
     public var plan: ClusterPlan
-    /// Where the card data of the node's merchants has to stay.
-    public var jurisdiction: String
     /// The folder of journal and state.
     public var dataDirectory: String
     /// How many shards the data has: decided when the folder is made, and fixed since.
@@ -25,13 +23,12 @@ public struct NodeConfiguration: Sendable {
     public var segmentByteCount: Int
 
     public init(
-        plan: ClusterPlan, jurisdiction: String, dataDirectory: String,
+        plan: ClusterPlan, dataDirectory: String,
         shardCount: Int, links: [LinkOptions], merchants: [MerchantDirectory.Entry],
         gateway: GatewayOptions = GatewayOptions(), api: MerchantAPILimits = MerchantAPILimits(),
         segmentByteCount: Int = 64 << 20
     ) {
         self.plan = plan
-        self.jurisdiction = jurisdiction
         self.dataDirectory = dataDirectory
         self.shardCount = shardCount
         self.links = links
@@ -44,6 +41,8 @@ public struct NodeConfiguration: Sendable {
     /// The node's name, unique in the cluster.
     public var name: String { plan.ownName }
     public var region: String { plan.own.profile.region }
+    /// Whose law holds where the node stands: cards of merchants of others do not come here.
+    public var jurisdiction: String { plan.own.profile.jurisdiction }
 
     /// How many shards a node may have: each has a terminal prefix of three characters, and an
     /// actor, a table and a Raft instance.

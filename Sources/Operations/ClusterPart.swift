@@ -13,7 +13,7 @@ struct ClusterPart {
     let credentials: NodeFile.Credentials?
     private let isAlone: Bool
 
-    private static let nodeKeys = ["name", "id", "region", "zone", "address"]
+    private static let nodeKeys = ["name", "id", "region", "zone", "address", "url"]
     /// More than any cluster will have used up, and short enough to be read out.
     private static let memberNumberMax = 65_535
 
@@ -21,16 +21,19 @@ struct ClusterPart {
         _ root: ConfigurationSection, _ node: ConfigurationSection, folder: String
     ) throws(CommandFailure) {
         let section = try root.section(
-            "cluster", keys: ["name", "id", "nodes", "replicas", "tls"])
+            "cluster",
+            keys: ["name", "id", "regions", "nodes", "placements", "replicas", "tls"])
         name = try section.name("name")
         isAlone = !section.has("nodes")
         guard !isAlone else {
-            for key in ["id", "tls", "replicas"] where section.has(key) {
+            for key in ["id", "tls", "replicas", "regions", "placements"] where section.has(key) {
                 throw section.failure(
                     key, "the cluster has no nodes that it would be for",
                     remedy: "list them under cluster.nodes, or leave \(key) out")
             }
-            plan = .alone(name: try node.name("name"), region: try node.name("region"))
+            plan = .alone(
+                name: try node.name("name"), region: try node.name("region"),
+                jurisdiction: try node.name("jurisdiction"))
             credentials = nil
             return
         }
@@ -61,9 +64,10 @@ struct ClusterPart {
         let cluster = try section.value("id", expecting: "1 to 16 hexadecimal digits, not all 0") {
             clusterID($0)
         }
+        let jurisdictions = try JurisdictionPart(section, node)
         var nodes: [ClusterPlan.Node] = []
         for item in try section.sections("nodes", keys: nodeKeys) {
-            nodes.append(try readNode(item, after: nodes))
+            nodes.append(try readNode(item, jurisdictions, after: nodes))
         }
         guard (1...Topology.nodeCountMax).contains(nodes.count) else {
             throw section.failure(
@@ -76,6 +80,7 @@ struct ClusterPart {
                 "nodes", "\(own.profile.name) has no id, and there is nobody that it could join",
                 remedy: "list a node of the cluster, or give it the id 1 to begin a new one")
         }
+        try jurisdictions.check(own.profile.jurisdiction, node)
         let replicas = try section.integer(
             "replicas", in: 1...Topology.replicaCountMax, else: ClusterPlan.replicaCountDefault)
         guard !replicas.isMultiple(of: 2) else {
@@ -84,7 +89,8 @@ struct ClusterPart {
                 remedy: "write 1, 3, 5 or 7")
         }
         return ClusterPlan(
-            cluster: cluster, ownName: own.profile.name, nodes: nodes, replicaCount: replicas)
+            cluster: cluster, ownName: own.profile.name, nodes: nodes, replicaCount: replicas,
+            shardSets: try PlacementPart.read(section, nodes, wanted: replicas))
     }
 
     static func clusterID(_ text: String) -> ClusterID? {
@@ -95,17 +101,21 @@ struct ClusterPart {
     }
 
     private static func readNode(
-        _ item: ConfigurationSection, after others: [ClusterPlan.Node]
+        _ item: ConfigurationSection, _ jurisdictions: JurisdictionPart,
+        after others: [ClusterPlan.Node]
     ) throws(CommandFailure) -> ClusterPlan.Node {
         let number = item.has("id") ? try item.integer("id", in: 1...memberNumberMax) : nil
+        let name = try item.name("name")
+        let region = try item.name("region")
         let node = ClusterPlan.Node(
-            id: number.map { MemberID(UInt64($0)) }, name: try item.name("name"),
-            region: try item.name("region"), zone: item.has("zone") ? try item.name("zone") : "",
+            id: number.map { MemberID(UInt64($0)) }, name: name, region: region,
+            zone: item.has("zone") ? try item.name("zone") : "",
+            jurisdiction: try jurisdictions.jurisdiction(of: region, item),
             address: try item.value(
                 "address", expecting: "a host and a port of its own, such as 10.0.0.1:7001"
             ) { text in
                 SocketAddress(text).flatMap { $0.port > 0 ? $0 : nil }
-            })
+            }, url: item.has("url") ? try item.url("url") : "")
         for other in others { try refuse(node, beside: other, item) }
         let profile = node.profile
         guard NodeIdentity(cluster: "c", region: profile.region, name: profile.name) != nil else {

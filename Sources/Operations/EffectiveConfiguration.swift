@@ -149,7 +149,8 @@ extension NodeFile {
             "cluster": .mapping(cluster),
             "node": [
                 "name": .text(node.profile.name), "region": .text(node.profile.region),
-                "jurisdiction": .text(configuration.jurisdiction), "data_directory": "data",
+                "jurisdiction": .text(jurisdiction(of: node.profile.region)),
+                "data_directory": "data",
                 "shards": .number(configuration.shardCount),
             ],
             "listen": ["http": "\(http)", "admin": "\(admin)"],
@@ -159,6 +160,11 @@ extension NodeFile {
         guard case .mapping(let pairs) = effective else { return effective }
         return .mapping(
             pairs.map { ConfigurationTree.Pair(key: $0.key, value: own[$0.key] ?? $0.value) })
+    }
+
+    private func jurisdiction(of region: String) -> String {
+        plan.nodes.first { $0.profile.region == region }?.profile.jurisdiction
+            ?? configuration.jurisdiction
     }
 
     private func withDigests(_ merchant: Merchant) -> ConfigurationTree {
@@ -201,9 +207,18 @@ extension NodeFile {
         if !plan.isUnnamed {
             let id = String(plan.cluster.rawValue, radix: 16)
             pairs.append(ConfigurationTree.Pair(key: "id", value: .text(id)))
+            if Set(plan.nodes.map(\.profile.jurisdiction)).count > 1 {
+                pairs.append(ConfigurationTree.Pair(key: "regions", value: effectiveRegions))
+            }
             pairs.append(
                 ConfigurationTree.Pair(
                     key: "nodes", value: .list(plan.nodes.map(Self.effective))))
+            if plan.hasPlacements {
+                let sets = plan.shardSets(shardCount: configuration.shardCount)
+                pairs.append(
+                    ConfigurationTree.Pair(
+                        key: "placements", value: .list(sets.map(Self.effective))))
+            }
             pairs.append(
                 ConfigurationTree.Pair(key: "replicas", value: .number(plan.replicaCount)))
         }
@@ -226,6 +241,31 @@ extension NodeFile {
         return .mapping(pairs + [ConfigurationTree.Pair(key: "signer", value: "\(signer)")])
     }
 
+    /// In the order of their nodes.
+    private var effectiveRegions: ConfigurationTree {
+        var names: [String] = []
+        for node in plan.nodes where !names.contains(node.profile.region) {
+            names.append(node.profile.region)
+        }
+        return .list(
+            names.map { ["name": .text($0), "jurisdiction": .text(jurisdiction(of: $0))] })
+    }
+
+    private static func effective(_ set: ShardSet) -> ConfigurationTree {
+        var pairs = [
+            ConfigurationTree.Pair(key: "shards", value: .number(set.shardCount)),
+            ConfigurationTree.Pair(
+                key: "jurisdiction", value: .text(set.rule.jurisdiction ?? "")),
+        ]
+        if let home = set.rule.home {
+            pairs.append(ConfigurationTree.Pair(key: "home", value: .text(home)))
+        }
+        if let goal = set.rule.survival {
+            pairs.append(ConfigurationTree.Pair(key: "survive", value: .text("\(goal)")))
+        }
+        return .mapping(pairs)
+    }
+
     private static func effective(_ node: ClusterPlan.Node) -> ConfigurationTree {
         let profile = node.profile
         var pairs = [ConfigurationTree.Pair(key: "name", value: .text(profile.name))]
@@ -237,6 +277,9 @@ extension NodeFile {
             pairs.append(ConfigurationTree.Pair(key: "zone", value: .text(profile.zone)))
         }
         pairs.append(ConfigurationTree.Pair(key: "address", value: .text(profile.address)))
+        if !profile.url.isEmpty {
+            pairs.append(ConfigurationTree.Pair(key: "url", value: .text(profile.url)))
+        }
         return .mapping(pairs)
     }
 
@@ -254,6 +297,7 @@ extension NodeFile {
     private static func effective(_ merchant: Merchant) -> ConfigurationTree {
         let tree: ConfigurationTree = [
             "id": .text(merchant.id), "name": .text(merchant.name), "mode": .text(merchant.mode),
+            "jurisdiction": .text(merchant.jurisdiction),
             "secret_key_digests": .list(Array(repeating: "***", count: merchant.keyCount)),
             "publishable_key": .text(merchant.publishableKey),
         ]

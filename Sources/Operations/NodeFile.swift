@@ -5,6 +5,7 @@ import MerchantAPI
 public import Node
 import Payments
 public import SecureLink
+import Topology
 public import Vault
 
 /// The configuration file of a node, read and checked. `ClusterConfigs/single.yaml` explains it,
@@ -15,6 +16,8 @@ public struct NodeFile: Sendable {
         public let id: String
         public let name: String
         public let mode: String
+        /// Where its cards stay: that of the account's shard.
+        public let jurisdiction: String
         public let keyCount: Int
         public let publishableKey: String
         /// How far refunds may take the balance below zero; nil for no limit.
@@ -81,7 +84,9 @@ public struct NodeFile: Sendable {
         try cluster.refuse(httpAddress, "http", of: listen)
         try cluster.refuse(adminAddress, "admin", of: listen)
         vaultKeyFile = try Self.readVault(root, environment, folder)
-        let merchants = try Self.readMerchants(root)
+        let shardCount = try Self.readShardCount(node, cluster.plan)
+        let merchants = try Self.readMerchants(
+            root, MerchantPlaces(plan: cluster.plan, shardCount: shardCount))
         self.merchants = merchants.list
         var configuration = try Self.readNode(
             root, node, cluster.plan, merchants.entries, folder)
@@ -129,10 +134,8 @@ public struct NodeFile: Sendable {
         _ merchants: [MerchantDirectory.Entry], _ folder: String
     ) throws(CommandFailure) -> NodeConfiguration {
         var configuration = NodeConfiguration(
-            plan: plan, jurisdiction: try node.name("jurisdiction"),
-            dataDirectory: try node.path("data_directory", from: folder),
-            shardCount: try node.integer(
-                "shards", in: 1...NodeConfiguration.shardCountMax, else: shardCountDefault),
+            plan: plan, dataDirectory: try node.path("data_directory", from: folder),
+            shardCount: try readShardCount(node, plan),
             links: try readLinks(root), merchants: merchants)
         if root.has("fees") {
             let fees = try root.section("fees", keys: ["basis_points", "fixed_minor_units"])
@@ -145,6 +148,21 @@ public struct NodeFile: Sendable {
                 root.section("test_mode", keys: ["hold_period"]))
         }
         return configuration
+    }
+
+    private static func readShardCount(
+        _ node: ConfigurationSection, _ plan: ClusterPlan
+    ) throws(CommandFailure) -> Int {
+        let sets = plan.hasPlacements ? plan.shardSets(shardCount: 0) : []
+        let sum = sets.isEmpty ? nil : sets.reduce(0) { $0 + $1.shardCount }
+        let count = try node.integer(
+            "shards", in: 1...NodeConfiguration.shardCountMax, else: sum ?? shardCountDefault)
+        if let sum, sum != count {
+            throw node.failure(
+                "shards", "cluster.placements have \(sum)",
+                remedy: "make them agree, or leave node.shards out")
+        }
+        return count
     }
 
     private static func readHoldPeriod(
@@ -198,7 +216,7 @@ public struct NodeFile: Sendable {
     )
 
     private static func readMerchants(
-        _ root: ConfigurationSection
+        _ root: ConfigurationSection, _ places: MerchantPlaces
     ) throws(CommandFailure) -> MerchantPart {
         var list: [Merchant] = []
         var entries: [MerchantDirectory.Entry] = []
@@ -206,7 +224,7 @@ public struct NodeFile: Sendable {
         let sections = try root.sections(
             "merchants",
             keys: [
-                "id", "name", "mode", "secret_key_digests", "publishable_key",
+                "id", "name", "mode", "jurisdiction", "secret_key_digests", "publishable_key",
                 balanceLimitKey,
             ])
         for section in sections {
@@ -214,6 +232,7 @@ public struct NodeFile: Sendable {
                 MerchantID($0)
             }
             let mode = try section.choice("mode") as Mode
+            let jurisdiction = try places.jurisdiction(of: id, section)
             let name = try section.value("name", expecting: "1 to 100 characters", else: "") {
                 (1...100).contains($0.count) ? $0 : nil
             }
@@ -234,7 +253,9 @@ public struct NodeFile: Sendable {
                         remedy: "make a new key for one of them")
                 }
                 entries.append(
-                    MerchantDirectory.Entry(keyDigest: digest, merchant: id, isLive: mode == .live))
+                    MerchantDirectory.Entry(
+                        keyDigest: digest, merchant: id, isLive: mode == .live,
+                        jurisdiction: jurisdiction))
             }
             let limit = try readBalanceLimit(section)
             let isTwin = list.contains { $0.id == "\(id)" && $0.mode == mode.rawValue }
@@ -246,7 +267,8 @@ public struct NodeFile: Sendable {
             limits[id, isLive: mode == .live] = limit
             list.append(
                 Merchant(
-                    id: "\(id)", name: name, mode: mode.rawValue, keyCount: digests.count,
+                    id: "\(id)", name: name, mode: mode.rawValue, jurisdiction: jurisdiction,
+                    keyCount: digests.count,
                     publishableKey: publishable, balanceLimit: limit))
         }
         return (list, entries, limits)

@@ -118,6 +118,7 @@ public struct NodeFileTemplate: Sendable {
         lines.append("  region: \(profile.region)")
         if !profile.zone.isEmpty { lines.append("  zone: \(profile.zone)") }
         lines.append("  address: \(yaml(node.address))")
+        if !profile.url.isEmpty { lines.append("  url: \(profile.url)") }
         return lines.map { "    " + $0 }.joined(separator: "\n")
     }
 

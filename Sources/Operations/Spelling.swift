@@ -1,7 +1,7 @@
 /// Finds the word that was probably meant.
-enum Spelling {
+public enum Spelling {
     /// The word with the fewest changes to `text`; nil when even it has too many to be a slip.
-    static func nearest(to text: String, among words: [String]) -> String? {
+    public static func nearest(to text: String, among words: [String]) -> String? {
         let scored = words.map { (word: $0, distance: distance(text, $0)) }
         guard let best = scored.min(by: { $0.distance < $1.distance }),
             best.distance <= max(2, text.count / 3)

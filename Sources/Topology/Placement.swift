@@ -146,8 +146,14 @@ extension Topology {
 
     /// What shall be placed otherwise now, or who may go; nil when all is as it should be.
     ///
-    /// - Parameter reachable: nodes that are thought to be up. A hint: no others get new replicas.
-    public func nextStep(reachable: Set<MemberID>) -> TopologyEvent? {
+    /// - Parameters:
+    ///   - reachable: nodes that are thought to be up. A hint: no others get new replicas.
+    ///   - lost: nodes that have been down for so long that nobody waits for them any more: what
+    ///     was on its way to one goes to another. A replica that has arrived stays where it is, as
+    ///     its node may come back with it.
+    public func nextStep(
+        reachable: Set<MemberID>, lost: Set<MemberID> = []
+    ) -> TopologyEvent? {
         guard isFounded else { return nil }
         if let gone = nodes.first(where: { $0.standing == .leaving && !holdsReplicas($0.id) }) {
             return .departed(gone.id)
@@ -158,7 +164,8 @@ extension Topology {
         var openCount = placements.count { !$0.isSettled }
         for group in shardGroups {
             guard let shard = placement(of: group), let rule = rule(of: group),
-                let next = nextPlace(of: shard, rule, replicaCount, places, reachable, openCount)
+                let next = nextPlace(
+                    of: shard, rule, replicaCount, places, (reachable, lost), openCount)
             else { continue }
             places.move(shard.replicas, to: next)
             moves.append(ShardMove(group: group, replicas: next))
@@ -166,7 +173,7 @@ extension Topology {
         }
         let voters = nextPlace(
             of: meta, .anywhere, Self.metaReplicaCount, Placement(nodes: nodes, shards: []),
-            reachable, 0)
+            (reachable, lost), 0)
         guard !moves.isEmpty || voters != nil else { return nil }
         return .placed(moves, meta: voters)
     }
@@ -195,8 +202,9 @@ extension Topology {
 
     private func nextPlace(
         of shard: ShardPlacement, _ rule: PlacementRule, _ wanted: Int, _ places: Placement,
-        _ reachable: Set<MemberID>, _ openCount: Int
+        _ hints: (reachable: Set<MemberID>, lost: Set<MemberID>), _ openCount: Int
     ) -> [MemberID]? {
+        let reachable = hints.reachable
         let staying = nodes.filter { $0.standing != .leaving }
         // Never fewer than now but where somebody has asked for it, by letting nodes leave.
         let count = rule.replicaCount(among: staying, wanted: wanted)
@@ -207,12 +215,28 @@ extension Topology {
             let isComplete = chosen.count == count && chosen != shard.replicas
             return isComplete ? chosen : nil
         }
-        guard shard.isSettled, openCount < Self.improvementCountMax else { return nil }
+        guard shard.isSettled else {
+            return replace(shard.replicas, rule, places, reachable, hints.lost)
+        }
+        guard openCount < Self.improvementCountMax else { return nil }
         if shard.replicas.count < count {
             let chosen = places.choose(
                 from: shard.replicas, count: count, rule, admits: { reachable.contains($0) })
             return chosen.count == count ? chosen : nil
         }
+        guard isOn(.rebalancing) else { return nil }
         return places.improve(shard.replicas, rule, admits: { reachable.contains($0) })
+    }
+
+    /// Other replicas for a group that does not get where it shall be, because some are lost.
+    private func replace(
+        _ replicas: [MemberID], _ rule: PlacementRule, _ places: Placement,
+        _ reachable: Set<MemberID>, _ lost: Set<MemberID>
+    ) -> [MemberID]? {
+        let left = replicas.filter { !lost.contains($0) }
+        guard left.count < replicas.count else { return nil }
+        let chosen = places.choose(
+            from: left, count: replicas.count, rule, admits: { reachable.contains($0) })
+        return chosen.count == replicas.count ? chosen : nil
     }
 }

@@ -16,6 +16,7 @@ public import Primitives
 //   settled       shards, at their epochs    their groups are as they shall be
 //   departed      a leaving node without     it has departed
 //                 replicas
+//   flagged       a switch                   it is on, off, or as it is by default
 //   extended      regions without a link     they have one (LinkShard.swift)
 //                 shard
 //
@@ -57,6 +58,8 @@ public struct Topology: Hashable, Sendable {
     public internal(set) var linkShards: [LinkShard] = []
     /// Who shall vote in the meta group; all others listen.
     public internal(set) var meta = ShardPlacement(replicas: [], epoch: 0, isSettled: true)
+    /// Switches that somebody has set, by rising number.
+    public internal(set) var flags: [FlagSetting] = []
     /// How many replicas a shard shall have, as far as there are nodes.
     public internal(set) var replicaCount = 0
     /// The next id to be given.
@@ -135,6 +138,9 @@ extension Topology {
             guard let node = self[id] else { return false }
             depart(node, successor: nil)
             return !holdsReplicas(id)
+        case .flagged(let flag, let value):
+            set(flag, value)
+            return isFounded
         case .extended(let shards):
             guard isFounded, shards.allSatisfy({ linkGroup(of: $0.region) == nil }) else {
                 return false
@@ -232,6 +238,7 @@ extension Topology {
             && Set(linkShards.map(\.region)).count == linkShards.count
             && shardSets.count <= shards.count
             && shardSets.reduce(0) { $0 + $1.shardCount } == shards.count
+            && zip(flags, flags.dropFirst()).allSatisfy { $0.flag.rawValue < $1.flag.rawValue }
             && keepsJurisdictions
             && placements.allSatisfy { placement in
                 let replicas = placement.replicas
@@ -317,6 +324,7 @@ extension Topology: BinaryCodable {
         writer.write(meta)
         writer.writeVarint(UInt64(replicaCount))
         writer.writeVarint(nextMember)
+        writer.writeArray(flags)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingError) {
@@ -335,6 +343,7 @@ extension Topology: BinaryCodable {
         meta = try reader.read()
         replicaCount = try reader.readInteger(Int.self)
         nextMember = try reader.readVarint()
+        flags = try reader.readArray()
         guard isFounded ? isSound : self == Topology() else {
             throw .invalid(what: "topology", offset: start)
         }

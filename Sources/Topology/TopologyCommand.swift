@@ -13,6 +13,7 @@ public import Primitives
 //   leave     no such node, too few would be left, or too few     stood leaving
 //             for what shards have to survive
 //   settle    never                                               settled, of what is current
+//   set       never                                               flagged; none when it is so
 //
 // Each may be asked again: what is done already is answered, and not done twice.
 
@@ -30,6 +31,8 @@ public enum TopologyCommand: Hashable, Sendable {
     case leave(name: String, allowsFewer: Bool)
     /// Groups have got to where they shall be.
     case settle([SettledShard], metaEpoch: UInt64?)
+    /// A switch shall be on or off, or as it is by default.
+    case set(ClusterFlag, Bool?)
 }
 
 /// Why a request was refused. Each says what could be done about it.
@@ -89,6 +92,8 @@ extension Topology {
             return decideLeave(name, allowsFewer)
         case .settle(let shards, let metaEpoch):
             return .success(decideSettled(shards, metaEpoch))
+        case .set(let flag, let value):
+            return .success(setting(of: flag) == value ? .done : .change(.flagged(flag, value)))
         }
     }
 
@@ -181,6 +186,7 @@ extension TopologyCommand: BinaryCodable {
         static let leave: UInt8 = 4
         static let settle: UInt8 = 5
         static let arrive: UInt8 = 6
+        static let set: UInt8 = 7
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -213,6 +219,10 @@ extension TopologyCommand: BinaryCodable {
             writer.write(Tag.settle)
             writer.writeArray(shards)
             writer.writeOptional(metaEpoch) { $0.writeVarint($1) }
+        case .set(let flag, let value):
+            writer.write(Tag.set)
+            writer.write(flag)
+            writer.writeOptional(value) { $0.write($1) }
         }
     }
 
@@ -246,6 +256,8 @@ extension TopologyCommand: BinaryCodable {
                 metaEpoch: try reader.readOptional { (reader) throws(DecodingError) in
                     try reader.readVarint()
                 })
+        case Tag.set:
+            self = .set(try reader.read(), try reader.readOptionalBool())
         default:
             throw .invalid(what: "command to the topology", offset: tag)
         }

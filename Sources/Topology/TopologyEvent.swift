@@ -117,6 +117,7 @@ public enum TopologyEvent: Hashable, Sendable {
     case settled([SettledShard], metaEpoch: UInt64?)
     case departed(MemberID)
     case extended([LinkShard])
+    case flagged(ClusterFlag, Bool?)
 }
 
 /// An event, and the epoch of the topology that it was decided on.
@@ -189,6 +190,7 @@ extension TopologyChange: BinaryCodable {
         static let departed: UInt8 = 6
         static let arrived: UInt8 = 7
         static let extended: UInt8 = 8
+        static let flagged: UInt8 = 9
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -227,6 +229,10 @@ extension TopologyChange: BinaryCodable {
         case .extended(let shards):
             writer.write(Tag.extended)
             writer.writeArray(shards)
+        case .flagged(let flag, let value):
+            writer.write(Tag.flagged)
+            writer.write(flag)
+            writer.writeOptional(value) { $0.write($1) }
         }
     }
 
@@ -268,8 +274,16 @@ extension TopologyChange: BinaryCodable {
             event = .departed(MemberID(try reader.readVarint()))
         case Tag.extended:
             event = .extended(try reader.readArray())
+        case Tag.flagged:
+            event = .flagged(try reader.read(), try reader.readOptionalBool())
         default:
             throw .invalid(what: "event of the topology", offset: tag)
         }
+    }
+}
+
+extension ByteReader {
+    mutating func readOptionalBool() throws(DecodingError) -> Bool? {
+        try readOptional { (reader) throws(DecodingError) in try reader.readBool() }
     }
 }

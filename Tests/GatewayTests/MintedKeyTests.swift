@@ -57,7 +57,7 @@ import Vault
             environment: .development,
             masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
         var configuration = NodeConfiguration(
-            plan: .alone(name: "node", region: "eu"), jurisdiction: "eu",
+            plan: .alone(name: "node", region: "eu", jurisdiction: "eu"),
             dataDirectory: "/data", shardCount: 1,
             links: [], merchants: [], segmentByteCount: 512 << 10)
         configuration.writing.checkpointInterval = .seconds(3)

@@ -200,7 +200,7 @@ func readsJoiningNode() throws {
 func writesJoiningFile() throws {
     let file = try NodeFile(path: "/etc/node.yaml", text: sound)
     let new = ClusterPlan.Node(
-        id: nil, name: "eu-2", region: "eu", zone: "b",
+        id: nil, name: "eu-2", region: "eu", zone: "b", jurisdiction: "world",
         address: SocketAddress(host: "10.0.0.9", port: 7001))
     let tree = file.joined(
         by: new, http: SocketAddress("127.0.0.1:9")!, admin: SocketAddress("127.0.0.1:10")!)

@@ -99,6 +99,26 @@ func leavingBesideDrained() {
     #expect(driven.perform(.leave(name: "a", allowsFewer: false)) == nil)
 }
 
+@Test("A switch is set, and unset again, once each")
+func flags() {
+    var driven = Driven("a@a b@b c@c")
+    for flag in ClusterFlag.allCases {
+        #expect(driven.topology.isOn(flag) == flag.defaultValue)
+        #expect(ClusterFlag(name: flag.name) == flag)
+    }
+    driven.perform(.set(.stateChecksums, false))
+    driven.perform(.set(.rebalancing, false))
+    #expect(!driven.topology.isOn(.rebalancing))
+    #expect(driven.topology.isOn(.leaderPreference))
+    #expect((try? Topology(encoded: driven.topology.encoded)) == driven.topology)
+    let epoch = driven.topology.epoch
+    driven.perform(.set(.rebalancing, false))
+    #expect(driven.topology.epoch == epoch)
+    driven.perform(.set(.rebalancing, nil))
+    #expect(driven.topology.isOn(.rebalancing))
+    #expect(driven.topology.setting(of: .rebalancing) == nil)
+}
+
 @Test("The last node never leaves")
 func lastNode() {
     var driven = Driven("one@eu", replicaCount: 3)
@@ -122,6 +142,8 @@ func coding() throws {
         .placed([ShardMove(group: GroupID(1), replicas: members(1, 3))], meta: members(2)),
         .settled([SettledShard(group: GroupID(0), epoch: 4)], metaEpoch: nil),
         .departed(MemberID(3)),
+        .flagged(.rebalancing, false), .flagged(.stateChecksums, nil),
+        .extended([LinkShard(region: "a", jurisdiction: "eu", founders: members(1, 3))]),
     ]
     for event in events {
         let change = TopologyChange(base: 3, event: event)
@@ -132,6 +154,7 @@ func coding() throws {
         .arrive(MemberID(1), token: 5),
         .drain(name: "b"), .resume(name: "b"), .leave(name: "b", allowsFewer: true),
         .settle([SettledShard(group: GroupID(1), epoch: 2)], metaEpoch: 9),
+        .set(.leaderPreference, true), .set(.rebalancing, nil),
     ]
     for command in commands {
         #expect(try TopologyCommand(encoded: command.encoded) == command)

@@ -35,13 +35,19 @@ final class GatewayWorld {
     private let acquirerJournal: AcquirerJournal
     private(set) var host: AcquirerHost?
 
+    /// How many of the first nodes clients ask; nil for all.
+    var askedNodeCount: Int?
+
     static let shardCount = 2
     var groups: [GroupID] { (0..<Self.shardCount).map { GroupID(UInt32($0)) } }
 
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
     /// - Parameter grows: whether, by chance, some of the nodes join later.
-    init(_ world: World, nodeCount: Int, grows: Bool = true) throws {
+    ///   - jurisdictions: each has as many of the nodes, and as many of the shards.
+    init(
+        _ world: World, nodeCount: Int, grows: Bool = true, jurisdictions: [String] = ["eu"]
+    ) throws {
         self.world = world
         links = LinkWatch(world)
         hostForgets = world.random.chance(1, in: 3)
@@ -57,15 +63,27 @@ final class GatewayWorld {
             ClusterPlan.Node(
                 id: number <= founderCount ? MemberID(UInt64(number)) : nil, name: "node\(number)",
                 region: "region\(number)",
+                jurisdiction: jurisdictions[(number - 1) * jurisdictions.count / nodeCount],
                 address: SocketAddress(host: "node\(number)", port: 7000))
         }
         let cluster = ClusterID(world.random.next() | 1)
         nodes = try planned.map { node in
             try SimulatedNode(
                 world,
-                ClusterPlan(cluster: cluster, ownName: node.profile.name, nodes: planned))
+                ClusterPlan(
+                    cluster: cluster, ownName: node.profile.name, nodes: planned,
+                    shardSets: Self.shardSets(of: jurisdictions)))
         }
         if nodeCount > 1, world.random.chance(1, in: 3) { spreadOut() }
+    }
+
+    private static func shardSets(of jurisdictions: [String]) -> [ShardSet] {
+        guard jurisdictions.count > 1 else { return [] }
+        return jurisdictions.map {
+            ShardSet(
+                shardCount: shardCount / jurisdictions.count,
+                rule: PlacementRule(jurisdiction: $0))
+        }
     }
 
     /// Puts the nodes as far from each other as continents are.

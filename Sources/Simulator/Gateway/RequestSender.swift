@@ -86,7 +86,10 @@ final class RequestSender {
         sending.tryCount += 1
         current = sending
         // Any node will do, and a retry may go to another.
-        let place = sending.node ?? Int.random(in: 0..<gateway.nodes.count, using: &random)
+        let place =
+            sending.node
+            ?? Int.random(
+                in: 0..<(gateway.askedNodeCount ?? gateway.nodes.count), using: &random)
         let node = gateway.nodes[place]
         guard let running = node.running, let loop = node.process.incarnation?.loop else {
             return retry()

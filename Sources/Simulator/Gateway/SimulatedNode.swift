@@ -150,12 +150,15 @@ final class SimulatedNode: @unchecked Sendable {
 
     private func configuration(_ settings: Settings) -> NodeConfiguration {
         var configuration = NodeConfiguration(
-            plan: plan, jurisdiction: "eu", dataDirectory: "/data",
+            plan: plan, dataDirectory: "/data",
             shardCount: GatewayWorld.shardCount, links: [settings.link],
             merchants: [
                 MerchantDirectory.Entry(
                     keyDigest: sha256Digest(of: Array(settings.secretKey.utf8)),
-                    merchant: settings.merchant, isLive: false)
+                    merchant: settings.merchant, isLive: false,
+                    jurisdiction: plan.jurisdiction(
+                        ofShard: settings.merchant.stem.slot.shard(of: GatewayWorld.shardCount),
+                        of: GatewayWorld.shardCount))
             ], segmentByteCount: 512 << 10)
         configuration.gateway.testHoldSeconds = settings.holdSeconds
         configuration.gateway.balanceLimits[settings.merchant, isLive: false] =

@@ -13,6 +13,16 @@ enum ClusterChange {
             guard let shard = parameters["shard"].flatMap({ Int($0) }), let to = parameters["to"]
             else { return nil }
             self = .transfer(shard: shard, to: to)
+        case "flag":
+            guard let flag = parameters["name"].flatMap({ ClusterFlag(name: $0) }) else {
+                return nil
+            }
+            switch parameters["value"] {
+            case "on": self = .topology(.set(flag, true))
+            case "off": self = .topology(.set(flag, false))
+            case nil: self = .topology(.set(flag, nil))
+            default: return nil
+            }
         case "drain", "resume", "remove":
             guard let node = parameters["node"] else { return nil }
             switch name {

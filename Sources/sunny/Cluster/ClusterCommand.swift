@@ -18,7 +18,7 @@ struct ClusterCommand: ParsableCommand {
             ClusterInitCommand.self, ClusterRenewCommand.self, ClusterSignerCommand.self,
             ClusterStatusCommand.self, ClusterMembersCommand.self, ClusterShardsCommand.self,
             ClusterTransferCommand.self, ClusterDrainCommand.self, ClusterRemoveCommand.self,
-            ClusterJoinCommand.self,
+            ClusterJoinCommand.self, ClusterFlagsCommand.self,
         ])
 }
 

@@ -20,7 +20,11 @@ struct ClusterPage: Codable, Sendable {
         let region: String
         /// Empty where there is none.
         let zone: String
+        /// Whose law holds there.
+        let jurisdiction: String
         let address: String
+        /// Where merchants reach it; empty where nobody has said.
+        let url: String
         let link: Link
         /// `active`, `draining` or `leaving`.
         let standing: String
@@ -58,6 +62,25 @@ struct ClusterPage: Codable, Sendable {
         let blockedBy: [String]
     }
 
+    /// The group that owns a region's links to processors.
+    struct LinkShard: Codable, Sendable {
+        let region: String
+        let group: UInt32
+        /// Left out while nobody is known to lead.
+        let leader: String?
+        /// Who shall vote in it.
+        let replicas: [String]
+        let isSettled: Bool
+    }
+
+    struct Flag: Codable, Sendable {
+        let name: String
+        let isOn: Bool
+        /// Whether somebody has set it.
+        let isSet: Bool
+        let help: String
+    }
+
     let cluster: String
     /// In hexadecimal; left out for a node without a cluster.
     let id: String?
@@ -75,6 +98,8 @@ struct ClusterPage: Codable, Sendable {
     let topologyLeader: String?
     let members: [Member]
     let shards: [Shard]
+    let linkShards: [LinkShard]
+    let flags: [Flag]
 
     init(_ process: NodeProcess) async {
         let status = await process.node.clusterStatus()
@@ -98,8 +123,9 @@ struct ClusterPage: Codable, Sendable {
             let record = topology[member.id]
             return Member(
                 name: member.name, id: member.id.rawValue, region: member.region,
-                zone: record?.zone ?? "",
-                address: known.isUnnamed ? "" : "\(member.address)", link: link,
+                zone: record?.zone ?? "", jurisdiction: record?.jurisdiction ?? "",
+                address: known.isUnnamed ? "" : "\(member.address)", url: record?.profile.url ?? "",
+                link: link,
                 standing: "\(record?.standing ?? .active)",
                 replicas: topology.replicaCount(on: member.id))
         }
@@ -117,7 +143,24 @@ struct ClusterPage: Codable, Sendable {
                 recoversThrough: shard.recoversThrough,
                 blockedBy: shard.blockers.map { known[$0]?.name ?? "\($0)" })
         }
+        linkShards = status.linkShards.map { Self.linkShard($0.region, $0.status, topology) }
+        flags = ClusterFlag.allCases.map { flag in
+            Flag(
+                name: flag.name, isOn: topology.isOn(flag),
+                isSet: topology.setting(of: flag) != nil, help: flag.help)
+        }
     }
+
+    private static func linkShard(
+        _ region: String, _ shard: ShardStatus, _ topology: Topology
+    ) -> LinkShard {
+        let place = topology.placement(of: shard.group)
+        func name(_ member: MemberID) -> String { topology[member]?.name ?? "\(member)" }
+        return LinkShard(
+            region: region, group: shard.group.rawValue, leader: shard.leader.map(name),
+            replicas: (place?.replicas ?? []).map(name), isSettled: place?.isSettled ?? true)
+    }
+
     private static func role(_ shard: ShardStatus, _ own: MemberID) -> Shard.Role {
         guard shard.isReplica else { return .elsewhere }
         return shard.leader == own ? .leader : .follower

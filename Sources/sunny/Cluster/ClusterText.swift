@@ -13,16 +13,38 @@ enum ClusterText {
             \(members(page))
 
             \(shards(page))
+
+            \(linkShards(page))
             """
+    }
+
+    static func linkShards(_ page: ClusterPage) -> String {
+        var table = TextTable("LINKS OF", "LEADER", "ON")
+        for shard in page.linkShards {
+            table.add(
+                shard.region, shard.leader ?? "-",
+                shard.replicas.joined(separator: " ") + (shard.isSettled ? "" : ", moving"))
+        }
+        return table.text
+    }
+
+    static func flags(_ page: ClusterPage) -> String {
+        var table = TextTable("FLAG", "VALUE", "SET", "WHAT IT DOES")
+        for flag in page.flags {
+            table.add(
+                flag.name, flag.isOn ? "on" : "off", flag.isSet ? "yes" : "by default", flag.help)
+        }
+        return table.text
     }
 
     static func members(_ page: ClusterPage) -> String {
         var table = TextTable(
-            "NODE", "ID", "REGION", "LINK", "STANDING", "SHARDS", "ADDRESS")
+            "NODE", "ID", "REGION", "JURISDICTION", "LINK", "STANDING", "SHARDS", "ADDRESS")
         for member in page.members {
             let place = member.zone.isEmpty ? "" : "/\(member.zone)"
             table.add(
-                member.name, "\(member.id)", member.region + place, member.link.rawValue,
+                member.name, "\(member.id)", member.region + place, member.jurisdiction,
+                member.link.rawValue,
                 member.standing, "\(member.replicas)", member.address)
         }
         return table.text

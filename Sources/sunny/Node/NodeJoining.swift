@@ -157,7 +157,7 @@ enum TopologyText {
         case .goalWouldBeLost(let goal):
             (
                 "shards that have to survive a \(goal) could not any more",
-                "add a node to their jurisdiction first, or allow it with --allow-fewer"
+                "add a node to their jurisdiction first, or allow it: --allow-fewer-replicas"
             )
         case .noSuchNode:
             ("it has no such node", "sunny cluster members lists them")
