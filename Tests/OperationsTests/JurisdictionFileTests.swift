@@ -1,4 +1,6 @@
 import Cluster
+import MerchantAPI
+import Node
 import Operations
 import Primitives
 import Testing
@@ -14,7 +16,7 @@ private let sound = """
         - {name: us, jurisdiction: world}
         - {name: ap, jurisdiction: world}
       nodes:
-        - {name: eu-1, id: 1, region: eu, zone: a, address: "10.0.0.1:1", url: "https://eu1.example"}
+        - {name: eu-1, id: 1, region: eu, zone: a, address: "10.0.0.1:1", url: "https://eu.example"}
         - {name: eu-2, id: 2, region: eu, zone: b, address: "10.0.0.2:1"}
         - {name: eu-3, id: 3, region: eu, zone: c, address: "10.0.0.3:1"}
         - {name: us-1, id: 4, region: us, address: "10.0.1.1:1"}
@@ -59,7 +61,7 @@ func readsJurisdictions() throws {
     #expect(file.configuration.jurisdiction == "world")
     #expect(file.configuration.shardCount == 4)
     #expect(file.plan.nodes.map(\.profile.jurisdiction).prefix(4) == ["eu", "eu", "eu", "world"])
-    #expect(file.plan.nodes[0].profile.url == "https://eu1.example")
+    #expect(file.plan.nodes[0].profile.url == "https://eu.example")
     let sets = file.plan.shardSets(shardCount: 4)
     #expect(sets.map(\.shardCount) == [3, 1])
     #expect(
@@ -143,11 +145,11 @@ func showsJurisdictions() throws {
             "merchants[0].jurisdiction: no shard is in ue", "eu"
         ),
         (
-            "https://eu1.example", "eu1.example", "cluster.nodes[0].url must be the beginning",
+            "https://eu.example", "eu.example", "cluster.nodes[0].url must be the beginning",
             "correct"
         ),
         (
-            "https://eu1.example", "https://eu1.example/", "cluster.nodes[0].url must be", "correct"
+            "https://eu.example", "https://eu.example/", "cluster.nodes[0].url must be", "correct"
         ),
     ])
 func refusesJurisdictions(part: String, other: String, message: String, remedy: String) throws {

@@ -2,6 +2,7 @@ import Cluster
 import Linearizability
 import Node
 import Primitives
+import StateStore
 import Topology
 
 /// One seeded run of six nodes in two jurisdictions, each of which has one of the shards. Clients
