@@ -115,6 +115,7 @@ let package = Package(
             [
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+                "Resilience",
             ]),
         room("CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "CSwiftHooks"),
@@ -147,7 +148,7 @@ let package = Package(
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Resilience",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

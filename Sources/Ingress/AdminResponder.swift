@@ -15,8 +15,8 @@ public struct AdminEndpoint: Sendable {
     public typealias Dump =
         @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])?
 
-    /// Does what a POST to `/admin/cluster/NAME` or `/admin/links/NAME` asks for, with the parameters of its query; the
-    /// status and the text that say what came of it.
+    /// Does what a POST to `/admin/cluster/NAME` or `/admin/links/NAME` asks for, with the
+    /// parameters of its query; the status and the text that say what came of it.
     public typealias Change =
         @Sendable (_ name: String, _ parameters: [String: String]) async -> (
             status: Int, text: String

@@ -97,6 +97,7 @@ enum House {
             [
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+                "Resilience",
             ]),
         "CoreSimulator": Room(
             .meeting, ["Primitives", "Raft", "Liveness", "Linearizability"]),
@@ -130,7 +131,7 @@ enum House {
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Logging",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Resilience", "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [
