@@ -76,6 +76,7 @@ let package = Package(
         room("ISO8583", ["Primitives"]),
         room("PeerWire", ["Primitives"]),
         room("Topology", ["Primitives"]),
+        room("Renewal", ["Primitives"]),
 
         // The roles that a node takes from outside: loop, network, disk, worker.
         room("Environment", ["Primitives"]),
@@ -87,7 +88,8 @@ let package = Package(
             settings: strictMemory),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         room(
-            "SecureLink", ["COpenSSL", "Primitives", "Environment"], settings: strictMemory),
+            "SecureLink", ["COpenSSL", "Primitives", "Environment", "Renewal"],
+            settings: strictMemory),
         room("Journal", ["Primitives", "Environment", crypto]),
         room("StateStore", ["Primitives", "Environment", grdb, sqlite]),
         room("Vault", ["Primitives", "Payments", crypto]),
@@ -117,6 +119,8 @@ let package = Package(
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
                 "Resilience",
             ]),
+        room(
+            "Signing", ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
         room("CoreSimulator", ["Primitives", "Raft", "Liveness", "Linearizability"]),
         .target(name: "CSwiftHooks"),
         room(
@@ -148,7 +152,8 @@ let package = Package(
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Resilience",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing",
+                "Resilience",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -160,6 +165,7 @@ let package = Package(
         tests(of: "Gossip", ["Primitives", "ScriptKit"]),
         tests(of: "Linearizability", ["Primitives"]),
         tests(of: "Topology", ["Primitives"]),
+        tests(of: "Renewal", ["Primitives", "ScriptKit"]),
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         tests(
             of: "CoreSimulator",
@@ -175,7 +181,10 @@ let package = Package(
         tests(of: "Transport", ["Primitives", "Environment"]),
         tests(
             of: "SecureLink",
-            ["Primitives", "Environment", "Transport", "PeerWire", "CAllocations"]),
+            ["Primitives", "Environment", "Transport", "PeerWire", "Renewal", "CAllocations"]),
+        tests(
+            of: "Signing",
+            ["Primitives", "Environment", "Transport", "PeerWire", "Renewal", "SecureLink"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment", grdb]),
         tests(of: "Cluster", ["Primitives", "Environment", "StateStore"]),

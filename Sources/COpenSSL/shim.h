@@ -67,3 +67,21 @@ static inline const ASN1_IA5STRING *copenssl_uri(const GENERAL_NAMES *names, int
     const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
     return name->type == GEN_URI ? name->d.uniformResourceIdentifier : NULL;
 }
+
+/* The extensions that a certificate request asks for; NULL when it asks for none. */
+static inline STACK_OF(X509_EXTENSION) *copenssl_requested_extensions(X509_REQ *request) {
+    return X509_REQ_get_extensions(request);
+}
+
+static inline int copenssl_extension_count(const STACK_OF(X509_EXTENSION) *extensions) {
+    return sk_X509_EXTENSION_num(extensions);
+}
+
+static inline X509_EXTENSION *copenssl_extension(
+    const STACK_OF(X509_EXTENSION) *extensions, int index) {
+    return sk_X509_EXTENSION_value(extensions, index);
+}
+
+static inline void copenssl_free_extensions(STACK_OF(X509_EXTENSION) *extensions) {
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+}

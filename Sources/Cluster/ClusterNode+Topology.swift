@@ -70,6 +70,17 @@ extension ClusterNode {
                 + "to come back as a new member, start it with an empty data folder")
     }
 
+    /// A leader has counted on what this node's disk does not have: it is a copy from before, or
+    /// has lost what was synced, and its votes and promises with it.
+    nonisolated func endAsOlderDisk(_ group: GroupID) {
+        assumeIsolated { node in
+            node.halt.halt(
+                "\(node.seat.name), \(node.seat.member): its disk is older than what it has "
+                    + "acknowledged to the leader of \(group); to come back as a new member, start "
+                    + "it with an empty data folder")
+        }
+    }
+
     /// Where the topology wants a group to be; nil before the cluster is founded.
     package nonisolated func target(of group: GroupID) -> GroupTarget? {
         let topology = topology

@@ -193,7 +193,15 @@ public actor ClusterNode {
         performLiveness()
     }
 
+    /// How long peers are asked to support this node. Within a region nothing but a fault takes
+    /// longer than this; between regions a link that loses a packet may be silent for a second.
+    private static func supportDuration(among members: ClusterMembers) -> Duration {
+        let isOneRegion = Set(members.all.map(\.region)).count == 1
+        return isOneRegion ? .milliseconds(500) : .seconds(2)
+    }
+
     private func setLivenessPeers() {
+        liveness?.setSupportDuration(Self.supportDuration(among: currentMembers))
         do {
             try liveness?.setPeers(
                 currentMembers.peers.map(\.id), now: loop.now, &livenessDirectives)

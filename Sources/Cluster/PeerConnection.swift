@@ -109,7 +109,7 @@ actor PeerConnection: ByteStreamHandler {
         guard rest > .zero else { return end(.silent) }
         // A link does not outlive the certificate that it was opened with.
         guard let verified, loop.wallTime < verified.validUntil else {
-            return end(.channel(.outsideValidity))
+            return end(.certificateOver)
         }
         loop.schedule(after: rest) { [self] in assumeIsolated { $0.checkSilence() } }
     }

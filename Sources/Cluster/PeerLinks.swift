@@ -53,44 +53,6 @@ public actor PeerLinks {
         public init() {}
     }
 
-    /// Why a stream did not become a link, or a link ended; counted, and logged once in a while.
-    public enum Trouble: Hashable, Sendable, CustomStringConvertible {
-        case network(NetworkError)
-        case channel(SecureChannelError)
-        /// Its certificate is good, and the cluster knows no such node, or not there.
-        case stranger(NodeIdentity)
-        /// Its certificate is good, and its disk is none of the cluster's.
-        case refused(NodeIdentity, PeerRefusal)
-        /// The peer takes this node for none of the cluster's.
-        case refusedByPeer(PeerRefusal)
-        /// Its certificate is good, and it is this node who dials that one.
-        case wrongDirection(NodeIdentity)
-        case frame
-        case silent
-        case replaced
-        /// The peer is no member any more.
-        case dropped
-        case handshakeTimedOut
-        case tooManyHandshakes
-
-        public var description: String {
-            switch self {
-            case .network(let error): "\(error)"
-            case .channel(let error): "\(error)"
-            case .stranger(let identity): "\(identity) is not in the cluster"
-            case .refused(let identity, let refusal): "\(identity) was refused: \(refusal)"
-            case .refusedByPeer(let refusal): "the peer refused this node: \(refusal)"
-            case .wrongDirection(let identity): "\(identity) does not dial this node"
-            case .frame: "what came was no frame of this protocol"
-            case .silent: "nothing came for too long"
-            case .replaced: "the peer has opened a new link"
-            case .dropped: "the peer is no member any more"
-            case .handshakeTimedOut: "the handshake took too long"
-            case .tooManyHandshakes: "too many handshakes at a time"
-            }
-        }
-    }
-
     /// What was given to the links to one peer since the start.
     public struct Sent: Hashable, Sendable {
         public fileprivate(set) var frames = 0
@@ -136,6 +98,9 @@ public actor PeerLinks {
 
     /// Handshakes of strangers at a time: each holds a few kilobytes and, for a moment, a core.
     private static let securingCountMax = 64
+
+    /// Streams that did not become links and links that ended, by `Trouble.reason`.
+    public private(set) var troubleCounts: [String: Int] = [:]
 
     /// - Parameter onTrouble: told why a link is not there; the member where it is known.
     public init(
@@ -276,7 +241,7 @@ public actor PeerLinks {
         }
         switch result {
         case .failure(let error):
-            onTrouble(peer, .network(error))
+            tell(peer, .network(error))
             rest(member)
         case .success(let stream):
             let connection = PeerConnection(
@@ -308,7 +273,7 @@ public actor PeerLinks {
 
     private func accept(_ stream: any ByteStream) {
         guard !isStopped, securing.count < Self.securingCountMax else {
-            onTrouble(nil, .tooManyHandshakes)
+            tell(nil, .tooManyHandshakes)
             return stream.abort()
         }
         let connection = PeerConnection(
@@ -430,6 +395,11 @@ public actor PeerLinks {
         receiver?.received(message, from: member)
     }
 
+    private func tell(_ member: ClusterMember?, _ trouble: Trouble) {
+        troubleCounts[trouble.reason, default: 0] += 1
+        onTrouble(member, trouble)
+    }
+
     /// A connection is over. Called once for each.
     func ended(_ connection: PeerConnection, _ trouble: Trouble) {
         securing.removeAll { $0 === connection }
@@ -440,7 +410,7 @@ public actor PeerLinks {
             }
         }?.key
         guard guests.remove(ObjectIdentifier(connection)) == nil else { return }
-        onTrouble((connection.member ?? dialled).flatMap { members[$0] }, trouble)
+        tell((connection.member ?? dialled).flatMap { members[$0] }, trouble)
         if let dialled, members[dialled] != nil { rest(dialled) }
         guard let member = connection.member else { return }
         if accepted[member] === connection { accepted[member] = nil }

@@ -181,11 +181,6 @@ public actor ShardHost<Machine: ShardMachine> {
     /// Whether other nodes may have led the group. Loop only.
     public nonisolated var hasPeers: Bool { !node.members.peers.isEmpty }
 
-    /// Who votes in the group, as far as this node's log tells. Loop only.
-    public nonisolated var voters: [MemberID] {
-        assumeIsolated { $0.raft.configuration.voters }
-    }
-
     /// Whether this node has a replica: votes in the group, or listens. Loop only.
     ///
     /// A member that was taken out is not told: what its log says last may be that it is one. So
@@ -381,7 +376,10 @@ extension ShardHost: GroupShell {
 
     private func take(_ message: Message) {
         let reception = raft.onMessage(message, node.moment(), &directives)
-        if case .refused = reception { node.noteRefusal() }
+        if case .refused(let reason) = reception {
+            node.noteRefusal()
+            if reason == .commitBeyondLog { return node.endAsOlderDisk(group) }
+        }
         perform()
     }
 

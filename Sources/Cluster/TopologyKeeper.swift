@@ -32,9 +32,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     private let profile: NodeProfile
     private var isChanging = false
     private var changeWaiters: [Resumption<Void>] = []
-    private var hint: MemberID?
-    private var lastVain: MemberID?
-    private var vainCount = 0
+    private var leaderGuess = LeaderGuess()
     /// The terms of groups led here in which this node has looked at the newest topology.
     private var confirmedTerms: [GroupID: Term] = [:]
     private var confirming: Set<GroupID> = []
@@ -79,7 +77,9 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     }
 
     public nonisolated func shardEndedServing(_ group: GroupID, term: Term) {}
-    public nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {}
+    public nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
+        assumeIsolated { $0.leaderGuess.leaderChanged() }
+    }
 
     /// The replica has gone on: the node takes the topology as it is now.
     public nonisolated func shardApplied(_ group: GroupID) {
@@ -128,35 +128,19 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         guard let leader = leaderToAsk() else { return nil }
         let outcome = await node.ask(
             leader, of: host.group, command.encoded, deadline: deadline)
-        switch outcome {
-        case .answer(let bytes):
-            guard let reply = try? TopologyReply(encoded: bytes), reply != .unavailable else {
-                return nil
-            }
-            lastVain = nil
-            return reply
-        case .moved(let said):
-            noteVain(leader, hint: said)
-        case .overloaded, .lost, .unreachable:
-            noteVain(leader, hint: nil)
-        }
-        return nil
+        leaderGuess.learn(from: outcome, of: leader)
+        guard case .answer(let bytes) = outcome, let reply = try? TopologyReply(encoded: bytes),
+            reply != .unavailable
+        else { return nil }
+        return reply
     }
 
-    /// Who is known to lead, unless it was just asked in vain; then who was said to, and then one
-    /// voter after the other.
+    /// Every node has a replica of this group, and one that does not vote may know of no leader for
+    /// as long as nothing happens: it asks.
     private func leaderToAsk() -> MemberID? {
-        let own = node.seat.member
-        if let known = host.knownLeader, known != own, known != lastVain { return known }
-        if let hint, hint != own { return hint }
-        let voters = node.voters(of: host.group).filter { $0 != own }
-        return voters.isEmpty ? nil : voters[vainCount % voters.count]
-    }
-
-    private func noteVain(_ member: MemberID, hint: MemberID?) {
-        lastVain = member
-        vainCount &+= 1
-        self.hint = hint
+        leaderGuess.memberToAsk(
+            known: host.knownLeader, voters: node.voters(of: host.group), own: node.seat.member,
+            awaitsElection: false)
     }
 
     public nonisolated func answer(
@@ -270,13 +254,17 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         }
     }
 
-    /// Says which data folder this node has, and where it is, if the topology does not know.
+    /// Says which data folder this node has, and where it is, if the topology does not know. A node
+    /// whose place another folder has taken since ends.
     private func announce() async {
         while !isStopped {
             if let record = node.topology[node.seat.member] {
                 guard let news = news(beyond: record) else { return }
                 let reply = await perform(news, deadline: loop.now + Self.reportTimeout)
-                if case .refused = reply { return }
+                if case .refused = reply {
+                    if case .arrive = news { node.wasRefused(.copiedFolder, by: record.id) }
+                    return
+                }
             }
             await loop.sleep(for: Self.conductInterval)
         }

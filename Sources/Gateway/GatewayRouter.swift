@@ -75,11 +75,6 @@ public actor GatewayRouter: MerchantGateway {
         return true
     }
 
-    /// How many shards there are, and how many of them this node has a replica of.
-    public var shardCounts: (all: Int, here: Int) {
-        (shards.count, shards.count { $0.host.isReplica })
-    }
-
     /// Every payment of this node's shards, in the order of their ids: for reconciliation.
     public func allPayments() async -> [Payment] {
         var payments: [Payment] = []

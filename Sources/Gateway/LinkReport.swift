@@ -36,7 +36,8 @@ public struct LinkStatus: Hashable, Sendable {
         self.standing = standing
         self.epoch = epoch
         self.inFlightCount = inFlightCount
-    }}
+    }
+}
 
 /// What the owner of a region's links says of itself and of them.
 package struct LinkReport: Hashable, Sendable {

@@ -35,7 +35,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     private var performingCount = 0
     /// The leadership is about to move: nothing new is begun.
     private var isMoving = false
-    private var search = LeaderSearch()
+    private var leaderGuess = LeaderGuess()
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -109,7 +109,7 @@ actor MerchantShard: ShardObserver, AskHandler {
 
     nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
         assumeIsolated { shard in
-            shard.search.leaderChanged()
+            shard.leaderGuess.leaderChanged()
             shard.wakeWaiters()
         }
     }
@@ -202,9 +202,11 @@ actor MerchantShard: ShardObserver, AskHandler {
     private func ask(
         _ question: MerchantAsk, deadline: MonotonicInstant
     ) async -> Try<MerchantAnswer> {
-        guard let leader = search.leader(of: host, node) else { return .again(mayBeDone: false) }
+        guard let leader = leaderGuess.memberToAsk(of: host, node) else {
+            return .again(mayBeDone: false)
+        }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
-        search.learn(from: outcome, of: leader)
+        leaderGuess.learn(from: outcome, of: leader)
         switch outcome {
         case .answer(let bytes):
             // What cannot be read, such as the answer of a later version, is no answer; nor is one
@@ -323,10 +325,10 @@ actor MerchantShard: ShardObserver, AskHandler {
         while loop.now < end {
             if let gateway = await current() {
                 if await gateway.take(approval) { return }
-            } else if let leader = search.leader(of: host, node) {
+            } else if let leader = leaderGuess.memberToAsk(of: host, node) {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
-                search.learn(from: outcome, of: leader)
+                leaderGuess.learn(from: outcome, of: leader)
                 if case .answer(LateApproval.seenTo) = outcome { return }
             }
             await loop.sleep(for: .milliseconds(200))

@@ -49,7 +49,7 @@ extension RegionLinks {
         let deadline = sendBy + answerTimeoutMax + Self.replySlack
         let outcome = await node.ask(
             known.owner, of: group, LinkAsk.order(frame).encoded(), deadline: deadline)
-        search.learn(from: outcome, of: known.owner)
+        leaderGuess.learn(from: outcome, of: known.owner)
         switch outcome {
         case .answer(let bytes):
             guard case .reply(let reply, let term, let clock)? = try? LinkAnswer(encoded: bytes)
@@ -132,10 +132,10 @@ extension RegionLinks {
             refreshWaiters.removeAll()
             for waiter in waiters { waiter.resume() }
         }
-        guard let leader = search.leader(of: host, node) else { return }
+        guard let leader = leaderGuess.memberToAsk(of: host, node) else { return }
         let outcome = await node.ask(
             leader, of: group, LinkAsk.status.encoded(), deadline: loop.now + Self.reportTimeout)
-        search.learn(from: outcome, of: leader)
+        leaderGuess.learn(from: outcome, of: leader)
         guard case .answer(let bytes) = outcome,
             case .report(let report)? = try? LinkAnswer(encoded: bytes)
         else {
@@ -198,10 +198,10 @@ extension RegionLinks {
         while loop.now < deadline {
             if let owner = await current() {
                 if let refusal = await decide(command, owner) { return LinkChangeOutcome(refusal) }
-            } else if let leader = search.leader(of: host, node) {
+            } else if let leader = leaderGuess.memberToAsk(of: host, node) {
                 let outcome = await node.ask(
                     leader, of: group, LinkAsk.change(command).encoded(), deadline: deadline)
-                search.learn(from: outcome, of: leader)
+                leaderGuess.learn(from: outcome, of: leader)
                 if case .answer(let bytes) = outcome,
                     case .changed(let refusal)? = try? LinkAnswer(encoded: bytes)
                 {

@@ -48,7 +48,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
     /// The leadership is about to move: nothing new is written.
     private(set) var isMoving = false
     var known: Known?
-    var search = LeaderSearch()
+    var leaderGuess = LeaderGuess()
     var isRefreshing = false
     var refreshWaiters: [Resumption<Void>] = []
     /// When this node last wanted to know how the links are.
@@ -135,7 +135,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
 
     package nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
         assumeIsolated { links in
-            links.search.leaderChanged()
+            links.leaderGuess.leaderChanged()
             if links.known?.owner != leader { links.known = nil }
             if links.isUsed, leader != nil { _ = Task { await links.refresh() } }
         }

@@ -15,52 +15,62 @@ public struct AdminEndpoint: Sendable {
     public typealias Dump =
         @Sendable () async throws -> (count: Int, line: @Sendable (Int) throws -> [UInt8])?
 
-    /// Does what a POST to `/admin/cluster/NAME` or `/admin/links/NAME` asks for, with the
-    /// parameters of its query; the status and the text that say what came of it.
-    public typealias Change =
-        @Sendable (_ name: String, _ parameters: [String: String]) async -> (
-            status: Int, text: String
-        )
+    /// What `GET /admin/NAME` answers, and what `POST /admin/NAME/CHANGE` does.
+    public struct Section: Sendable {
+        /// Does what a request asks for, with the parameters of its query; the status and the text
+        /// that say what came of it.
+        public typealias Change =
+            @Sendable (_ name: String, _ parameters: [String: String]) async -> (
+                status: Int, text: String
+            )
+
+        let page: @Sendable () async -> [UInt8]
+        let change: Change?
+
+        /// - Parameters:
+        ///   - page: In JSON; asks the loop.
+        ///   - change: Nil where there is nothing to change.
+        public init(page: @escaping @Sendable () async -> [UInt8], change: Change? = nil) {
+            self.page = page
+            self.change = change
+        }
+    }
 
     let metrics: MetricRegistry
     let supplement: Supplement
     let lagNanoseconds: @Sendable () -> Int64
     let isReady: @Sendable () async -> Bool
-    let payments: Dump
-    let cluster: @Sendable () async -> [UInt8]
-    let change: Change
-    let links: @Sendable () async -> [UInt8]
-    let changeLink: Change
+    let payments: Dump?
+    let sections: [String: Section]
 
     /// - Parameters:
     ///   - supplement: More metrics.
-    ///   - lagNanoseconds: How far the node's loop is behind, without asking the loop.
-    ///   - isReady: Whether the node can take payments; asks the loop.
-    ///   - payments: What `/admin/payments` answers.
-    ///   - cluster: What `/admin/cluster` answers, in JSON; asks the loop.
-    ///   - change: What a POST to a page below `/admin/cluster` does.
-    ///   - links: What `/admin/links` answers, in JSON; asks the loop.
-    ///   - changeLink: What a POST to a page below `/admin/links` does.
+    ///   - lagNanoseconds: How far the loop is behind, without asking the loop.
+    ///   - isReady: Whether the process can do what it is for; asks the loop.
+    ///   - payments: What `/admin/payments` answers; nil for a process that has none.
+    ///   - sections: By their names in the path.
     public init(
         metrics: MetricRegistry, supplement: @escaping Supplement,
         lagNanoseconds: @escaping @Sendable () -> Int64,
-        isReady: @escaping @Sendable () async -> Bool, payments: @escaping Dump,
-        cluster: @escaping @Sendable () async -> [UInt8], change: @escaping Change,
-        links: @escaping @Sendable () async -> [UInt8], changeLink: @escaping Change
+        isReady: @escaping @Sendable () async -> Bool, payments: Dump? = nil,
+        sections: [String: Section]
     ) {
         self.metrics = metrics
         self.supplement = supplement
         self.lagNanoseconds = lagNanoseconds
         self.isReady = isReady
         self.payments = payments
-        self.cluster = cluster
-        self.change = change
-        self.links = links
-        self.changeLink = changeLink
+        self.sections = sections
+    }
+
+    /// What can be asked for, for whoever asked for something else.
+    var paths: [String] {
+        ["/livez", "/readyz", "/metrics"] + (payments == nil ? [] : ["/admin/payments"])
+            + sections.keys.sorted().map { "/admin/\($0)" }
     }
 }
 
-/// `/livez`, `/readyz`, `/metrics`, `/admin/payments`, `/admin/cluster`, `/admin/links`.
+/// `/livez`, `/readyz`, `/metrics`, `/admin/payments`, and the sections below `/admin`.
 struct AdminResponder: HTTPResponder {
     let endpoint: AdminEndpoint
 
@@ -69,11 +79,12 @@ struct AdminResponder: HTTPResponder {
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let isStuck = endpoint.lagNanoseconds() > Self.stuckNanoseconds
-        for (prefix, change) in [
-            (Self.clusterPrefix, endpoint.change), (Self.linksPrefix, endpoint.changeLink),
-        ] where request.uri.path.hasPrefix(prefix) {
+        let path = request.uri.path.split(separator: "/", omittingEmptySubsequences: false)
+            .map { String($0) }
+        let section = path.count > 2 && path[1] == "admin" ? endpoint.sections[path[2]] : nil
+        if let change = section?.change, path.count == 4 {
             guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
-            return await perform(change, request, below: prefix)
+            return await perform(change, named: path[3], request)
         }
         guard request.method == .get || request.method == .head else {
             return .text(.methodNotAllowed, "only GET\n")
@@ -91,28 +102,16 @@ struct AdminResponder: HTTPResponder {
             return .text(
                 .ok, endpoint.metrics.exposition() + supplement,
                 type: "text/plain; version=0.0.4; charset=utf-8")
-        case "/admin/payments":
-            return try await payments()
-        case "/admin/cluster":
-            guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
-            return .json(await endpoint.cluster())
-        case "/admin/links":
-            guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
-            return .json(await endpoint.links())
         default:
-            return .text(
-                .notFound,
-                "no such page: /livez, /readyz, /metrics, /admin/payments, /admin/cluster, "
-                    + "/admin/links\n")
+            guard let section, path.count == 3 else { return try await payments(request.uri.path) }
+            guard !isStuck else { return .text(.serviceUnavailable, "stuck\n") }
+            return .json(await section.page())
         }
     }
 
-    private static let clusterPrefix = "/admin/cluster/"
-    private static let linksPrefix = "/admin/links/"
-
     /// Such as `POST /admin/cluster/transfer?shard=0&to=eu-1`.
     private func perform(
-        _ change: AdminEndpoint.Change, _ request: Request, below prefix: String
+        _ change: AdminEndpoint.Section.Change, named name: String, _ request: Request
     ) async -> Response {
         guard request.method == .post else { return .text(.methodNotAllowed, "only POST\n") }
         guard !Self.mayBeABrowser(request) else {
@@ -122,7 +121,6 @@ struct AdminResponder: HTTPResponder {
         for (name, value) in request.uri.queryParameters {
             parameters[String(name)] = String(value)
         }
-        let name = String(request.uri.path.dropFirst(prefix.count))
         let (status, text) = await change(name, parameters)
         return .text(HTTPResponse.Status(code: status), text)
     }
@@ -137,8 +135,12 @@ struct AdminResponder: HTTPResponder {
         return SocketAddress(authority)?.isLoopback != true
     }
 
-    private func payments() async throws -> Response {
-        guard let (count, line) = try await endpoint.payments() else {
+    private func payments(_ path: String) async throws -> Response {
+        guard path == "/admin/payments", let payments = endpoint.payments else {
+            let paths = endpoint.paths.joined(separator: ", ")
+            return .text(.notFound, "no such page: \(paths)\n")
+        }
+        guard let (count, line) = try await payments() else {
             return .text(.serviceUnavailable, "not up to date with its peers: ask again\n")
         }
         return Response(

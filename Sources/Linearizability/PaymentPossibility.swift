@@ -111,6 +111,7 @@ extension PaymentPossibility {
         guard let status else { return nil }
         guard status == .requiresCapture, isFlexible else { return unexpected }
         guard pendingTotal == nil else { return nil }
+        guard received <= amount else { return unexpected }
         guard total > amount else { return .told(.refused("amount_too_small", nil)) }
         pendingTotal = total
         return .waiting

@@ -51,14 +51,17 @@ extension Liveness {
         }
         roundNumber += 1
         let now = lastSeen
-        rounds.removeAll { [options] in Self.leaseEnd(of: $0, options) <= now }
+        rounds.removeAll { $0.leaseEnd <= now }
         if rounds.count == Self.roundCountMax { rounds.removeFirst() }
-        rounds.append(Round(number: roundNumber, sentAt: now))
+        let lease = options.leaseNanoseconds(ofPromise: supportDurationNanoseconds)
+        rounds.append(
+            Round(
+                number: roundNumber, sentAt: now, leaseEnd: now.advanced(byNanoseconds: lease)))
         let interval = options.heartbeatIntervalNanoseconds
         asking = .resting(until: began.advanced(byNanoseconds: interval))
         let body = LivenessMessage.Body.heartbeat(
             epoch: epoch, round: roundNumber,
-            durationNanoseconds: options.supportDurationNanoseconds)
+            durationNanoseconds: supportDurationNanoseconds)
         for peer in peers where peer.standing == .present {
             directives.append(message(to: peer.member, body))
         }
@@ -121,7 +124,7 @@ extension Liveness {
     private mutating func hold(
         _ index: Int, _ round: Round, becameTrusted: Bool, _ directives: inout [Directive]
     ) -> Reception {
-        let until = Self.leaseEnd(of: round, options)
+        let until = round.leaseEnd
         let member = peers[index].member
         var isGained = becameTrusted && peers[index].isHeld
         defer { if isGained { directives.append(.supportGained(member)) } }
@@ -156,9 +159,5 @@ extension Liveness {
             publish(index)
             directives.append(.supportLost(peers[index].member))
         }
-    }
-
-    private static func leaseEnd(of round: Round, _ options: Options) -> MonotonicInstant {
-        round.sentAt.advanced(byNanoseconds: options.leaseNanoseconds)
     }
 }

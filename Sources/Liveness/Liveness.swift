@@ -80,6 +80,8 @@ public struct Liveness: Hashable, Sendable {
     struct Round: Hashable, Sendable {
         let number: UInt64
         let sentAt: MonotonicInstant
+        /// What was asked for in it counts no longer than this.
+        let leaseEnd: MonotonicInstant
     }
 
     /// Peers of a node: every node is asked by every other, so that a cluster of 256 costs each one
@@ -107,6 +109,8 @@ public struct Liveness: Hashable, Sendable {
 
     /// The epoch of the first round, another one in each life of the node.
     var life: SupportEpoch?
+    /// How long the next round will ask for.
+    var supportDurationNanoseconds: Int64
     /// What the next round will speak under.
     var nextEpoch: SupportEpoch
     var floor: SupportEpoch
@@ -131,6 +135,7 @@ public struct Liveness: Hashable, Sendable {
         self.cluster = cluster
         self.member = member
         self.options = options
+        supportDurationNanoseconds = options.supportDurationNanoseconds
         nextEpoch = min(durable.epoch, Self.epochMax - 1) + 1
         floor = durable.floor
         let clock = PromiseClock(lastSeen: now)
@@ -204,6 +209,14 @@ public struct Liveness: Hashable, Sendable {
         receptionCounts.note(reception)
         flush(&directives)
         return reception
+    }
+
+    /// How long peers are asked to support this node, from the next round on: no shorter than the
+    /// heartbeat interval, and no longer than 15 of them.
+    public mutating func setSupportDuration(_ duration: Duration) {
+        let nanoseconds = duration.wholeNanoseconds
+        precondition(options.canAsk(forNanoseconds: nanoseconds), "\(member) asks for \(duration)")
+        supportDurationNanoseconds = nanoseconds
     }
 
     /// Who the peers are from now on; this node itself, and repetitions, do not count. One that

@@ -5,7 +5,8 @@ extension Liveness {
     public struct Options: Hashable, Sendable {
         /// How often support is asked for: one disk write, and one message to each peer.
         public let heartbeatInterval: Duration
-        /// How long peers are asked to support this node.
+        /// How long peers are asked to support this node, as long as `setSupportDuration` does not
+        /// say otherwise.
         public let supportDuration: Duration
         /// The longest duration that a peer may ask for: after a restart this node is bound for as
         /// long, and with it every election that needs its vote.
@@ -27,15 +28,17 @@ extension Liveness {
         let clockWindowMinNanoseconds: Int64
         let clockWindowNanoseconds: Int64
 
-        /// A heartbeat may be lost three times in a row before support is; a fallen node is given
-        /// up after 2.5 s, its promise and the longest believed step. Half a per cent is a hundred
-        /// times what quartz does (50 parts per million), and costs 20 ms of each lease. A minute's
-        /// window judges a peer that is 150 ms away.
+        /// A heartbeat may be lost nine times in a row before support is, over links that lose and
+        /// repeat; a fallen node is given up after 2.25 s, its promise and the longest believed
+        /// step. A node looks at its clock at every heartbeat at the latest, so that a longer step
+        /// is no usual one. Half a per cent is a hundred times what quartz does (50 parts per
+        /// million), and costs 20 ms of each lease. A minute's window judges a peer that is 150 ms
+        /// away.
         public init(
-            heartbeatInterval: Duration = .milliseconds(500),
+            heartbeatInterval: Duration = .milliseconds(200),
             supportDuration: Duration = .seconds(2),
             supportDurationMax: Duration = .seconds(60),
-            stepMax: Duration = .milliseconds(500),
+            stepMax: Duration = .milliseconds(250),
             clockRateErrorMaxPartsPerMillion: Int64 = 5000,
             clockWindowMin: Duration = .seconds(10),
             clockWindow: Duration = .seconds(60)
@@ -61,10 +64,11 @@ extension Liveness {
             if supportDurationNanoseconds < heartbeatIntervalNanoseconds {
                 return "support ends before it is asked for again"
             }
-            let roundCount = supportDurationNanoseconds / heartbeatIntervalNanoseconds + 1
-            if roundCount > Int64(Liveness.roundCountMax) { return "too many rounds in flight" }
             if supportDurationMaxNanoseconds < supportDurationNanoseconds {
                 return "own support duration beyond the longest"
+            }
+            if !canAsk(forNanoseconds: supportDurationNanoseconds) {
+                return "too many rounds in flight"
             }
             // A day: longer promises would make sums of times overflow for no use.
             if supportDurationMaxNanoseconds > 86_400_000_000_000 { return "a promise for a day" }
@@ -84,11 +88,18 @@ extension Liveness {
         /// Twice the declared error: the lease's margin, and what a measured clock has to keep.
         var clockRateMarginPartsPerMillion: Int64 { 2 * clockRateErrorMaxPartsPerMillion }
 
-        /// How long a promise of `supportDuration` counts on the requester's clock: the margin off,
-        /// rounded down.
-        var leaseNanoseconds: Int64 {
+        /// How long a promise counts on the requester's clock: the margin off, rounded down.
+        func leaseNanoseconds(ofPromise durationNanoseconds: Int64) -> Int64 {
             let kept = Int128(1_000_000 - clockRateMarginPartsPerMillion)
-            return Int64(Int128(supportDurationNanoseconds) * kept / 1_000_000)
+            return Int64(Int128(durationNanoseconds) * kept / 1_000_000)
+        }
+
+        /// Whether support may be asked for so long: all the rounds that fit a promise are
+        /// remembered.
+        func canAsk(forNanoseconds nanoseconds: Int64) -> Bool {
+            nanoseconds >= heartbeatIntervalNanoseconds
+                && nanoseconds <= supportDurationMaxNanoseconds
+                && nanoseconds / heartbeatIntervalNanoseconds < Int64(Liveness.roundCountMax)
         }
 
         /// A clock stays trusted for so long after the last proof, so that a peer whose answers

@@ -49,7 +49,8 @@ extension CommandDraft {
         case .amountTooSmall, .amountTooLarge, .metadataTooLarge:
             return limitError(for: refusal, payment)
         case .capturesExhausted, .multicaptureNotGranted, .incrementNotGranted,
-            .incrementTooSmall, .incrementsExhausted, .incrementPending:
+            .incrementTooSmall, .incrementsExhausted, .incrementPending,
+            .incrementAfterOvercapture:
             return holdError(for: refusal, payment)
         case .noSuchRefund, .refundNotCancelable, .chargeDisputed, .insufficientBalance:
             return refundError(for: refusal, payment)
@@ -101,6 +102,10 @@ extension CommandDraft {
                     + "times, which is as often as it may be tried.", payment)
         case .incrementPending:
             return APIError(.lockTimeout, key: nil)
+        case .incrementAfterOvercapture:
+            return .state(
+                "The authorization of this PaymentIntent cannot be incremented because more than "
+                    + "its amount was captured.", payment)
         default:
             return .state(
                 "Incremental authorization is not available for this PaymentIntent.", payment)

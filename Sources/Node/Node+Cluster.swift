@@ -18,6 +18,8 @@ public struct ClusterStatus: Sendable {
     public let meta: ShardStatus
     /// What the cluster is and shall be, as far as this node has heard.
     public let topology: Topology
+    /// Messages of peers that could not be read, or said what cannot be.
+    public let refusedMessageCount: Int
 
     /// All of them.
     public var groups: [ShardStatus] { shards + linkShards.map(\.status) + [meta] }
@@ -44,7 +46,8 @@ extension Node {
         }
         return ClusterStatus(
             members: cluster.members, connected: await cluster.connectedPeers, shards: shards,
-            linkShards: linkStatus, meta: await keeper.host.status, topology: cluster.topology)
+            linkShards: linkStatus, meta: await keeper.host.status, topology: cluster.topology,
+            refusedMessageCount: await cluster.refusedMessageCount)
     }
 
     /// Changes the topology; whoever leads the meta group decides.

@@ -375,11 +375,6 @@ public actor Node {
         await router.catchUp()
     }
 
-    /// How many shards there are, and how many of them this node has a replica of.
-    public func shardCounts() async -> (all: Int, here: Int) {
-        await router.shardCounts
-    }
-
     /// What the books of the shards say that this node serves, as they stand now.
     package func servedBooks() async -> [ShardBooks] {
         await router.servedBooks()

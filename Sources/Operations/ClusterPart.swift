@@ -113,6 +113,11 @@ struct ClusterPart {
                 "name", "certificates have no node . or .., and no such region",
                 remedy: "name it differently")
         }
+        guard profile.region != CertificateSigner.region else {
+            throw item.failure(
+                "region", "the authority's own names are in \(CertificateSigner.region)",
+                remedy: "name the region differently")
+        }
         return node
     }
 
@@ -162,14 +167,17 @@ struct ClusterPart {
     private static func readCredentials(
         _ section: ConfigurationSection, _ folder: String
     ) throws(CommandFailure) -> NodeFile.Credentials? {
-        let tls = try section.section("tls", keys: ["folder", "certificate", "key", "authorities"])
+        let tls = try section.section(
+            "tls", keys: ["folder", "certificate", "key", "authorities", "signer"])
         let place = section.place(of: "tls")
+        let signer = try readSigner(tls)
         guard tls.has("folder") else {
             return NodeFile.Credentials(
                 files: LinkCredentialFiles(
                     certificate: try tls.path("certificate", from: folder),
                     key: try tls.path("key", from: folder),
-                    authorities: try tls.path("authorities", from: folder)), place: place)
+                    authorities: try tls.path("authorities", from: folder)), place: place,
+                signer: signer)
         }
         for key in ["certificate", "key", "authorities"] where tls.has(key) {
             throw tls.failure(
@@ -177,6 +185,18 @@ struct ClusterPart {
                 remedy: "leave folder out, or all of certificate, key and authorities")
         }
         return NodeFile.Credentials(
-            files: LinkCredentialFiles(folder: try tls.path("folder", from: folder)), place: place)
+            files: LinkCredentialFiles(folder: try tls.path("folder", from: folder)), place: place,
+            signer: signer)
+    }
+
+    private static func readSigner(
+        _ tls: ConfigurationSection
+    ) throws(CommandFailure) -> SocketAddress? {
+        guard tls.has("signer") else { return nil }
+        return try tls.value(
+            "signer", expecting: "where sunny cluster signer listens, such as 10.0.8.1:7100"
+        ) { text in
+            SocketAddress(text).flatMap { $0.port > 0 ? $0 : nil }
+        }
     }
 }

@@ -137,7 +137,7 @@ extension NodeFile {
         by node: ClusterPlan.Node, http: SocketAddress, admin: SocketAddress
     ) -> ConfigurationTree {
         let nodes = plan.nodes.filter { $0.profile.name != node.profile.name } + [node]
-        let tls: ConfigurationTree = ["folder": "tls"]
+        let tls = Self.effective(["folder": "tls"], credentials?.signer)
         var cluster: [ConfigurationTree.Pair] = []
         if case .mapping(let pairs) = effectiveCluster {
             cluster = pairs.filter { $0.key != "nodes" && $0.key != "tls" }
@@ -212,9 +212,18 @@ extension NodeFile {
                 "certificate": .text(files.certificate), "key": .text(files.key),
                 "authorities": .text(files.authorities),
             ]
-            pairs.append(ConfigurationTree.Pair(key: "tls", value: tls))
+            pairs.append(
+                ConfigurationTree.Pair(
+                    key: "tls", value: Self.effective(tls, credentials?.signer)))
         }
         return .mapping(pairs)
+    }
+
+    private static func effective(
+        _ tls: ConfigurationTree, _ signer: SocketAddress?
+    ) -> ConfigurationTree {
+        guard let signer, case .mapping(let pairs) = tls else { return tls }
+        return .mapping(pairs + [ConfigurationTree.Pair(key: "signer", value: "\(signer)")])
     }
 
     private static func effective(_ node: ClusterPlan.Node) -> ConfigurationTree {

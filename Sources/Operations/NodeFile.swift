@@ -26,6 +26,8 @@ public struct NodeFile: Sendable {
         public let files: LinkCredentialFiles
         /// File and line.
         public let place: String
+        /// Who renews the certificate; nil when only the operator does.
+        public let signer: SocketAddress?
     }
 
     /// What the cluster is called; in the certificates of its nodes.

@@ -43,6 +43,8 @@ public struct NodeFileTemplate: Sendable {
     public var adminAddress: SocketAddress
     public var vaultKeyFile: String
     public var credentialFolder: String
+    /// Where the certificate is renewed; nil when only the operator does that.
+    public var signer: SocketAddress?
     public var links: [Link]
     public var merchant: Merchant
 
@@ -50,7 +52,7 @@ public struct NodeFileTemplate: Sendable {
         heading: String, clusterName: String, plan: ClusterPlan, jurisdiction: String,
         dataDirectory: String, shardCount: Int = 4, httpAddress: SocketAddress,
         adminAddress: SocketAddress, vaultKeyFile: String, credentialFolder: String,
-        links: [Link], merchant: Merchant
+        signer: SocketAddress? = nil, links: [Link], merchant: Merchant
     ) {
         self.heading = heading
         self.clusterName = clusterName
@@ -62,6 +64,7 @@ public struct NodeFileTemplate: Sendable {
         self.adminAddress = adminAddress
         self.vaultKeyFile = vaultKeyFile
         self.credentialFolder = credentialFolder
+        self.signer = signer
         self.links = links
         self.merchant = merchant
     }
@@ -95,9 +98,17 @@ public struct NodeFileTemplate: Sendable {
               # Links between nodes are TLS 1.3; both sides show a certificate of the cluster's
               # authority. This node's is node.crt, its key node.key, and whom it trusts
               # authority.crt. SIGHUP reads them again.
+              #
+              # signer is where sunny cluster signer listens, which renews the certificate while it
+              # is valid. One that is over is made anew by sunny cluster renew.
               tls:
                 folder: \(credentialFolder)
+                \(signerLine)
             """
+    }
+
+    private var signerLine: String {
+        signer.map { "signer: \(yaml($0))" } ?? "# signer: 10.0.8.1:7100"
     }
 
     private func text(of node: ClusterPlan.Node) -> String {

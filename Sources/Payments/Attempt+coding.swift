@@ -282,13 +282,13 @@ extension Attempt: BinaryCodable {
     public init(from reader: inout ByteReader) throws(DecodingError) {
         let number = try reader.readIndex()
         let trace = try reader.read(ProcessorTrace.self)
-        amount = try reader.readAmount()
+        let amount = try reader.readAmount()
         let method = try reader.read(PaymentMethodSnapshot.self)
-        capture = try reader.readEnum()
+        let capture = try reader.readEnum(CaptureMethod.self)
         let presence = try reader.read(Presence.self)
-        start = AttemptStarted(
+        let start = AttemptStarted(
             number: number, trace: trace, method: method, presence: presence,
             at: try reader.read())
-        state = try reader.read()
+        self.init(start, amount: amount, capture: capture, state: try reader.read())
     }
 }

@@ -1,46 +1,5 @@
 public import Primitives
 
-/// What identifies one message to a processor: unique for ever within a link.
-public struct ProcessorTrace: Hashable, Sendable {
-    /// The link's name in the configuration.
-    public let link: String
-    /// The shard that sends, 0 to 46,655: three characters of base 36.
-    public let shard: UInt32
-    /// Counts the shard's messages over all links.
-    public let sequence: UInt64
-    /// The moment for DE 7.
-    public let transmittedAt: Timestamp
-
-    public init(link: String, shard: UInt32, sequence: UInt64, transmittedAt: Timestamp) {
-        self.link = link
-        self.shard = shard
-        self.sequence = sequence
-        self.transmittedAt = transmittedAt
-    }
-
-    private static let stanCount: UInt64 = 999_999
-
-    /// DE 11, 1 to 999,999: the system trace audit number.
-    public var stan: UInt32 { UInt32(sequence % Self.stanCount) + 1 }
-
-    /// DE 41, eight characters: the shard, and how often its STANs ran out. Together with the STAN
-    /// it does not repeat.
-    public var terminal: String {
-        Base36.text(UInt64(shard), width: 3) + Base36.text(sequence / Self.stanCount, width: 5)
-    }
-
-    /// DE 37, twelve characters: the retrieval reference number.
-    public var reference: String {
-        Base36.text(UInt64(shard), width: 3) + Base36.text(sequence, width: 9)
-    }
-
-    /// The shard that a reference names; nil for text that is no reference of ours.
-    public static func shard(ofReference reference: String) -> UInt32? {
-        guard reference.utf8.count == 12 else { return nil }
-        return Base36.value(reference.prefix(3)).flatMap { UInt32(exactly: $0) }
-    }
-}
-
 /// A question to a processor that it answers with yes, no, or not at all.
 public enum ProcessorRequest: Hashable, Sendable {
     /// 0100 or 0200 for the whole amount.
@@ -191,6 +150,14 @@ public struct Capture: Hashable, Sendable {
         self.state = state
     }
 
+    /// What of it can be paid back: nothing of what the processor refused to take.
+    var collectible: Int64 {
+        switch state {
+        case .pending, .posted: amount
+        case .refused: 0
+        }
+    }
+
     /// As many captures as the public API allows for one payment.
     public static let countMax = 50
 }
@@ -242,12 +209,12 @@ public struct Hold: Hashable, Sendable {
     public let options: HoldOptions
     /// When the issuer lets go of what was not captured.
     public let expires: Timestamp
-    public package(set) var captures: ShortList<1, Capture>
+    public package(set) var captures: HeadList<Capture>
     public package(set) var increments: [Increment]
 
     public init(
         approval: Approval, authorized: Int64, options: HoldOptions, expires: Timestamp,
-        captures: ShortList<1, Capture> = ShortList(), increments: [Increment] = []
+        captures: HeadList<Capture> = HeadList(), increments: [Increment] = []
     ) {
         self.approval = approval
         self.authorized = authorized
@@ -260,17 +227,16 @@ public struct Hold: Hashable, Sendable {
     /// How long issuers keep a hold, in seconds: seven days.
     public static let lifetimeSeconds: UInt32 = 7 * 86_400
 
+    // Both inlined: to call them on a hold inside an attempt, the compiler would copy the attempt.
+
     /// What the merchant took, also what the processor has not acknowledged or refused.
-    public var captured: Int64 { captures.reduce(0) { $0 + $1.amount } }
+    @inline(__always)
+    public var captured: Int64 { captures.sum { $0.amount } }
 
     /// What was taken less what the processor refused to take.
+    @inline(__always)
     public var collectible: Int64 {
-        captures.reduce(0) { sum, capture in
-            switch capture.state {
-            case .pending, .posted: sum + capture.amount
-            case .refused: sum
-            }
-        }
+        captures.sum { $0.collectible }
     }
 
     /// What all captures together may come to: the hold and the granted share above it.
@@ -311,11 +277,26 @@ public struct Attempt: Hashable, Sendable {
     /// How it began.
     public let start: AttemptStarted
     public let amount: Int64
+    /// What the issuer reserved, when it said yes in time.
+    public private(set) var hold: Hold?
+    private var stage: Stage
     public let capture: CaptureMethod
-    public package(set) var state: State
+
+    /// The state without its hold, which lies beside it: so it is changed in its place. There is
+    /// one in the stages whose states have one, and in no other.
+    private enum Stage: Hashable, Sendable {
+        case pending, authorized, captured
+        case declined(Decline)
+        case notSent
+        case reversing(UnknownReason)
+        case reversed(UnknownReason)
+        case voided
+    }
 
     public var number: Int { start.number }
     public var trace: ProcessorTrace { start.trace }
+    /// The link of the acquirer that was asked.
+    var link: String { start.trace.link }
     public var method: PaymentMethodSnapshot { start.method }
     public var presence: Presence { start.presence }
     public var created: Timestamp { start.at }
@@ -324,49 +305,77 @@ public struct Attempt: Hashable, Sendable {
         self.start = start
         self.amount = amount
         self.capture = capture
+        stage = .pending
         self.state = state
     }
 
+    public package(set) var state: State {
+        get {
+            switch stage {
+            case .pending: .pending
+            case .authorized: .authorized(hold!)
+            case .captured: .captured(hold!)
+            case .declined(let decline): .declined(decline)
+            case .notSent: .notSent
+            case .reversing(let reason): .reversing(reason)
+            case .reversed(let reason): .reversed(reason)
+            case .voided: .voided(hold!)
+            }
+        }
+        set {
+            switch newValue {
+            case .pending: (stage, hold) = (.pending, nil)
+            case .authorized(let held): (stage, hold) = (.authorized, held)
+            case .captured(let held): (stage, hold) = (.captured, held)
+            case .declined(let decline): (stage, hold) = (.declined(decline), nil)
+            case .notSent: (stage, hold) = (.notSent, nil)
+            case .reversing(let reason): (stage, hold) = (.reversing(reason), nil)
+            case .reversed(let reason): (stage, hold) = (.reversed(reason), nil)
+            case .voided(let held): (stage, hold) = (.voided, held)
+            }
+        }
+    }
+
+    /// Changes the hold, whatever became of it.
+    mutating func changeHold<Result>(
+        _ change: (inout Hold) throws(Misfit) -> Result
+    ) throws(Misfit) -> Result {
+        guard hold != nil else { throw .unexpectedState }
+        return try change(&hold!)
+    }
+
+    /// Nothing more will be taken of the hold.
+    mutating func endHold() {
+        if isAuthorized { stage = .captured }
+    }
+
     var isPending: Bool {
-        if case .pending = state { true } else { false }
+        if case .pending = stage { true } else { false }
+    }
+
+    /// True while there is a hold that can be captured.
+    var isAuthorized: Bool {
+        if case .authorized = stage { true } else { false }
     }
 
     /// True while money may be held or moved that nobody has accounted for yet.
     public var isUnresolved: Bool {
-        switch state {
+        switch stage {
         case .pending, .reversing: true
         case .authorized, .captured, .declined, .notSent, .reversed, .voided: false
         }
     }
 
-    /// What the issuer reserved, when it said yes in time.
-    public var hold: Hold? {
-        switch state {
-        case .authorized(let hold), .captured(let hold), .voided(let hold): hold
-        case .pending, .declined, .notSent, .reversing, .reversed: nil
-        }
-    }
-
-    /// What the merchant took, in minor units.
-    public var captured: Int64 {
-        switch state {
-        case .authorized(let hold), .captured(let hold): hold.captured
-        case .pending, .declined, .notSent, .reversing, .reversed, .voided: 0
-        }
-    }
+    /// What the merchant took, in minor units: nothing of a hold that was given back whole.
+    public var captured: Int64 { hold?.captured ?? 0 }
 
     /// What can be paid back, in minor units: taken, and not refused by the processor.
-    var collectible: Int64 {
-        switch state {
-        case .authorized(let hold), .captured(let hold): hold.collectible
-        case .pending, .declined, .notSent, .reversing, .reversed, .voided: 0
-        }
-    }
+    var collectible: Int64 { hold?.collectible ?? 0 }
 
     /// True when the attempt shows as a charge: the issuer said yes or no, or the outcome had to be
     /// undone.
     public var isCharge: Bool {
-        switch state {
+        switch stage {
         case .authorized, .captured, .declined, .voided, .reversed, .notSent: true
         case .pending, .reversing: false
         }
@@ -374,7 +383,7 @@ public struct Attempt: Hashable, Sendable {
 
     /// Why the attempt brought nothing, in the API's words; nil when it did, or is not known yet.
     public var failure: Decline? {
-        switch state {
+        switch stage {
         case .declined(let decline): decline
         case .notSent, .reversed: Decline(reason: .processingError)
         case .pending, .authorized, .captured, .reversing, .voided: nil

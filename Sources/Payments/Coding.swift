@@ -25,9 +25,7 @@ extension ByteWriter {
         if let value { write(value.rawValue) }
     }
 
-    mutating func writeList<let inlineCount: Int, Element: BinaryCodable>(
-        _ list: ShortList<inlineCount, Element>
-    ) {
+    mutating func writeList<List: PartList>(_ list: List) where List.Element: BinaryCodable {
         writeVarint(UInt64(list.count))
         for element in list { write(element) }
     }
@@ -93,14 +91,14 @@ extension ByteReader {
         return evidence
     }
 
-    mutating func readList<let inlineCount: Int, Element: BinaryCodable>(
-        _ type: ShortList<inlineCount, Element>.Type = ShortList<inlineCount, Element>.self
-    ) throws(DecodingError) -> ShortList<inlineCount, Element> {
+    mutating func readList<List: PartList>(
+        _ type: List.Type = List.self
+    ) throws(DecodingError) -> List where List.Element: BinaryCodable {
         let start = offset
         let count = try readInteger(Int.self)
         guard count <= remainingCount else { throw .truncated(offset: start) }
-        var list = ShortList<inlineCount, Element>()
-        for _ in 0..<count { list.append(try Element(from: &self)) }
+        var list = List()
+        for _ in 0..<count { list.append(try List.Element(from: &self)) }
         return list
     }
 }

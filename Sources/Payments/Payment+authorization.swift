@@ -55,7 +55,7 @@ extension Payment {
                 return decideUnknown(request, .mismatchedAnswer, context, &traces)
             }
             let options = terms.holdOptions.granted(by: context.offer)
-            let isCaptured = attempts[request.attempt].capture == .automatic
+            let isCaptured = attempts.look(request.attempt) { $0.capture } == .automatic
             let money = Money(minorUnits: amount, currency: terms.amount.currency)
             let fee = isCaptured ? context.fees.fee(for: money) : 0
             return [.approved(request, approval, amount: amount, options: options, fee: fee)]
@@ -83,7 +83,7 @@ extension Payment {
     ) -> Int64? {
         let requested: Int64
         switch request {
-        case .authorization(let number): requested = attempts[number].amount
+        case .authorization(let number): requested = attempts.look(number) { $0.amount }
         case .increment(let attempt, let number):
             // A part of an increment is of no use to anybody who asked for a total.
             return partial == nil ? increment(attempt, number)?.amount : nil

@@ -9,14 +9,19 @@ extension Payment {
     func decideIncrement(
         _ total: Int64, _ context: DecisionContext, _ traces: inout TraceAllocator
     ) -> Result<[PaymentEvent], Refusal> {
-        guard case .requiresCapture(let number) = status, let hold = attempts[number].hold else {
+        guard case .requiresCapture(let number) = status, let hold = sums(ofHold: number) else {
             return unexpectedStatus(.increment)
         }
         if let refusal = refusal(ofAmount: total) { return .failure(refusal) }
         guard hold.options.allowsIncrements else { return .failure(.incrementNotGranted) }
-        guard !hold.hasPendingIncrement else { return .failure(.incrementPending) }
-        guard hold.increments.count < Increment.countMax else {
+        guard !hold.isBeingRaised else { return .failure(.incrementPending) }
+        guard hold.incrementCount < Increment.countMax else {
             return .failure(.incrementsExhausted)
+        }
+        guard hold.captured <= hold.authorized else {
+            return .failure(
+                .incrementAfterOvercapture(
+                    captured: hold.captured, authorized: hold.authorized))
         }
         guard total > hold.authorized else {
             return .failure(.incrementTooSmall(requested: total, authorized: hold.authorized))
@@ -35,25 +40,23 @@ extension Payment {
         _ requested: Int64?, _ isFinal: Bool, _ context: DecisionContext,
         _ traces: inout TraceAllocator
     ) -> Result<[PaymentEvent], Refusal> {
-        guard case .requiresCapture(let number) = status else { return unexpectedStatus(.capture) }
-        let attempt = attempts[number]
-        guard case .authorized(let hold) = attempt.state else { return unexpectedStatus(.capture) }
-        guard !hold.hasPendingIncrement else { return .failure(.incrementPending) }
+        guard case .requiresCapture(let number) = status, let hold = sums(ofHold: number) else {
+            return unexpectedStatus(.capture)
+        }
+        guard !hold.isBeingRaised else { return .failure(.incrementPending) }
         guard isFinal || hold.options.allowsMulticapture else {
             return .failure(.multicaptureNotGranted)
         }
-        guard hold.captures.count < Capture.countMax else { return .failure(.capturesExhausted) }
-        let captured = hold.captured
-        let rest = max(0, hold.authorized - captured)
+        guard hold.captureCount < Capture.countMax else { return .failure(.capturesExhausted) }
+        let rest = max(0, hold.authorized - hold.captured)
         let amount = requested ?? rest
         if let refusal = refusal(ofAmount: amount) { return .failure(refusal) }
-        let capturable = max(0, hold.captureLimit - captured)
+        let capturable = max(0, hold.captureLimit - hold.captured)
         guard amount <= capturable else {
             return .failure(.captureTooLarge(requested: amount, capturable: capturable))
         }
-        let advice = traces.allocate(after: attempt, at: context.now)
-        let release =
-            isFinal && amount < rest ? traces.allocate(after: attempt, at: context.now) : nil
+        let advice = trace(for: number, context, &traces)
+        let release = isFinal && amount < rest ? trace(for: number, context, &traces) : nil
         let money = Money(minorUnits: amount, currency: terms.amount.currency)
         return .success([
             .captured(
@@ -95,6 +98,10 @@ extension Payment {
         }
     }
 
+    fileprivate func sums(ofHold attempt: Int) -> HoldSums? {
+        attempts.look(attempt) { $0.sums }
+    }
+
     /// Money that was taken stays: a payment with captures is not canceled but released.
     private func giveBack(
         _ hold: Hold, _ number: Int, _ reason: CancellationReason?, _ context: DecisionContext,
@@ -119,6 +126,7 @@ extension Payment {
         _ number: Int, _ amount: Int64, _ trace: ProcessorTrace, _ at: Timestamp
     ) throws(Misfit) {
         guard status == .requiresCapture(attempt: number) else { throw .unexpectedState }
+        // Logs may have one that was decided after an over-capture, when that was not refused yet.
         try changeHold(number) { hold throws(Misfit) in
             guard !hold.hasPendingIncrement else { throw .unexpectedState }
             guard hold.increments.count < Increment.countMax else { throw .unexpectedNumber }
@@ -185,18 +193,49 @@ extension Attempt {
     fileprivate mutating func take(
         _ made: CaptureMade
     ) throws(Misfit) -> (capture: Capture, captured: Int64) {
-        guard case .authorized(var hold) = state else { throw .unexpectedState }
-        guard hold.captures.count < Capture.countMax else { throw .unexpectedNumber }
-        let captured = hold.captured
-        guard made.amount > 0, made.amount <= max(0, hold.captureLimit - captured),
-            (0...made.amount).contains(made.fee)
-        else { throw .unexpectedAmount }
-        let capture = Capture(
-            number: hold.captures.count, amount: made.amount, fee: made.fee, at: made.at,
-            state: .pending)
-        hold.captures.append(capture)
-        state = made.isFinal ? .captured(hold) : .authorized(hold)
-        return (capture, captured + made.amount)
+        guard isAuthorized else { throw .unexpectedState }
+        let taken = try changeHold { hold throws(Misfit) in
+            guard hold.captures.count < Capture.countMax else { throw .unexpectedNumber }
+            let captured = hold.captured
+            guard made.amount > 0, made.amount <= max(0, hold.captureLimit - captured),
+                (0...made.amount).contains(made.fee)
+            else { throw .unexpectedAmount }
+            let capture = Capture(
+                number: hold.captures.count, amount: made.amount, fee: made.fee, at: made.at,
+                state: .pending)
+            hold.captures.append(capture)
+            return (capture, captured + made.amount)
+        }
+        if made.isFinal { endHold() }
+        return taken
+    }
+}
+
+/// What a decision has to know of a hold, without a copy of its parts.
+private struct HoldSums {
+    let authorized: Int64
+    let captured: Int64
+    let captureLimit: Int64
+    let captureCount: Int
+    let incrementCount: Int
+    let isBeingRaised: Bool
+    let options: HoldOptions
+
+    init(_ hold: Hold) {
+        authorized = hold.authorized
+        captured = hold.captured
+        captureLimit = hold.captureLimit
+        captureCount = hold.captures.count
+        incrementCount = hold.increments.count
+        isBeingRaised = hold.hasPendingIncrement
+        options = hold.options
+    }
+}
+
+extension Attempt {
+    fileprivate var sums: HoldSums? {
+        guard let hold else { return nil }
+        return HoldSums(hold)
     }
 }
 

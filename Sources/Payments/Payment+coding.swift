@@ -421,10 +421,6 @@ extension Attempt {
         return true
     }
 
-    fileprivate var isAuthorized: Bool {
-        if case .authorized = state { true } else { false }
-    }
-
     fileprivate var isCaptured: Bool {
         if case .captured = state { true } else { false }
     }

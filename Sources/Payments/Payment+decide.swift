@@ -81,7 +81,8 @@ extension Payment {
     func isPending(_ request: ProcessorRequest) -> Bool {
         switch request {
         case .authorization(let number):
-            return attempts.indices.contains(number) && attempts[number].isPending
+            return attempts.indices.contains(number)
+                && attempts.look(number) { $0.isPending }
         case .increment(let attempt, let number):
             return increment(attempt, number)?.state == .pending
         }
@@ -98,9 +99,10 @@ extension Payment {
         effects.indices.contains(number) && effects[number].isOpen
     }
 
+    /// A trace for what follows an authorization: it goes to the acquirer that gave it.
     func trace(
         for attempt: Int, _ context: DecisionContext, _ traces: inout TraceAllocator
     ) -> ProcessorTrace {
-        traces.allocate(after: attempts[attempt], at: context.now)
+        traces.allocate(link: attempts.look(attempt) { $0.link }, at: context.now)
     }
 }

@@ -68,32 +68,12 @@ extension Payment {
     }
 
     /// Changes the hold of an attempt, whatever became of it.
-    mutating func changeHold(
-        _ number: Int, _ change: (inout Hold) throws(Misfit) -> Void
-    ) throws(Misfit) {
+    mutating func changeHold<Result>(
+        _ number: Int, _ change: (inout Hold) throws(Misfit) -> Result
+    ) throws(Misfit) -> Result {
         guard attempts.indices.contains(number) else { throw .unexpectedNumber }
-        try attempts.change(number) { attempt throws(Misfit) in
+        return try attempts.change(number) { attempt throws(Misfit) in
             try attempt.changeHold(change)
-        }
-    }
-}
-
-extension Attempt {
-    fileprivate mutating func changeHold(
-        _ change: (inout Hold) throws(Misfit) -> Void
-    ) throws(Misfit) {
-        switch state {
-        case .authorized(var hold):
-            try change(&hold)
-            state = .authorized(hold)
-        case .captured(var hold):
-            try change(&hold)
-            state = .captured(hold)
-        case .voided(var hold):
-            try change(&hold)
-            state = .voided(hold)
-        case .pending, .declined, .notSent, .reversing, .reversed:
-            throw .unexpectedState
         }
     }
 }

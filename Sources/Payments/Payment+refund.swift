@@ -184,13 +184,12 @@ extension Payment {
         _ number: Int, of attempt: Int, _ state: Capture.State, _ phase: LedgerEntry.Phase,
         _ at: Timestamp
     ) throws(Misfit) {
-        var capture: Capture?
-        try changeHold(attempt) { hold throws(Misfit) in
-            capture = hold.captures.change(number) { capture in
+        let capture = try changeHold(attempt) { hold throws(Misfit) in
+            hold.captures.change(number) { capture in
                 capture.state = state
                 return capture
             }
         }
-        if let capture { ledger.append(.charge(attempt: attempt, capture, phase, at: at)) }
+        ledger.append(.charge(attempt: attempt, capture, phase, at: at))
     }
 }

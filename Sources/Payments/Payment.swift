@@ -159,8 +159,8 @@ public struct Payment: Hashable, Sendable {
     public package(set) var version: UInt64
     public package(set) var status: PaymentStatus
     public package(set) var method: PaymentMethodSnapshot?
-    public package(set) var attempts: ShortList<1, Attempt>
-    public package(set) var refunds: ShortList<1, Refund>
+    public package(set) var attempts: HeadList<Attempt>
+    public package(set) var refunds: HeadList<Refund>
     public package(set) var disputes: [Dispute]
     public package(set) var effects: ShortList<3, Effect>
     public package(set) var ledger: ShortList<4, LedgerEntry>
@@ -172,20 +172,6 @@ public struct Payment: Hashable, Sendable {
     public var terms: PaymentTerms { facts.terms }
     /// The random part of the client secret.
     public var clientSecret: String { facts.clientSecret }
-
-    /// A payment begins.
-    public init(_ facts: PaymentCreated) {
-        self.facts = facts
-        version = 1
-        status =
-            facts.method == nil ? .requiresPaymentMethod(lastFailure: nil) : .requiresConfirmation
-        method = facts.method
-        attempts = ShortList()
-        refunds = ShortList()
-        disputes = []
-        effects = ShortList()
-        ledger = ShortList()
-    }
 
     /// How many effects a payment may gather. What merchants can ask for stays below 260 (62
     /// attempts with a reversal, 62 refunds, 50 captures, 10 increments with a reversal, the
@@ -236,12 +222,12 @@ public struct Payment: Hashable, Sendable {
 
     /// What was captured, in minor units.
     public var amountReceived: Int64 {
-        attempts.reduce(0) { $0 + $1.captured }
+        attempts.sum { $0.captured }
     }
 
     /// What was paid back or is on its way back, in minor units; failed refunds do not count.
     public var amountRefunded: Int64 {
-        refunds.reduce(0) { $1.counts ? $0 + $1.amount : $0 }
+        refunds.sum { $0.amountThatCounts }
     }
 
     /// What disputes took or may take from the merchant, in minor units.
@@ -252,20 +238,36 @@ public struct Payment: Hashable, Sendable {
     /// What can still be paid back, in minor units: what the acquirer refused to take cannot, since
     /// it would be money of nobody.
     public var amountRefundable: Int64 {
-        let collectible: Int64 =
-            switch status {
-            // No other attempt than the one that holds money ever took any.
-            case .requiresCapture(let attempt), .succeeded(let attempt):
-                attempts[attempt].collectible
-            case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .processing,
-                .canceled:
-                0
-            }
+        guard let number = attemptWithMoney else { return 0 }
+        let collectible = attempts.look(number) { $0.collectible }
         return max(0, collectible - amountRefunded - amountDisputed)
+    }
+
+    /// No other attempt than the one that holds money ever took any.
+    private var attemptWithMoney: Int? {
+        switch status {
+        case .requiresCapture(let attempt), .succeeded(let attempt): attempt
+        case .requiresPaymentMethod, .requiresConfirmation, .requiresAction, .processing,
+            .canceled:
+            nil
+        }
     }
 
     /// The most recent attempt that reached an answer, whose charge is the payment's latest.
     public var latestChargedAttempt: Attempt? {
         attempts.last { $0.isCharge }
+    }
+}
+
+extension Payment {
+    /// A payment begins. By the memberwise initializer, which copies no part: one that sets member
+    /// after member copies a value of this size once more at its end.
+    public init(_ facts: PaymentCreated) {
+        self.init(
+            facts: facts, version: 1,
+            status: facts.method == nil
+                ? .requiresPaymentMethod(lastFailure: nil) : .requiresConfirmation,
+            method: facts.method, attempts: HeadList(), refunds: HeadList(), disputes: [],
+            effects: ShortList(), ledger: ShortList())
     }
 }

@@ -98,6 +98,9 @@ public enum Refusal: Error, Hashable, Sendable {
     case incrementsExhausted
     /// The hold is being raised at this moment.
     case incrementPending
+    /// Captures went beyond the hold: a part of what it would be raised by is taken already, and
+    /// the issuer would hold it a second time.
+    case incrementAfterOvercapture(captured: Int64, authorized: Int64)
     /// The challenge is over, or of an earlier confirmation.
     case noSuchChallenge
     case noSuchRefund(number: Int)
@@ -146,13 +149,6 @@ public struct TraceAllocator: Sendable {
     public mutating func allocate(link: String, at now: Timestamp) -> ProcessorTrace {
         defer { next += 1 }
         return ProcessorTrace(link: link, shard: shard, sequence: next, transmittedAt: now)
-    }
-}
-
-extension TraceAllocator {
-    /// A trace for what follows an authorization: it goes to the acquirer that gave it.
-    mutating func allocate(after attempt: Attempt, at now: Timestamp) -> ProcessorTrace {
-        allocate(link: attempt.start.trace.link, at: now)
     }
 }
 

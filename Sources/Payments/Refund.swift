@@ -52,6 +52,9 @@ public struct Refund: Hashable, Sendable {
         self.state = state
     }
 
+    /// The amount, unless the money stays or came back.
+    var amountThatCounts: Int64 { counts ? amount : 0 }
+
     /// True unless the money stays, or came back.
     public var counts: Bool {
         switch state {

@@ -61,6 +61,8 @@ extension Refusal: BinaryCodable {
         case .unexpectedPayoutStatus(let status):
             writer.write(UInt8(34))
             writer.write(status.rawValue)
+        case .incrementAfterOvercapture(let captured, let authorized):
+            writer.write(35, captured, authorized)
         }
     }
 
@@ -134,6 +136,9 @@ extension Refusal: BinaryCodable {
             self = .insufficientBalance(
                 requested: try reader.readSigned(), available: try reader.readSigned())
         case 34: self = .unexpectedPayoutStatus(try reader.readEnum())
+        case 35:
+            self = .incrementAfterOvercapture(
+                captured: try reader.readSigned(), authorized: try reader.readSigned())
         default: throw .invalid(what: "refusal", offset: start)
         }
     }

@@ -1,5 +1,11 @@
-/// A list whose first elements lie in the value itself, so that the common payment, with one
-/// attempt, a few effects and a few ledger entries, grows without an allocation.
+/// A list that parts of a payment are appended to.
+package protocol PartList: RandomAccessCollection {
+    init()
+    mutating func append(_ element: consuming Element)
+}
+
+/// A list whose first elements lie in the value itself, so that the common payment, with a few
+/// effects and a few ledger entries, grows without an allocation.
 ///
 /// The order is the order of appending, and nothing is ever removed.
 public struct ShortList<let inlineCount: Int, Element> {
@@ -12,7 +18,7 @@ public struct ShortList<let inlineCount: Int, Element> {
         inline = InlineArray(repeating: nil)
     }
 
-    public mutating func append(_ element: Element) {
+    public mutating func append(_ element: consuming Element) {
         if count < inlineCount {
             inline[count] = element
         } else if rest == nil {
@@ -36,7 +42,7 @@ public struct ShortList<let inlineCount: Int, Element> {
 
 extension ShortList: Sendable where Element: Sendable {}
 
-extension ShortList: RandomAccessCollection, MutableCollection {
+extension ShortList: PartList, MutableCollection {
     public var startIndex: Int { 0 }
     public var endIndex: Int { count }
 

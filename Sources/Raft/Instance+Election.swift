@@ -15,8 +15,21 @@ extension Instance {
         let base = options.electionTimeout.wholeNanoseconds
         let extra = Int64(random.next() % UInt64(max(1, base)))
         // Members outside the home region wait longer, and seldom win against one in it.
-        let isPreferred = preferredLeaders.isEmpty || preferredLeaders.contains(member)
         return moment.now + .nanoseconds(isPreferred ? base + extra : 2 * base + extra)
+    }
+
+    /// An instant within half an election timeout, by chance, for a member that nothing holds back
+    /// any more: the leader has said that it is one no longer, or its node's support has run out.
+    /// The member has waited for that already, and waits on only so that not all stand at once.
+    mutating func electionDeadlineOnceFree(from moment: Moment) -> MonotonicInstant {
+        let spread = max(1, options.electionTimeout.wholeNanoseconds / 2)
+        let chance = Int64(random.next() % UInt64(spread))
+        return moment.now + .nanoseconds(isPreferred ? chance : spread + chance)
+    }
+
+    /// Whether the member is in the group's home region; every one is where there is none.
+    private var isPreferred: Bool {
+        preferredLeaders.isEmpty || preferredLeaders.contains(member)
     }
 
     /// True while this node's support of another leader's node, under which a promise was made,

@@ -256,7 +256,7 @@ extension Instance {
         }
         if case .follower(var follower) = role {
             if follower.electionDeadline == nil {
-                follower.electionDeadline = electionDeadline(from: moment)
+                follower.electionDeadline = electionDeadlineOnceFree(from: moment)
             }
             if follower.leader == leader, hardState.term <= ledTerm {
                 follower.leader = nil

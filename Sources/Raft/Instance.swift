@@ -256,7 +256,7 @@ public struct Instance: Sendable {
             } else if let deadline = follower.electionDeadline {
                 if moment.now >= deadline { electionTimedOut(moment, &directives) }
             } else {
-                follower.electionDeadline = electionDeadline(from: moment)
+                follower.electionDeadline = electionDeadlineOnceFree(from: moment)
                 role = .follower(follower)
             }
         case .preCandidate(let poll), .candidate(let poll):

@@ -4,10 +4,10 @@ package import Primitives
 //
 //             stored answer                      window is full: waits
 //   probe ───────────────────▶ replicate ──────────────────────────────▶ replicate
-//    ▲  ▲                        │   │
-//    │  └── mismatch ────────────┘   │ log compacted before `next`
-//    │                               ▼
-//    └─── stored through it ──── snapshot (awaited ─▶ offered ─▶ reading ─▶ sent ─▶ …)
+//    ▲  ▲                       │  │  ▲
+//    │  └── mismatch ───────────┘  │  └──────────── stored through it ───────────────┐
+//    │                             ▼ log compacted before `next`                     │
+//    └── refused, given up ───── snapshot (awaited ─▶ offered ─▶ reading ─▶ sent ─▶ …)
 //
 //   from       event                              to
 //   ---------  ---------------------------------  ---------
@@ -18,7 +18,7 @@ package import Primitives
 //   replicate  mismatch (a message was lost)      probe
 //   replicate  its disk has lost what it stored   probe, from there
 //   any        the log does not reach back        snapshot
-//   snapshot   stored at or behind it             probe
+//   snapshot   stored at or behind it             replicate
 //   snapshot   it was refused or given up         probe
 
 /// How far a member is, and what is on its way to it.
@@ -94,7 +94,9 @@ package struct Progress: Hashable, Sendable {
             state = .replicate
         case .snapshot(let transfer):
             let goal = transfer.descriptor?.position.index ?? logBase
-            if index >= goal { probe(from: index + 1) }
+            guard index >= goal else { break }
+            probe(from: index + 1)
+            state = .replicate
         case .replicate:
             break
         }

@@ -11,12 +11,15 @@ public struct CertificateFacts: Hashable, Sendable {
     public let notAfter: Timestamp
     /// Whether it may sign others.
     public let isAuthority: Bool
+    /// The number that its authority gave it, in lower-case hexadecimal digits.
+    public let serial: String
 
     fileprivate init(_ certificate: Certificate) {
         identity = certificate.identity
         notBefore = certificate.notBefore
         notAfter = certificate.notAfter
         isAuthority = certificate.isAuthority
+        serial = certificate.serial
     }
 
     /// Reads the first certificate in PEM. Nothing is verified.
@@ -59,6 +62,27 @@ public struct CertificateFacts: Hashable, Sendable {
     var isAuthority: Bool { unsafe X509_check_ca(pointer) == 1 }
     var notBefore: Timestamp { unsafe timestamp(X509_get0_notBefore(pointer)) }
     var notAfter: Timestamp { unsafe timestamp(X509_get0_notAfter(pointer)) }
+
+    var serial: String {
+        guard let number = unsafe X509_get_serialNumber(pointer) else { return "" }
+        // The bytes live as long as the certificate; they are copied.
+        let bytes = unsafe UnsafeBufferPointer(
+            start: ASN1_STRING_get0_data(number), count: Int(ASN1_STRING_length(number)))
+        let digits = Array("0123456789abcdef")
+        return unsafe bytes.reduce(into: "") { text, byte in
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+    }
+
+    /// Whether the key is the one that it is for.
+    func belongs(to key: PrivateKey) -> Bool {
+        guard unsafe X509_check_private_key(pointer, key.pointer) == 1 else {
+            ErrorQueue.clear()
+            return false
+        }
+        return true
+    }
 
     /// The one URI among the certificate's alternative names; nil when there are none or several.
     var onlyURI: String? {

@@ -2,6 +2,12 @@ import COpenSSL
 import Environment
 import Primitives
 
+/// Whose key a certificate is for.
+enum SubjectKey {
+    case made(PrivateKey)
+    case requested(CertificateRequest)
+}
+
 /// A certificate that is being made.
 @safe final class CertificateDraft {
     let notBefore: Timestamp
@@ -17,7 +23,7 @@ import Primitives
     ///   itself.
     init(from now: Timestamp, for validity: Duration, issuer authority: Certificate? = nil) {
         issuer = authority
-        let allowance = ClusterAuthority.clockAllowance.wholeMilliseconds
+        let allowance = ClusterAuthority.clockAllowance(of: validity).wholeMilliseconds
         let begin = now.advanced(byMilliseconds: -allowance)
         let end = now.advanced(byMilliseconds: validity.wholeMilliseconds)
         notBefore = authority.map { max(begin, $0.notBefore) } ?? begin
@@ -54,8 +60,13 @@ import Primitives
         }
     }
 
-    func setKey(_ key: PrivateKey) throws(LinkCredentialError) {
-        try require(unsafe X509_set_pubkey(certificate.pointer, key.pointer))
+    func setKey(_ key: SubjectKey) throws(LinkCredentialError) {
+        switch key {
+        case .made(let key):
+            try require(unsafe X509_set_pubkey(certificate.pointer, key.pointer))
+        case .requested(let request):
+            try require(unsafe request.setKey(of: certificate.pointer))
+        }
     }
 
     /// Adds an extension in OpenSSL's notation, in which commas and colons have a meaning: `value`

@@ -12,8 +12,11 @@ public struct ClusterAuthority: Sendable {
     public static let validity = Duration.days(3652)
     /// Ninety days: a lost key is of no use after them, and nobody has to renew at night.
     public static let nodeValidity = Duration.days(90)
-    /// Certificates begin an hour before they are made, for nodes whose clocks are behind.
-    static let clockAllowance = Duration.seconds(3600)
+    /// Certificates begin an hour before they are made, for nodes whose clocks are behind; short
+    /// ones a tenth of their validity, so that most of it is not over when it begins.
+    static func clockAllowance(of validity: Duration) -> Duration {
+        min(.seconds(3600), validity / 10)
+    }
 
     public let cluster: String
     /// In PEM.
@@ -35,7 +38,7 @@ public struct ClusterAuthority: Sendable {
         try draft.setSubject(organization: "Sunny", name: cluster)
         try draft.add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0")
         try draft.add(NID_key_usage, "critical,keyCertSign,cRLSign")
-        try draft.setKey(key)
+        try draft.setKey(.made(key))
         try draft.add(NID_subject_key_identifier, "hash")
         try draft.add(NID_subject_alt_name, "URI:spiffe://\(cluster)")
         let certificate = try draft.sign(by: key)
@@ -60,10 +63,7 @@ public struct ClusterAuthority: Sendable {
             case let cluster = String(uri.dropFirst(prefix.count)),
             NodeIdentity(cluster: cluster, region: "r", name: "n") != nil
         else { throw .cannotIssue(what: "certificate of no authority") }
-        guard unsafe X509_check_private_key(own.pointer, ownKey.pointer) == 1 else {
-            ErrorQueue.clear()
-            throw .keyDoesNotMatch
-        }
+        guard own.belongs(to: ownKey) else { throw .keyDoesNotMatch }
         self.init(cluster: cluster, certificate: certificate, key: key)
     }
 
@@ -89,13 +89,37 @@ public struct ClusterAuthority: Sendable {
         to identity: NodeIdentity, hostNames: [String] = [], addresses: [String] = [],
         validity: Duration = nodeValidity, now: Timestamp
     ) throws(LinkCredentialError) -> LinkCredentials {
-        guard identity.cluster == cluster else { throw .cannotIssue(what: "other cluster") }
         guard hostNames.allSatisfy(Self.isHostName) else { throw .cannotIssue(what: "host name") }
         guard addresses.allSatisfy(Self.isAddress) else { throw .cannotIssue(what: "address") }
-        let (own, ownKey) = try Self.read(certificate, key)
+        let key = try CertificateDraft.makeKey()
+        let others = hostNames.map { "DNS:\($0)" } + addresses.map { "IP:\($0)" }
+        let signed = try sign(identity, .made(key), others, validity, now)
+        return LinkCredentials(
+            certificate: signed.pem(), key: key.pem(), authorities: certificate)
+    }
+
+    /// Makes a certificate for a key that a node of the cluster has made itself.
+    ///
+    /// - Throws: as `issue(to:hostNames:addresses:validity:now:)`.
+    func issue(
+        to identity: NodeIdentity, for request: CertificateRequest, validity: Duration,
+        now: Timestamp
+    ) throws(LinkCredentialError) -> IssuedCertificate {
+        let signed = try sign(identity, .requested(request), [], validity, now)
+        return IssuedCertificate(
+            identity: identity, certificate: signed.pem(), serial: signed.serial,
+            validUntil: signed.notAfter)
+    }
+
+    /// - Parameter others: names besides the identity, in OpenSSL's notation.
+    private func sign(
+        _ identity: NodeIdentity, _ key: SubjectKey, _ others: [String], _ validity: Duration,
+        _ now: Timestamp
+    ) throws(LinkCredentialError) -> Certificate {
+        guard identity.cluster == cluster else { throw .cannotIssue(what: "other cluster") }
+        let (own, ownKey) = try Self.read(certificate, self.key)
         let draft = CertificateDraft(from: now, for: validity, issuer: own)
         guard draft.notAfter > draft.notBefore else { throw .cannotIssue(what: "validity") }
-        let key = try CertificateDraft.makeKey()
         try draft.setSubject(organization: "Sunny", name: identity.name)
         try draft.setKey(key)
         try draft.add(NID_basic_constraints, "critical,CA:FALSE")
@@ -103,12 +127,9 @@ public struct ClusterAuthority: Sendable {
         try draft.add(NID_ext_key_usage, "serverAuth,clientAuth")
         try draft.add(NID_subject_key_identifier, "hash")
         try draft.add(NID_authority_key_identifier, "keyid:always")
-        let names =
-            ["URI:\(identity.uri)"] + hostNames.map { "DNS:\($0)" } + addresses.map { "IP:\($0)" }
+        let names = ["URI:\(identity.uri)"] + others
         try draft.add(NID_subject_alt_name, names.joined(separator: ","))
-        let signed = try draft.sign(by: ownKey)
-        return LinkCredentials(
-            certificate: signed.pem(), key: key.pem(), authorities: certificate)
+        return try draft.sign(by: ownKey)
     }
 
     /// Letters, digits, hyphens and dots: nothing that has a meaning where names are put together.

@@ -54,8 +54,14 @@ enum CredentialFile {
             guard count == bytes.count else { throw failure("write", draft) }
             guard fsync(descriptor) == 0 else { throw failure("fsync", draft) }
         }
-        guard unsafe rename(draft, path) == 0 else { throw failure("rename", path) }
-        try synchronizeFolder(of: path)
+        try rename(draft, to: path)
+    }
+
+    /// Gives a file the name of another one, which is gone then; after a loss of power it has one
+    /// name or the other.
+    static func rename(_ path: String, to other: String) throws(LinkCredentialError) {
+        guard unsafe Glibc.rename(path, other) == 0 else { throw failure("rename", other) }
+        try synchronizeFolder(of: other)
     }
 
     /// Makes a folder for its owner only, if there is none.

@@ -47,6 +47,9 @@ public struct LinkCredentialFiles: Hashable, Sendable {
         self.authorities = authorities
     }
 
+    /// Where a new key waits for its certificate; see `LinkCredentials.writePair`.
+    package var nextKey: String { key + ".next" }
+
     /// The names that `ClusterAuthority` gives to the files of a node in its folder.
     public init(folder: String) {
         self.init(
@@ -71,23 +74,62 @@ public struct LinkCredentials: Sendable {
     ///
     /// - Throws: `file`, `keyExposed`, `fileTooLong`.
     public init(_ files: LinkCredentialFiles) throws(LinkCredentialError) {
-        let certificate = try CredentialFile.read(files.certificate, isSecret: false)
-        let authorities = try CredentialFile.read(files.authorities, isSecret: false)
-        let key = try CredentialFile.read(files.key, isSecret: true)
-        self.init(
-            certificate: certificate.copyOfBytes, key: key,
-            authorities: authorities.copyOfBytes)
+        let certificate = try CredentialFile.read(files.certificate, isSecret: false).copyOfBytes
+        let authorities = try Self.authorities(files)
+        let next = Self.nextKey(of: certificate, files)
+        let key: SensitiveBytes
+        if let next { key = next } else { key = try CredentialFile.read(files.key, isSecret: true) }
+        self.init(certificate: certificate, key: key, authorities: authorities)
+    }
+
+    static func authorities(_ files: LinkCredentialFiles) throws(LinkCredentialError) -> [UInt8] {
+        try CredentialFile.read(files.authorities, isSecret: false).copyOfBytes
     }
 }
 
+// Certificate and key are two files, and are replaced as one:
+//
+//     1. the new key is written beside the old one, as <key>.next
+//     2. the new certificate takes the old one's place by one rename: from here on the pair is new
+//     3. <key>.next takes the old key's place
+//
+// Whoever reads takes <key>.next if it is that of the certificate, and the key otherwise. A process
+// that ends between two steps leaves the old pair before 2 and the new one from then on.
+
 extension LinkCredentials {
-    /// Replaces the three files, each at once and for its owner only, the certificate last. Blocks.
+    /// Replaces the three files, for their owner only, the authorities first. Blocks.
     ///
     /// - Throws: `file`.
     public func write(to files: LinkCredentialFiles) throws(LinkCredentialError) {
         try CredentialFile.write(SensitiveBytes(copying: authorities), to: files.authorities)
-        try CredentialFile.write(key, to: files.key)
+        try writePair(to: files)
+    }
+
+    /// Replaces certificate and key: after a loss of power both are the old ones or both the new
+    /// ones. Blocks.
+    ///
+    /// - Throws: `file`.
+    func writePair(to files: LinkCredentialFiles) throws(LinkCredentialError) {
+        // What ended between 2 and 3 is finished first: its key would be overwritten.
+        if let old = try? CredentialFile.read(files.certificate, isSecret: false).copyOfBytes,
+            Self.nextKey(of: old, files) != nil
+        {
+            try CredentialFile.rename(files.nextKey, to: files.key)
+        }
+        try CredentialFile.write(key, to: files.nextKey)
         try CredentialFile.write(SensitiveBytes(copying: certificate), to: files.certificate)
+        try CredentialFile.rename(files.nextKey, to: files.key)
+    }
+
+    /// The key that was written beside the old one, if it is the certificate's.
+    private static func nextKey(
+        of certificate: [UInt8], _ files: LinkCredentialFiles
+    ) -> SensitiveBytes? {
+        guard let pem = try? CredentialFile.read(files.nextKey, isSecret: true),
+            let key = PrivateKey(pem: pem),
+            let own = Certificate.list(pem: certificate)?.first, own.belongs(to: key)
+        else { return nil }
+        return pem
     }
 }
 

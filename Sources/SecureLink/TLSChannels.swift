@@ -1,5 +1,6 @@
 public import Environment
 public import Primitives
+public import Renewal
 import Synchronization
 
 /// TLS 1.3 between nodes, both of which show a certificate of the cluster's authority.
@@ -41,7 +42,13 @@ public final class TLSChannels: SecureChannels {
     }
 
     /// When our own certificate ends.
-    public var validUntil: Timestamp { context.withLock { $0.validUntil } }
+    public var validUntil: Timestamp { life.end }
+
+    /// Which certificate is in use, and for how long.
+    public var life: CertificateLife { context.withLock { $0.life } }
+
+    /// This machine's civil time.
+    package var now: Timestamp { wallTime() }
 
     /// Takes new credentials for the channels that are made from now on; those that there are go on
     /// with the old ones. On an error the old ones stay in use. From any thread.
@@ -50,11 +57,16 @@ public final class TLSChannels: SecureChannels {
     public func replaceCredentials(
         with credentials: LinkCredentials
     ) throws(LinkCredentialError) {
+        let new = try check(credentials)
+        context.withLock { $0 = new }
+    }
+
+    private func check(_ credentials: LinkCredentials) throws(LinkCredentialError) -> TLSContext {
         let new = try TLSContext(credentials, now: wallTime())
         guard new.identity == identity else {
             throw .otherIdentity(expected: identity, found: new.identity)
         }
-        context.withLock { $0 = new }
+        return new
     }
 
     /// Reads the files again, and replaces the credentials with what is there. Files that are being
@@ -64,6 +76,25 @@ public final class TLSChannels: SecureChannels {
     public func reload() throws(LinkCredentialError) {
         guard let files else { preconditionFailure("these credentials are not from files") }
         try replaceCredentials(with: try LinkCredentials(files))
+    }
+
+    /// Puts a certificate that the signer made, and its key, into the files, and takes them for the
+    /// channels that are made from now on. A peer would accept them, or nothing is changed. Blocks.
+    ///
+    /// - Throws: `LinkCredentialError`.
+    package func install(
+        _ certificate: [UInt8], key: SensitiveBytes
+    ) throws(LinkCredentialError) {
+        guard let files else { preconditionFailure("these credentials are not from files") }
+        guard let first = Certificate.list(pem: certificate)?.first else {
+            throw .unreadableCertificate
+        }
+        // Written as we write it: text between the certificates does not get into the file.
+        let new = LinkCredentials(
+            certificate: first.pem(), key: key, authorities: try LinkCredentials.authorities(files))
+        let context = try check(new)
+        try new.writePair(to: files)
+        self.context.withLock { $0 = context }
     }
 
     public func client(to name: String) -> sending any SecureChannel {

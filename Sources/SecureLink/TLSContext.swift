@@ -1,6 +1,7 @@
 import COpenSSL
 import Environment
 import Primitives
+import Renewal
 
 /// What all channels of one set of credentials share: the owner of an `SSL_CTX`.
 //
@@ -10,7 +11,7 @@ import Primitives
 @safe final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
     let identity: NodeIdentity
-    let validUntil: Timestamp
+    let life: CertificateLife
 
     /// A certificate chain in a handshake: ours are of one certificate under 1 KiB; a foreign
     /// authority may have two intermediates with long keys.
@@ -31,14 +32,12 @@ import Primitives
         else { throw .unreadableAuthorities }
         guard let key = PrivateKey(pem: credentials.key) else { throw .unreadableKey }
         guard let identity = own.identity else { throw .noIdentity }
-        guard unsafe X509_check_private_key(own.pointer, key.pointer) == 1 else {
-            ErrorQueue.clear()
-            throw .keyDoesNotMatch
-        }
+        guard own.belongs(to: key) else { throw .keyDoesNotMatch }
         guard let made = unsafe SSL_CTX_new(TLS_method()) else { outOfMemory() }
         unsafe pointer = unsafe made
         self.identity = identity
-        validUntil = own.notAfter
+        life = CertificateLife(
+            serial: own.serial, begin: own.notBefore, end: own.notAfter)
         try configure()
         try use(chain, key, authorities)
         try unsafe Self.check(chain, in: SSL_CTX_get_cert_store(made), now: now)

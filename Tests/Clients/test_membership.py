@@ -117,6 +117,42 @@ def test_a_disk_that_was_replaced_does_not_come_back(three: MadeCluster, tmp_pat
     assert pay(three.clients()[0]).status == "succeeded"
 
 
+def test_a_disk_from_before_is_refused(three: MadeCluster, tmp_path: Path) -> None:
+    admin = three.node_called("eu-1")["admin"]
+    # Whoever leads the shard remembers what the node has acknowledged.
+    assert run("cluster", "drain", "ap-1", "--admin", admin).returncode == 0
+    payment = pay(three.clients()[0])
+    three.kill("ap-1")
+    data, kept = three.shop / "ap-1" / "data", tmp_path / "kept"
+    shutil.copytree(data, kept)
+    three.start_node("ap-1")
+    three.await_all_ready()
+    newer = [pay(client) for client in three.clients()]
+    eventually(lambda: is_applied_everywhere(three))
+    three.kill("ap-1")
+    shutil.rmtree(data)
+    shutil.move(kept, data)
+    three.start_node("ap-1")
+    old = three.processes.pop("ap-1")
+    assert old.wait(START_SECONDS) == 70
+    assert "older than what it has acknowledged" in three.log("ap-1")
+    # As the message says.
+    shutil.rmtree(data)
+    three.start_node("ap-1")
+    three.await_all_ready()
+    three.await_replicas(3)
+    for known in [payment, *newer]:
+        found = three.clients()[-1].v1.payment_intents.retrieve(known.id)
+        assert found.status == "succeeded"
+
+
+def is_applied_everywhere(cluster: MadeCluster) -> bool:
+    """Whether every node has applied as much of every shard."""
+    pages = [cluster.page(name)["shards"] for name in cluster.names]
+    applied = [[shard["applied_index"] for shard in page] for page in pages]
+    return all(one == applied[0] for one in applied)
+
+
 def test_a_drained_node_leads_nothing(three: MadeCluster) -> None:
     admin = three.node_called("eu-1")["admin"]
 

@@ -116,10 +116,11 @@ enum RefusalCase: CaseIterable {
     case alreadyRefunded, refundsExhausted, amountNotPositive, noSuchPayment, noSuchPaymentMethod
     case noSuchPart, noLinkAvailable, amountTooSmall, amountTooLarge, metadataTooLarge
     case currencyMismatch, capturesExhausted, multicaptureNotGranted, incrementNotGranted
-    case incrementTooSmall, incrementsExhausted, incrementPending, noSuchChallenge, noSuchRefund
-    case refundNotCancelable, noSuchDispute, unexpectedDisputeStatus, disputesExhausted
-    case evidenceTooLarge, chargeDisputed, nothingCaptured, alreadySettled, settlementMismatch
-    case insufficientBalance, unexpectedPayoutStatus
+    case incrementTooSmall, incrementsExhausted, incrementPending, incrementAfterOvercapture
+    case noSuchChallenge, noSuchRefund, refundNotCancelable, noSuchDispute
+    case unexpectedDisputeStatus, disputesExhausted, evidenceTooLarge, chargeDisputed
+    case nothingCaptured, alreadySettled, settlementMismatch, insufficientBalance
+    case unexpectedPayoutStatus
 
     init(_ refusal: Refusal) {
         self =
@@ -146,6 +147,7 @@ enum RefusalCase: CaseIterable {
             case .incrementTooSmall: .incrementTooSmall
             case .incrementsExhausted: .incrementsExhausted
             case .incrementPending: .incrementPending
+            case .incrementAfterOvercapture: .incrementAfterOvercapture
             case .noSuchChallenge: .noSuchChallenge
             case .noSuchRefund: .noSuchRefund
             case .refundNotCancelable: .refundNotCancelable

@@ -69,6 +69,20 @@ struct PaymentModelTests {
             ]))
     }
 
+    @Test("A hold that captures went beyond is not raised")
+    func overcaptured() {
+        let beyond = snapshot(.requiresCapture, received: 1100)
+        let start: [(command: Command?, key: String, answer: Output?)] = [
+            (Self.manual, "a", .shown(held())),
+            (.capture(amount: 1100, isFinal: false), "b", .shown(beyond)),
+        ]
+        let raised = Command.increment(total: 1200)
+        let refused = Output.refused("payment_intent_unexpected_state", beyond)
+        #expect(isAllowed(start + [(raised, "c", refused), look(beyond)]))
+        let shown = snapshot(.requiresCapture, 1200, capturable: 100, received: 1100)
+        #expect(!isAllowed(start + [(raised, "c", .shown(shown))]))
+    }
+
     @Test("A processor answers in its time, and a hold ends by itself")
     func byItself() {
         let waiting = (Self.manual, "a", Output.shown(snapshot(.processing)))

@@ -71,9 +71,9 @@ extension ScriptedNodes {
         case "nodes":
             try command.allow(positionals: 1...9, keys: ["window", "rate-error"])
             let window: Int64 = try command.integer("window", default: 10_000)
-            options = Liveness.Options(
+            options = Self.options(
                 clockRateErrorMaxPartsPerMillion: try command.integer("rate-error", default: 5000),
-                clockWindowMin: .milliseconds(window), clockWindow: .milliseconds(6 * window))
+                clockWindow: .milliseconds(window))
             members = command.positionals.compactMap { UInt64($0) }.map { MemberID($0) }
             nodes = members.map { _ in Node() }
             for index in nodes.indices { try start(index) }

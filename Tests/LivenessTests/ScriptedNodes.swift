@@ -24,13 +24,24 @@ struct ScriptedNodes {
     /// How long a node that runs by itself waits at most before it looks at its deadline.
     static let stepMilliseconds: Int64 = 10
 
+    /// What the scripts' times are told for, whatever the defaults are.
+    static func options(
+        clockRateErrorMaxPartsPerMillion: Int64 = 5000, clockWindow: Duration = .seconds(10)
+    ) -> Liveness.Options {
+        Liveness.Options(
+            heartbeatInterval: .milliseconds(500), supportDuration: .seconds(2),
+            stepMax: .milliseconds(500),
+            clockRateErrorMaxPartsPerMillion: clockRateErrorMaxPartsPerMillion,
+            clockWindowMin: clockWindow, clockWindow: clockWindow * 6)
+    }
+
     var members: [MemberID] = []
     /// Parallel to `members`.
     var nodes: [Node] = []
     var network: [LivenessMessage] = []
     /// Ways on which everything is lost.
     var cuts: [(from: MemberID, to: MemberID)] = []
-    var options = Liveness.Options()
+    var options = ScriptedNodes.options()
     var output: [String] = []
     var isQuiet = false
     /// False once a clock runs at another rate than the declared one: then only leases of trusted

@@ -126,6 +126,11 @@ struct OutcomeTests {
             ),
             (.incrementPending, "429 lock_timeout - This object cannot be accessed"),
             (
+                .incrementAfterOvercapture(captured: 1100, authorized: 1000),
+                "400 payment_intent_unexpected_state - The authorization of this PaymentIntent "
+                    + "cannot be incremented because more than its amount was captured."
+            ),
+            (
                 .amountTooLarge(requested: 100_000_000, maximum: 99_999_999),
                 "400 amount_too_large amount Amount must be no more than $999,999.99"
             ),

@@ -88,6 +88,23 @@ func readsFilesOfCertificate() throws {
     #expect(files.authorities == "/c/all.pem")
 }
 
+@Test("Where certificates are renewed is read, shown, and passed on to nodes that join")
+func readsSigner() throws {
+    #expect(try NodeFile(path: "node.yaml", text: sound).credentials?.signer == nil)
+    let signer = try #require(SocketAddress("10.0.8.1:7100"))
+    let text = sound.replacing("folder: tls", with: "folder: tls\n    signer: 10.0.8.1:7100")
+    let file = try NodeFile(path: "/etc/node.yaml", text: text)
+    #expect(file.credentials?.signer == signer)
+    #expect(file.credentials?.files == LinkCredentialFiles(folder: "/etc/tls"))
+    let shown = file.effective.yaml.split(separator: "\n").filter { $0.contains("signer:") }
+    #expect(shown.count == 1 && shown[0].contains("10.0.8.1:7100"))
+    let new = ClusterPlan.Node(
+        id: nil, name: "eu-2", region: "eu", address: SocketAddress(host: "10.0.0.9", port: 7001))
+    let tree = file.joined(by: new, http: signer, admin: signer)
+    let passed = tree.yaml.split(separator: "\n").filter { $0.contains("signer:") }
+    #expect(passed == shown)
+}
+
 @Test("A node without a list of nodes is alone")
 func readsLoneNode() throws {
     let begin = try #require(sound.range(of: "  id: 00ff"))
@@ -122,6 +139,9 @@ func readsLoneNode() throws {
         ("folder: tls", "folder: tls\n    key: k", 19, "cluster.tls.key: the folder says already"),
         ("    folder: tls", "    certificate: c", 18, "cluster.tls.key is missing"),
         ("  tls:\n    folder: tls\n", "", 2, "cluster.tls is missing"),
+        ("folder: tls", "folder: tls\n    signer: here", 19, "cluster.tls.signer must be where"),
+        ("folder: tls", "folder: tls\n    signer: a:0", 19, "cluster.tls.signer must be where"),
+        ("region: us", "region: authority", 11, "cluster.nodes[1].region: the authority's own"),
         (
             "listen:\n  http: 127.0.0.1:8080",
             "insecure_listen: true\nlisten:\n  http: \"[fd00::2]:7001\"", 26, "listen.http: "
@@ -260,7 +280,7 @@ func readsTemplate() throws {
         heading: "# Hello.", clusterName: "three", plan: file.plan, jurisdiction: "world",
         dataDirectory: "data", shardCount: 9, httpAddress: SocketAddress("127.0.0.1:1")!,
         adminAddress: SocketAddress("[::1]:2")!, vaultKeyFile: "vault.key",
-        credentialFolder: "tls",
+        credentialFolder: "tls", signer: SocketAddress("[fd00::8]:7100")!,
         links: ["a", "b"].map {
             NodeFileTemplate.Link(name: $0, address: SocketAddress("[::1]:8583")!)
         },
@@ -272,6 +292,7 @@ func readsTemplate() throws {
     #expect(written.configuration.shardCount == 9)
     #expect(written.configuration.links.map(\.name) == ["a", "b"])
     #expect(written.credentials?.files == file.credentials?.files)
+    #expect(written.credentials?.signer == SocketAddress("[fd00::8]:7100")!)
     var alone = template
     alone.plan = .alone(name: "one", region: "eu")
     #expect(try NodeFile(path: "node.yaml", text: alone.text).plan.isUnnamed)

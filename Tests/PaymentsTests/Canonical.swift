@@ -117,10 +117,10 @@ extension Attempt.State {
     }
 }
 
-extension ShortList {
+extension PartList {
     /// The list with each element changed.
-    fileprivate func list(_ change: (Element) -> Element) -> ShortList {
-        var list = ShortList()
+    fileprivate func list(_ change: (Element) -> Element) -> Self {
+        var list = Self()
         for element in self { list.append(change(element)) }
         return list
     }
@@ -146,5 +146,25 @@ extension Effect.State {
         case .withdrawn: .withdrawn(at: noTime)
         case .refused(let responseCode, _): .refused(responseCode: responseCode, at: noTime)
         }
+    }
+}
+
+/// What tells a state from another one, in 128 bits: two states that share it by chance are one in
+/// 10^26 even among millions.
+struct StateDigest: Hashable {
+    private let first: Int
+    private let second: Int
+
+    init(_ walk: Walk) {
+        let bytes = walk.payment.canonical.encoded
+        func hash(_ salt: UInt8) -> Int {
+            var hasher = Hasher()
+            hasher.combine(salt)
+            hasher.combine(bytes)
+            hasher.combine(walk.host)
+            return hasher.finalize()
+        }
+        first = hash(1)
+        second = hash(2)
     }
 }

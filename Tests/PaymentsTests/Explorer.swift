@@ -60,7 +60,7 @@ struct Explorer {
                 if bounds.incrementCountMax + bounds.captureCountMax > 1 {
                     walk.offer = Fixture.allOptions
                 }
-                if seen.insert(StateDigest(walk.payment)).inserted { frontier.append(walk) }
+                if seen.insert(StateDigest(walk)).inserted { frontier.append(walk) }
             }
         }
         while let walk = frontier.popLast(), violations.count < 10 {
@@ -68,7 +68,12 @@ struct Explorer {
             if checks { check(walk) }
             for command in inputs(of: walk.payment) {
                 guard let next = step(walk, command) else { continue }
-                if seen.insert(StateDigest(next.payment)).inserted { frontier.append(next) }
+                if seen.insert(StateDigest(next)).inserted { frontier.append(next) }
+            }
+            if bounds.incrementCountMax > 0, let next = walk.reachingHost,
+                seen.insert(StateDigest(next)).inserted
+            {
+                frontier.append(next)
             }
         }
         stateCount = seen.count
@@ -251,6 +256,7 @@ struct Explorer {
         for fault in PaymentAudit(payment, isInOrder: bounds.answersInOrder).faults {
             expect(false, fault, walk)
         }
+        checkHost(walk, "")
         checkTotality(walk)
         checkLateApprovals(walk)
         checkRest(walk)
@@ -358,31 +364,26 @@ struct Explorer {
         for fault in PaymentAudit(rest.payment, isInOrder: bounds.answersInOrder).faults {
             expect(false, "at rest: \(fault)", walk)
         }
+        checkHost(rest, "at rest: ")
+    }
+
+    /// Once everything is told and answered, the host holds what can still be captured, and nothing
+    /// for a payment that is over. A host that answered in any order, or refused what it must not
+    /// refuse, is for people to look at.
+    private mutating func checkHost(_ walk: Walk, _ moment: String) {
+        guard bounds.answersInOrder, !walk.host.hasRefused, !walk.payment.hasUnfinishedWork else {
+            return
+        }
+        let (held, capturable) = (walk.host.held, walk.payment.amountCapturable)
+        expect(
+            held == capturable, "\(moment)\(held) held at the host, \(capturable) to capture",
+            walk)
     }
 
     private mutating func expect(
         _ holds: Bool, _ promise: @autoclosure () -> String, _ walk: Walk
     ) {
         if !holds { violations.append("\(promise()): \(walk.payment)") }
-    }
-}
-
-/// What tells a state from another one, in 128 bits: two states that share it by chance are one in
-/// 10^26 even among millions.
-struct StateDigest: Hashable {
-    private let first: Int
-    private let second: Int
-
-    init(_ payment: Payment) {
-        let bytes = payment.canonical.encoded
-        func hash(_ salt: UInt8) -> Int {
-            var hasher = Hasher()
-            hasher.combine(salt)
-            hasher.combine(bytes)
-            return hasher.finalize()
-        }
-        first = hash(1)
-        second = hash(2)
     }
 }
 

@@ -64,6 +64,8 @@ struct Walk {
     var offer = HoldOptions.none
     /// What the merchant's balance allows.
     var refundMaximum: Int64?
+    /// What the processor makes of what it is told.
+    var host = HostModel()
 
     init(
         amount: Int64 = 1000, _ capture: CaptureMethod = .manual,
@@ -85,6 +87,7 @@ struct Walk {
     mutating func run(_ command: PaymentCommand) -> Result<[PaymentEvent], Refusal> {
         let decision = payment.decide(command, in: context, traces: &traces)
         if case .success(let events) = decision {
+            if !events.isEmpty { host.hear(command, about: payment) }
             for event in events { payment.mustEvolve(event) }
         }
         now = now.advanced(byMilliseconds: 1000)

@@ -121,6 +121,25 @@ struct HoldTests {
         #expect(walk.run(.capture(amount: 1)) == .failure(.capturesExhausted))
     }
 
+    @Test("is not raised once captures went beyond it, which the issuer would not know")
+    func incrementAfterOvercapture() {
+        var walk = Walk.granted.after(.capture(amount: 1001, isFinal: false))
+        for total in [1001, 1500] {
+            #expect(
+                walk.run(.increment(total: Int64(total)))
+                    == .failure(.incrementAfterOvercapture(captured: 1001, authorized: 1000)))
+        }
+        // To the last cent is not beyond.
+        walk = Walk.granted.after(
+            .capture(amount: 1000, isFinal: false), .increment(total: 1200),
+            .answered(.increment(attempt: 0, number: 0), Fixture.approval),
+            .effectAcknowledged(number: 0))
+        #expect(walk.payment.amountCapturable == 200)
+        #expect(walk.host.held == 200)
+        walk = walk.after(.capture(amount: nil), .effectAcknowledged(number: 1))
+        #expect(walk.host.held == 0)
+    }
+
     @Test("is given back whole when it runs out, each increment under its own trace")
     func expiry() {
         var walk = raised(to: 1500, by: Fixture.approval)

@@ -78,7 +78,7 @@ struct ReferenceModel {
             }
         case .increment(let total):
             guard status == "requires_capture", total > held, total <= 99_999_999, !isRaising,
-                increments.count < 10
+                increments.count < 10, taken <= held
             else { return false }
             increments.append((total - held, "pending"))
         case .capture(let wanted, let isFinal):

@@ -28,7 +28,7 @@ struct ReferenceTests {
                 let decision = walk.run(command)
                 steps += 1
                 if case .success = decision { accepted += 1 }
-                guard ((try? decision.get()) != nil) == isAccepted, Self.agree(walk.payment, model)
+                guard ((try? decision.get()) != nil) == isAccepted, Self.agree(walk, model)
                 else {
                     Issue.record("step \(steps): \(command) in \(before): \(decision), \(model)")
                     return
@@ -133,8 +133,9 @@ struct ReferenceTests {
         return .settle(item, Money(minorUnits: owed, currency: Fixture.usd))
     }
 
-    private static func agree(_ payment: Payment, _ model: ReferenceModel) -> Bool {
-        payment.status.name.apiName == model.status && payment.amountReceived == model.taken
+    private static func agree(_ walk: Walk, _ model: ReferenceModel) -> Bool {
+        let payment = walk.payment
+        return payment.status.name.apiName == model.status && payment.amountReceived == model.taken
             && payment.amountRefunded == model.paidBack && payment.amountDisputed == model.disputed
             && payment.amountRefundable == model.refundable
             && payment.amountCapturable
@@ -143,6 +144,8 @@ struct ReferenceTests {
             && payment.effects.count == model.outbox.count
             && payment.attempts.count == model.attempts.count
             && PaymentAudit(payment, isInOrder: true, disputeFee: 0).faults.isEmpty
+            && (payment.hasUnfinishedWork || walk.host.hasRefused
+                || walk.host.held == payment.amountCapturable)
     }
 }
 

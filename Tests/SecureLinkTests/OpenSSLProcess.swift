@@ -102,7 +102,10 @@ final class OpenSSLProcess: Sendable {
     }
 
     /// Runs a command to its end.
-    static func run(_ arguments: String...) async throws {
+    static func run(_ arguments: String...) async throws { try await run(arguments) }
+
+    /// Runs a command to its end.
+    static func run(_ arguments: [String]) async throws {
         let process = try OpenSSLProcess(arguments)
         process.closeInput()
         let (text, status) = await process.untilEnd()

@@ -48,6 +48,7 @@ enum House {
         "ISO8583": Room(.pure, ["Primitives"]),
         "PeerWire": Room(.pure, ["Primitives"]),
         "Topology": Room(.pure, ["Primitives"]),
+        "Renewal": Room(.pure, ["Primitives"]),
 
         "Environment": Room(.roles, ["Primitives"], system: ["Synchronization"]),
 
@@ -66,8 +67,8 @@ enum House {
             .io, ["CLibUV", "Primitives", "Environment", "DequeModule", "HeapModule"],
             system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "SecureLink": Room(
-            .io, ["COpenSSL", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
-            hasStrictMemory: true),
+            .io, ["COpenSSL", "Primitives", "Environment", "Renewal"],
+            system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "Journal": Room(
             .io, ["Primitives", "Environment", "Crypto"], system: ["Glibc", "Synchronization"]),
         "StateStore": Room(
@@ -99,6 +100,8 @@ enum House {
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
                 "Resilience",
             ]),
+        "Signing": Room(
+            .meeting, ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
         "CoreSimulator": Room(
             .meeting, ["Primitives", "Raft", "Liveness", "Linearizability"]),
         "Simulator": Room(
@@ -131,7 +134,8 @@ enum House {
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Resilience", "Logging",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing", "Resilience",
+                "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [

@@ -120,7 +120,8 @@ func coding() throws {
         .moved(MemberID(1), profile("a@a/z")), .arrived(MemberID(1), token: 4),
         .stood(MemberID(1), .draining),
         .placed([ShardMove(group: GroupID(1), replicas: members(1, 3))], meta: members(2)),
-        .settled([SettledShard(group: GroupID(0), epoch: 4)], metaEpoch: nil), .departed(MemberID(3)),
+        .settled([SettledShard(group: GroupID(0), epoch: 4)], metaEpoch: nil),
+        .departed(MemberID(3)),
     ]
     for event in events {
         let change = TopologyChange(base: 3, event: event)

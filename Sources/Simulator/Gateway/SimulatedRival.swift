@@ -83,11 +83,10 @@ final class SimulatedRival {
             body = ""
             path += "/cancel"
         case 1...4 where subject.isManual:
-            // Always the last one. A part captured by the way can make the client's next part go
-            // beyond the hold; when that is raised then and captured to the last cent, the host
-            // holds on to as much of the raise, and the gateway does not release it: not solved.
-            command = .capture(amount: amount, isFinal: true)
-            body = "amount_to_capture=\(amount)&final_capture=true"
+            // A part captured by the way can make the client's next one go beyond the hold.
+            let isFinal = !subject.isFlexible || choice == 4
+            command = .capture(amount: amount, isFinal: isFinal)
+            body = "amount_to_capture=\(amount)&final_capture=\(isFinal)"
             path += "/capture"
         case 5:
             command = .confirm

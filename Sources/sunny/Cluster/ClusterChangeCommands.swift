@@ -107,6 +107,8 @@ struct ClusterJoinCommand: ParsableCommand {
     @Option(help: "The node: NAME@REGION=HOST:PORT or NAME@REGION/ZONE=HOST:PORT.")
     var node: NodeArgument
 
+    @OptionGroup var certificates: ValidityOption
+
     @Option(help: "The API's port. [default: the next one on the same host]")
     var httpPort: UInt16?
 
@@ -134,7 +136,8 @@ struct ClusterJoinCommand: ParsableCommand {
         try Files.makeFolder(own)
         try Files.copy(model.vaultKeyFile, to: own + "/vault.key")
         try ClusterFiles.issue(
-            to: node.name, region: node.region, by: authority, into: own + "/tls")
+            to: node.name, region: node.region, by: authority, for: certificates.duration,
+            into: own + "/tls")
         try Files.write(text, to: own + "/node.yaml")
         Console.print(
             """

@@ -4,18 +4,21 @@ import Operations
 
 struct ClusterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cluster", abstract: "Make a cluster, and look at one that runs.",
+        commandName: "cluster",
+        abstract: "Make a cluster, renew its certificates, and look at one that runs.",
         discussion: """
             EXAMPLE:
               sunny cluster init ./shop --node eu-1@eu=10.0.0.1:7001 \\
                 --node us-1@us=10.0.1.1:7001 --node ap-1@ap=10.0.2.1:7001
+              sunny cluster signer --folder ./shop/authority --listen 10.0.8.1:7100
               sunny cluster status --config ./shop/eu-1/node.yaml
               sunny cluster transfer 0 --to us-1 --admin 127.0.0.1:8081
             """,
         subcommands: [
-            ClusterInitCommand.self, ClusterRenewCommand.self, ClusterStatusCommand.self,
-            ClusterMembersCommand.self, ClusterShardsCommand.self, ClusterTransferCommand.self,
-            ClusterDrainCommand.self, ClusterRemoveCommand.self, ClusterJoinCommand.self,
+            ClusterInitCommand.self, ClusterRenewCommand.self, ClusterSignerCommand.self,
+            ClusterStatusCommand.self, ClusterMembersCommand.self, ClusterShardsCommand.self,
+            ClusterTransferCommand.self, ClusterDrainCommand.self, ClusterRemoveCommand.self,
+            ClusterJoinCommand.self,
         ])
 }
 

@@ -26,13 +26,14 @@ enum ClusterFiles {
 
     /// Puts a new certificate with a new key into a node's folder.
     static func issue(
-        to name: String, region: String, by authority: ClusterAuthority, into folder: String
+        to name: String, region: String, by authority: ClusterAuthority, for validity: Duration,
+        into folder: String
     ) throws(CommandFailure) {
         let identity = NodeIdentity(cluster: authority.cluster, region: region, name: name)
         guard let identity else { throw failure(.cannotIssue(what: "name"), folder) }
         try Files.makeFolder(folder)
         do throws(LinkCredentialError) {
-            try authority.issue(to: identity, now: CivilClock.now)
+            try authority.issue(to: identity, validity: validity, now: CivilClock.now)
                 .write(to: LinkCredentialFiles(folder: folder))
         } catch {
             throw failure(error, folder)

@@ -24,7 +24,8 @@ struct NodeArgument: ExpressibleByArgument {
         guard parts.count == 2 else { return nil }
         let places = parts[1].split(separator: "/", omittingEmptySubsequences: false)
         guard places.count <= 2, let place = places.first,
-            NodeIdentity(cluster: "c", region: String(place), name: String(parts[0])) != nil
+            NodeIdentity(cluster: "c", region: String(place), name: String(parts[0])) != nil,
+            place != CertificateSigner.region
         else { return nil }
         name = String(parts[0])
         region = String(place)
@@ -92,6 +93,11 @@ struct ClusterInitCommand: ParsableCommand {
     @Option(help: "How many nodes hold each shard, as far as there are so many: 1, 3, 5 or 7.")
     var replicas = ClusterPlan.replicaCountDefault
 
+    @OptionGroup var certificates: ValidityOption
+
+    @Option(help: "Where sunny cluster signer will listen, HOST:PORT, to renew certificates.")
+    var signer: String?
+
     @Option(help: "The API's port. Further nodes of the same host get the ports that follow.")
     var httpPort: UInt16 = 8080
 
@@ -115,6 +121,9 @@ struct ClusterInitCommand: ParsableCommand {
         }
         guard Set(nodes.map(\.address)).count == nodes.count else {
             throw ValidationError("two nodes have the same address")
+        }
+        guard signer == nil || signerAddress != nil else {
+            throw ValidationError("--signer takes a host and a port, such as 10.0.8.1:7100")
         }
         guard NodeIdentity(cluster: name, region: "r", name: "n") != nil else {
             throw ValidationError("--name takes a-z, digits, dots, dashes and underscores")
@@ -149,11 +158,16 @@ struct ClusterInitCommand: ParsableCommand {
                 try Files.copy(vaultKey, to: own + "/vault.key")
             }
             try ClusterFiles.issue(
-                to: node.name, region: node.region, by: authority, into: own + "/tls")
+                to: node.name, region: node.region, by: authority, for: certificates.duration,
+                into: own + "/tls")
             try ClusterFiles.allowFirstStart(in: own + "/data")
             try Files.write(text, to: path(of: node))
         }
         Console.print(nextSteps(merchant))
+    }
+
+    private var signerAddress: SocketAddress? {
+        signer.flatMap { SocketAddress($0) }.flatMap { $0.port > 0 ? $0 : nil }
     }
 
     private func path(of node: NodeArgument) -> String { "\(folder)/\(node.name)/node.yaml" }
@@ -183,7 +197,7 @@ struct ClusterInitCommand: ParsableCommand {
             plan: plan, jurisdiction: jurisdiction, dataDirectory: "data", shardCount: shards,
             httpAddress: SocketAddress(host: "127.0.0.1", port: httpPort &+ 2 * before),
             adminAddress: SocketAddress(host: "127.0.0.1", port: adminPort &+ 2 * before),
-            vaultKeyFile: "vault.key", credentialFolder: "tls",
+            vaultKeyFile: "vault.key", credentialFolder: "tls", signer: signerAddress,
             links: (acquirers.isEmpty ? [.usual] : acquirers).map(\.link),
             merchant: merchant.section(name: "First shop"))
     }
@@ -204,8 +218,24 @@ struct ClusterInitCommand: ParsableCommand {
             Secret key of the first shop, shown this once: \(merchant.apiKey)
 
             Keep \(folder)/authority where no node is: whoever has its key can join the cluster.
-            The nodes' certificates are valid for 90 days; sunny cluster renew \(folder) makes new
-            ones, and SIGHUP lets a node read its own again.
+            The nodes' certificates are valid for \(certificates.validity).
+            \(renewalStep)
+            """
+    }
+
+    private var renewalStep: String {
+        guard let signerAddress else {
+            return """
+                sunny cluster renew makes new ones in \(folder), and SIGHUP lets a node read its
+                own again. With sunny cluster signer nodes renew theirs by themselves.
+                """
+        }
+        return """
+            Nodes renew theirs by themselves while the signer runs:
+
+              sunny cluster signer --folder \(folder)/authority --listen \(signerAddress)
+
+            One that is over is made anew by sunny cluster renew \(folder).
             """
     }
 }
@@ -224,6 +254,8 @@ struct ClusterRenewCommand: ParsableCommand {
     @Argument(help: "The folder that `sunny cluster init` made.")
     var folder: String
 
+    @OptionGroup var certificates: ValidityOption
+
     func run() throws {
         try hardenProcess()
         guard Files.exists(folder + "/authority/authority.key") else {
@@ -240,7 +272,7 @@ struct ClusterRenewCommand: ParsableCommand {
                 of: file.clusterName, in: folder + "/authority")
             try ClusterFiles.issue(
                 to: file.configuration.name, region: file.configuration.region, by: authority,
-                into: "\(folder)/\(name)/tls")
+                for: certificates.duration, into: "\(folder)/\(name)/tls")
             let channels = try NodeCertificate.channels(of: file) { CivilClock.now }
             let end = channels.map { CivilText.text($0.validUntil) } ?? ""
             Console.print("\(name): \(folder)/\(name)/tls is valid until \(end)")

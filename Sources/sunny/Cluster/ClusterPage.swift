@@ -2,6 +2,7 @@ import Cluster
 import Node
 import Operations
 import Primitives
+import Renewal
 import SecureLink
 import Topology
 
@@ -66,6 +67,8 @@ struct ClusterPage: Codable, Sendable {
     let isReady: Bool
     /// `2026-11-28 11:40:38 UTC`; left out where there is no certificate.
     let certificateEnd: String?
+    /// In hexadecimal; left out where there is no certificate.
+    let certificateSerial: String?
     /// Counts the changes of the topology that this node has heard of; 0 before the first.
     let topologyEpoch: UInt64
     /// Who leads the topology's group; left out while nobody is known to.
@@ -81,7 +84,9 @@ struct ClusterPage: Codable, Sendable {
         node = process.file.configuration.name
         region = process.file.configuration.region
         isReady = await process.node.isReady()
-        certificateEnd = process.channels.map { CivilText.text($0.validUntil) }
+        let life = process.channels?.life
+        certificateEnd = life.map { CivilText.text($0.end) }
+        certificateSerial = life?.serial
         let topology = status.topology
         topologyEpoch = topology.epoch
         topologyLeader = status.meta.leader.flatMap { known[$0]?.name }

@@ -2,6 +2,7 @@ import Environment
 import Glibc
 import Operations
 import Primitives
+import SecureLink
 
 /// `demo.json`: what runs, for people and scripts. It is there while the demo runs, and written
 /// when everything is ready.
@@ -30,19 +31,32 @@ struct DemoFile: Codable, Sendable {
         var pid: pid_t
     }
 
+    /// Who renews the nodes' certificates.
+    struct Signer: Codable, Sendable {
+        var id: String
+        /// `127.0.0.1:PORT`.
+        var address: String
+        /// `http://127.0.0.1:PORT`.
+        var admin: String
+        var pid: pid_t
+    }
+
     var apiKey: String
     var publishableKey: String
     var nodes: [Node]
     var acquirers: [Acquirer]
+    /// Nil for a node that is alone, which has no certificate.
+    var signer: Signer?
 
     /// The ids of everything that runs.
-    var ids: [String] { nodes.map(\.id) + acquirers.map(\.id) }
+    var ids: [String] { nodes.map(\.id) + acquirers.map(\.id) + (signer.map { [$0.id] } ?? []) }
 
     mutating func setPID(_ pid: pid_t, of id: String) {
         for index in nodes.indices where nodes[index].id == id { nodes[index].pid = pid }
         for index in acquirers.indices where acquirers[index].id == id {
             acquirers[index].pid = pid
         }
+        if signer?.id == id { signer?.pid = pid }
     }
 }
 
@@ -66,11 +80,21 @@ struct DemoSettings: Codable, Sendable {
         var peerPort: UInt16
     }
 
+    struct Signer: Codable, Sendable {
+        var id = CertificateSigner.name
+        /// Known before the first start, as every node has to know it.
+        var port: UInt16
+        /// 0 until the first start.
+        var adminPort: UInt16 = 0
+    }
+
     /// In hexadecimal.
     var cluster: String
     var keys: MerchantKeys
     var nodes: [Node]
     var acquirers: [Acquirer]
+    /// Nil for a node that is alone, and in a folder of a demo that had none.
+    var signer: Signer?
     /// Whether the folder was made for this run only.
     var isTemporary: Bool
 
@@ -82,11 +106,12 @@ struct DemoSettings: Codable, Sendable {
     static func make(
         nodeCount: Int, regionCount: Int, acquirerCount: Int, isTemporary: Bool
     ) throws(CommandFailure) -> DemoSettings {
-        guard let ports = LocalSocket.freePorts(nodeCount) else {
+        guard var ports = LocalSocket.freePorts(nodeCount + 1) else {
             throw CommandFailure(
                 .unavailable, "there are no free ports", at: "127.0.0.1",
                 remedy: "end some of what listens on this machine")
         }
+        let signerPort = ports.removeLast()
         return DemoSettings(
             cluster: String(ClusterFiles.newClusterID().rawValue, radix: 16),
             keys: MerchantKeys.make(),
@@ -97,6 +122,7 @@ struct DemoSettings: Codable, Sendable {
                     region: region, peerPort: port)
             },
             acquirers: (1...acquirerCount).map { Acquirer(id: "acquirer-\($0)") },
+            signer: nodeCount > 1 ? Signer(port: signerPort) : nil,
             isTemporary: isTemporary)
     }
 }

@@ -27,7 +27,8 @@ struct DemoFolder: Sendable {
 
     /// The argument by which a process of this demo is told from any other.
     func mark(of id: String, in demo: DemoFile) -> String {
-        demo.nodes.contains { $0.id == id } ? configuration(of: id) : journal(of: id)
+        if demo.signer?.id == id { return authority }
+        return demo.nodes.contains { $0.id == id } ? configuration(of: id) : journal(of: id)
     }
 
     func readSettings() throws(CommandFailure) -> DemoSettings? {

@@ -36,6 +36,30 @@ struct DemoLauncher: Sendable {
             pid: process.pid)
     }
 
+    /// Starts who renews the nodes' certificates; nil when there is none.
+    func startSigner(
+        _ demo: inout DemoSettings
+    ) throws(CommandFailure) -> DemoFile.Signer? {
+        guard let settings = demo.signer else { return nil }
+        _ = try ClusterFiles.authority(of: DemoConfiguration.clusterName, in: folder.authority)
+        let ports = folder.portsFile(of: settings.id)
+        Files.remove(ports)
+        Console.progress("starting \(settings.id)")
+        let process = try DemoProcess.start(
+            settings.id,
+            [
+                "cluster", "signer", "--folder", folder.authority, "--listen",
+                "127.0.0.1:\(settings.port)", "--admin", "127.0.0.1:\(settings.adminPort)",
+            ] + supervision(ports), mark: folder.authority, log: folder.log(of: settings.id))
+        let addresses = try waitForAddresses(of: process, ports)
+        guard let address = addresses["address"], let admin = addresses["admin"] else {
+            throw notReady(process)
+        }
+        demo.signer?.adminPort = admin.port
+        return DemoFile.Signer(
+            id: settings.id, address: "\(address)", admin: "http://\(admin)", pid: process.pid)
+    }
+
     /// A node that was started: its addresses are bound, and it may not be ready.
     struct StartedNode {
         let process: DemoProcess
@@ -133,7 +157,10 @@ struct DemoLauncher: Sendable {
 
 /// What a demo's node needs before it starts.
 enum DemoConfiguration {
-    private static let clusterName = "demo"
+    static let clusterName = "demo"
+
+    /// As long as those are that the signer makes: each start makes new ones.
+    private static let validity = ValidityArgument.ofSigner.duration
 
     /// Writes the node's configuration and, in a cluster, a new certificate.
     static func write(
@@ -144,7 +171,7 @@ enum DemoConfiguration {
         if demo.nodes.count > 1 {
             let authority = try ClusterFiles.authority(of: clusterName, in: folder.authority)
             try ClusterFiles.issue(
-                to: node.id, region: node.region, by: authority,
+                to: node.id, region: node.region, by: authority, for: validity,
                 into: folder.credentials(of: node.id))
         }
         let text = try text(node, of: demo, in: folder)
@@ -172,7 +199,7 @@ enum DemoConfiguration {
             clusterName: clusterName, plan: plan, jurisdiction: "world",
             dataDirectory: node.id, httpAddress: local(node.httpPort),
             adminAddress: local(node.adminPort), vaultKeyFile: "vault.key",
-            credentialFolder: "\(node.id).tls",
+            credentialFolder: "\(node.id).tls", signer: demo.signer.map { local($0.port) },
             links: demo.acquirers.map {
                 NodeFileTemplate.Link(name: $0.id, address: local($0.port))
             }, merchant: demo.keys.section(name: "Demo shop")

@@ -6,7 +6,8 @@ import Operations
 struct DemoProcess: Sendable {
     let id: String
     let pid: pid_t
-    /// An argument that only this process has: the path of its configuration or journal.
+    /// An argument that only this process has: the path of its configuration, its journal, or the
+    /// authority's folder.
     let mark: String
 
     /// Starts this program again, with other arguments, in a session of its own, so that Ctrl-C in
@@ -57,7 +58,7 @@ struct DemoProcess: Sendable {
     }
 
     private static func names(_ command: String) -> Bool {
-        command == "node" || command == "acquirer"
+        command == "node" || command == "acquirer" || command == "cluster"
     }
 
     func signal(_ number: Int32) {

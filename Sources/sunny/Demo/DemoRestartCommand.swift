@@ -50,7 +50,7 @@ struct DemoRestartCommand: ParsableCommand {
         for id in ids { Console.print("\(id) is ready.") }
     }
 
-    /// Nil for an acquirer, which is ready.
+    /// Nil for an acquirer and the signer, which are ready.
     private func start(
         _ id: String, _ settings: inout DemoSettings, _ launcher: DemoLauncher
     ) throws(CommandFailure) -> DemoLauncher.StartedNode? {
@@ -59,7 +59,11 @@ struct DemoRestartCommand: ParsableCommand {
             try launcher.folder.changeDemo { $0.setPID(node.process.pid, of: id) }
             return node
         }
-        // Every id of the demo that is not a node's is an acquirer's.
+        if settings.signer?.id == id, let signer = try launcher.startSigner(&settings) {
+            try launcher.folder.changeDemo { $0.setPID(signer.pid, of: id) }
+            return nil
+        }
+        // Every other id of the demo is an acquirer's.
         let index = settings.acquirers.firstIndex { $0.id == id }!
         let pid = try launcher.startAcquirer(&settings.acquirers[index]).pid
         try launcher.folder.changeDemo { $0.setPID(pid, of: id) }

@@ -150,6 +150,7 @@ struct DemoStartCommand: ParsableCommand {
             apiKey: settings.keys.apiKey, publishableKey: settings.keys.publishableKey, nodes: [],
             acquirers: [])
         do throws(CommandFailure) {
+            demo.signer = try launcher.startSigner(&settings)
             for index in settings.acquirers.indices {
                 demo.acquirers.append(try launcher.startAcquirer(&settings.acquirers[index]))
             }
@@ -199,6 +200,7 @@ extension DemoFile {
             + acquirers.map {
                 DemoProcess(id: $0.id, pid: $0.pid, mark: folder.journal(of: $0.id))
             }
+            + (signer.map { [DemoProcess(id: $0.id, pid: $0.pid, mark: folder.authority)] } ?? [])
     }
 
     func process(_ id: String, in folder: DemoFolder) throws(CommandFailure) -> DemoProcess {

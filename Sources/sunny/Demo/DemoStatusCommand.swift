@@ -29,7 +29,8 @@ struct DemoStatusCommand: ParsableCommand {
             Row(
                 id: process.id, state: state(of: process, in: demo), pid: process.pid,
                 address: demo.nodes.first { $0.id == process.id }?.http
-                    ?? demo.acquirers.first { $0.id == process.id }?.address ?? "")
+                    ?? demo.acquirers.first { $0.id == process.id }?.address
+                    ?? demo.signer?.address ?? "")
         }
         switch output.format {
         case .json: Console.print(JSON.text(rows))

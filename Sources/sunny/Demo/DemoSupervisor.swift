@@ -39,7 +39,7 @@ struct DemoSupervisor {
     private func endAll() {
         let processes = (try? folder.readDemo())?.processes(in: folder) ?? []
         Files.remove(folder.demoFile)
-        // Nodes before acquirers, so that what is under way can still be answered.
+        // Nodes before the others, so that what is under way can still be answered.
         for group in [processes.filter(\.isNode), processes.filter { !$0.isNode }] {
             for process in group { process.signal(SIGTERM) }
             for process in group { waitOrKill(process) }

@@ -9,6 +9,9 @@ enum DemoText {
         for acquirer in demo.acquirers {
             table.add(acquirer.id, acquirer.address, "control port \(acquirer.control)")
         }
+        if let signer = demo.signer {
+            table.add(signer.id, signer.address, signer.admin)
+        }
         let processes = table.text.split(separator: "\n").map { "  \($0)" }
             .joined(separator: "\n")
         return """

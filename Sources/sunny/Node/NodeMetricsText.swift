@@ -2,6 +2,7 @@ import Cluster
 import MerchantAPI
 import Node
 import Primitives
+import Renewal
 import SecureLink
 import Transport
 
@@ -30,7 +31,8 @@ enum NodeMetricsText {
         text += family(name, "How long the loop let something ready wait, lately.", "gauge")
         text += "\(name) \(seconds(process.loop.lagNanoseconds))\n"
         let status = await process.node.clusterStatus()
-        return text + clusterText(process, status) + sentText(status, await process.links?.sent)
+        text += clusterText(process, status) + sentText(status, await process.links?.sent)
+        return text + refusedText(status, await process.links?.troubleCounts)
     }
 
     private static func clusterText(_ process: NodeProcess, _ status: ClusterStatus) -> String {
@@ -53,7 +55,11 @@ enum NodeMetricsText {
         }
         let end = "sunny_certificate_end_seconds"
         text += family(end, "When this node's certificate ends, since 1970.", "gauge")
-        return text + "\(end) \(channels.validUntil.seconds)\n"
+        let life = channels.life
+        text += "\(end) \(life.end.seconds)\n"
+        let info = "sunny_certificate_info"
+        text += family(info, "This node's certificate, by its serial number.", "gauge")
+        return text + "\(info){serial=\"\(life.serial)\"} 1\n"
     }
 
     private static func sentText(
@@ -69,6 +75,24 @@ enum NodeMetricsText {
             byteText += "\(bytes){peer=\"\(peer.name)\"} \(count.bytes)\n"
         }
         return frameText + byteText
+    }
+
+    private static func refusedText(
+        _ status: ClusterStatus, _ troubleCounts: [String: Int]?
+    ) -> String {
+        guard let troubleCounts else { return "" }
+        let (messages, troubles) = (
+            "sunny_peer_messages_refused_total", "sunny_peer_link_troubles_total"
+        )
+        var text = family(
+            messages, "Messages of peers that could not be read or said what cannot be.",
+            "counter")
+        text += "\(messages) \(status.refusedMessageCount)\n"
+        text += family(troubles, "Streams that became no link, and links that ended.", "counter")
+        for (reason, count) in troubleCounts.sorted(by: { $0.key < $1.key }) {
+            text += "\(troubles){reason=\"\(reason)\"} \(count)\n"
+        }
+        return text
     }
 
     private static func family(_ name: String, _ help: String, _ type: String) -> String {

@@ -102,6 +102,8 @@ extension NodeProcess {
         guard let channels else { return }
         let rest = channels.validUntil.milliseconds - CivilClock.now.milliseconds
         guard rest < NodeCertificate.warningMilliseconds else { return }
+        // The signer's are short: what fails there is told by itself.
+        guard file.credentials?.signer == nil else { return }
         logger.warning(
             "the certificate ends soon; put a new one in its place and send SIGHUP",
             metadata: ["valid_until": "\(CivilText.text(channels.validUntil))"])

@@ -20,6 +20,8 @@ struct NodeProcess: Sendable {
     /// Nil for a node that is alone, as `links`.
     let channels: TLSChannels?
     let links: PeerLinks?
+    /// For keys and certificates; nil where nobody renews them.
+    let certificateWorker: WorkerThread?
     private let workers: [WorkerThread]
     private let store: StateStore
     private let lock: FileLock
@@ -50,6 +52,9 @@ struct NodeProcess: Sendable {
             workers = try ["journal", "state writer", "state reader"].map {
                 try WorkerThread(name: $0, loop: loop)
             }
+            certificateWorker =
+                file.credentials?.signer == nil
+                ? nil : try WorkerThread(name: "certificates", loop: loop)
         } catch {
             throw CommandFailure(
                 .unavailable, "the system gives no thread: \(error)",
@@ -109,6 +114,7 @@ struct NodeProcess: Sendable {
         await node.stop()
         // The loop ends last: it carries the completions of the others.
         for worker in workers { worker.stop() }
+        certificateWorker?.stop()
         loop.stop()
         try? store.close()
     }

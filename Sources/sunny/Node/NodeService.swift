@@ -66,6 +66,8 @@ final class NodeService: Sendable {
             return .success
         }
         let watching = Task { [process] in await RecoveryLog.watch(process) }
+        // For as long as the loop runs.
+        Task { [process] in await process.renewCertificates() }
         defer { watching.cancel() }
         var status = ExitStatus.success
         do {
@@ -111,19 +113,23 @@ final class NodeService: Sendable {
                 let payments = await node.allPayments()
                 return (payments.count, { JSON.line(PaymentRecord(payments[$0])) })
             },
-            cluster: { Array((JSON.text(await ClusterPage(process)) + "\n").utf8) },
-            change: { [node = process.node] name, parameters in
-                await ClusterChange(name, parameters)?.perform(on: node)
-                    ?? (400, "no such change, or a parameter is missing\n")
-            },
-            links: { [node = process.node] in
-                Array((JSON.text(await LinksPage(node)) + "\n").utf8)
-            },
-            changeLink: { [node = process.node] name, parameters in
-                await LinkRequest(name, parameters)?.perform(on: node)
-                    ?? (400, "no such change, or a parameter is missing\n")
-            })
+            sections: [
+                "cluster": .init(
+                    page: { Array((JSON.text(await ClusterPage(process)) + "\n").utf8) },
+                    change: { [node = process.node] name, parameters in
+                        await ClusterChange(name, parameters)?.perform(on: node) ?? noSuchChange
+                    }),
+                "links": .init(
+                    page: { [node = process.node] in
+                        Array((JSON.text(await LinksPage(node)) + "\n").utf8)
+                    },
+                    change: { [node = process.node] name, parameters in
+                        await LinkRequest(name, parameters)?.perform(on: node) ?? noSuchChange
+                    }),
+            ])
     }
+
+    private static let noSuchChange = (400, "no such change, or a parameter is missing\n")
 
     /// The lifecycle library tells each step; what matters is logged here.
     private static func quiet(_ logger: Logger) -> Logger {

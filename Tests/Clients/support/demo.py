@@ -92,7 +92,10 @@ class Demo:
     def pids(self) -> list[int]:
         """Of everything that runs."""
         description = self.description
-        return [process["pid"] for process in description["nodes"] + description["acquirers"]]
+        processes = description["nodes"] + description["acquirers"]
+        if "signer" in description:
+            processes.append(description["signer"])
+        return [process["pid"] for process in processes]
 
     @property
     def acquirer(self) -> dict[str, Any]:

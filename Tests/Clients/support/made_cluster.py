@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ def free_ports(count: int) -> list[int]:
 class MadeCluster(Endpoints):
     """Nodes with a folder each below `folder/shop`, and one acquirer."""
 
-    def __init__(self, folder: Path, *places: str, replicas: int = 5):
-        """`places` are NAME@REGION or NAME@REGION/ZONE; the cluster begins with these."""
+    def __init__(self, folder: Path, *places: str, replicas: int = 5, options: Sequence[str] = ()):
+        """`places` are NAME@REGION or NAME@REGION/ZONE; the cluster begins with these. `options`
+        are further ones of `sunny cluster init`."""
         self.folder = folder
         self.shop = folder / "shop"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -41,6 +43,7 @@ class MadeCluster(Endpoints):
         done = run(
             *("cluster", "init", self.shop, *arguments, "--shards", 4),
             *("--replicas", replicas, "--acquirer", f"acquirer={self.acquirer_address}"),
+            *options,
         )
         assert done.returncode == 0, done.stderr
         [self.key] = [word for word in done.stdout.split() if word.startswith("sk_test_")]
