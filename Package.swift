@@ -117,6 +117,7 @@ let package = Package(
             [
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+                "Resilience",
             ]),
         room(
             "Signing", ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
@@ -152,6 +153,7 @@ let package = Package(
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
                 "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing",
+                "Resilience",
                 logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

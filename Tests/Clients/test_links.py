@@ -216,6 +216,21 @@ def test_an_owner_that_stands_still_does_not_keep_its_links(cluster: Cluster) ->
     cluster.await_all_ready()
 
 
+def test_a_payment_of_one_node_costs_two_syncs_and_no_ask(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    names = ("sunny_journal_syncs_total", "sunny_journal_entries_total", "sunny_link_asks_total")
+    try:
+        demo.start()
+        pay(demo.client)
+        before = [demo.metric(name) for name in names]
+        for _ in range(10):
+            assert pay(demo.client).status == "succeeded"
+        work = [demo.metric(name) - count for name, count in zip(names, before, strict=True)]
+        assert work[0] <= 20 and work[1] <= 20 and work[2] == 0, work
+    finally:
+        demo.stop()
+
+
 def test_one_node_owns_its_links_and_drains_them(tmp_path: Path) -> None:
     demo = Demo(tmp_path)
     try:

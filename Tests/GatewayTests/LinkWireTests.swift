@@ -12,9 +12,9 @@ import Testing
         .appending(path: "Golden/link_wire.txt")
 
     private static let header = """
-        # Version 1 of what nodes ask the owners of links, in hexadecimal. A line changes only with a
-        # new version of LinkAsk or LinkAnswer, because nodes of two releases talk to each other. A
-        # run with SUNNY_RECORD=1 writes it from Tests/GatewayTests.
+        # Version 1 of what nodes ask the owners of links, in hexadecimal. A line changes only with
+        # a new version of LinkAsk or LinkAnswer, because nodes of two releases talk to each other.
+        # A run with SUNNY_RECORD=1 writes it from Tests/GatewayTests.
 
         """
 

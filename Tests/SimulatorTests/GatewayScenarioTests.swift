@@ -30,6 +30,17 @@ import Testing
         try keepsEveryPromise(nodeCount: 3, seeds: (part * 6 + 1)...(part * 6 + 6))
     }
 
+    @Test("whoever writes to the acquirer is seen to own the links")
+    func linkWrites() throws {
+        for nodeCount in [1, 3] {
+            var options = GatewayScenario.Options()
+            options.nodeCount = nodeCount
+            let verdict = try GatewayScenario.run(seed: 7, options: options)
+            #expect(verdict.violations.isEmpty)
+            #expect(verdict.linkWriteCount > verdict.paymentCount)
+        }
+    }
+
     @Test("five nodes keep every promise in 4 seeds")
     func fiveNodes() throws {
         try keepsEveryPromise(nodeCount: 5, seeds: 1...4)

@@ -98,6 +98,7 @@ enum House {
             [
                 "Primitives", "Environment", "Payments", "Raft", "Topology", "Journal",
                 "StateStore", "Vault", "Telemetry", "Cluster", "Gateway", "MerchantAPI",
+                "Resilience",
             ]),
         "Signing": Room(
             .meeting, ["Primitives", "Environment", "PeerWire", "Renewal", "SecureLink"]),
@@ -133,7 +134,8 @@ enum House {
                 "Journal", "StateStore", "Vault", "Telemetry", "Cluster", "Gateway",
                 "MerchantAPI", "Acquirer", "Node",
                 "Simulator", "CoreSimulator", "Linearizability", "Ingress", "Operations",
-                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing", "Logging",
+                "CProcess", "ISO8583", "PeerWire", "SecureLink", "Renewal", "Signing", "Resilience",
+                "Logging",
                 "ServiceLifecycle", "ArgumentParser",
             ],
             system: [

@@ -74,6 +74,7 @@ final class GatewayRun {
             requestCount: senders.reduce(0) { $0 + $1.requestCount },
             nodeStartCount: gateway.nodeStartCount, faultCounts: faults.counts,
             expiredHoldCount: final.payments.reduce(0) { $0 + ($1.isEndedByTime ? 1 : 0) },
+            linkWriteCount: gateway.links.writeCount,
             history: recorder.history, violations: found)
     }
 

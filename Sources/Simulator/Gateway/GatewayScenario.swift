@@ -38,6 +38,8 @@ public enum GatewayScenario {
         public let faultCounts: [String: Int]
         /// Holds that ran out.
         public let expiredHoldCount: Int
+        /// How often nodes wrote to the acquirer, each time as the owner of a region's links.
+        public let linkWriteCount: Int
         /// What clients saw.
         public let history: PaymentHistory
         /// Empty when every promise was kept.
