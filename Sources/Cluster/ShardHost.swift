@@ -163,11 +163,18 @@ public actor ShardHost<Machine: ShardMachine> {
 
     /// Whether this node may act for the group at this moment, by a fresh look at the clock: it
     /// serves, and nobody else can while a quorum is bound to it.
-    public nonisolated var holdsLease: Bool {
-        assumeIsolated { host in
-            guard host.raft.servingTerm != nil else { return false }
-            return host.isAlone || host.raft.leaseExpiry(host.node.moment()) != nil
-        }
+    public nonisolated var holdsLease: Bool { assumeIsolated { $0.isLeased(byMeasured: true) } }
+
+    /// The same by the clocks' declared rates, where they have not been measured yet: for what has
+    /// other fences too, and cannot wait for a minute after each start.
+    package nonisolated var holdsLeaseByDeclaredRates: Bool {
+        assumeIsolated { $0.isLeased(byMeasured: false) }
+    }
+
+    private func isLeased(byMeasured areRatesMeasured: Bool) -> Bool {
+        guard raft.servingTerm != nil else { return false }
+        return isAlone
+            || raft.leaseExpiry(node.moment(), areRatesMeasured: areRatesMeasured) != nil
     }
 
     /// True when this node decides for the group alone.

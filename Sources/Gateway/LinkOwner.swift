@@ -246,7 +246,7 @@ final class LinkLease: @unchecked Sendable {
     }
 
     /// By a fresh look at the clock: nobody else can own the links at this moment.
-    var isHeld: Bool { !isOver && host.servingTerm == term && host.holdsLease }
+    var isHeld: Bool { !isOver && host.servingTerm == term && host.holdsLeaseByDeclaredRates }
 
     func end() { isOver = true }
 }

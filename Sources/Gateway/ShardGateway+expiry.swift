@@ -25,13 +25,17 @@ extension ShardGateway {
     /// room for those whose callers wait. The rest is due in the next pass.
     static let duePageCountMax = 10
 
+    /// Before the first look of a term: terms may be shorter than the interval, and what ran out in
+    /// the last one must not wait for a long one.
+    static let firstExpiryDelay = Duration.seconds(1)
+
     /// Looks for what ran out, again and again while the term lasts.
-    func scheduleExpiry() {
-        loop.schedule(after: expiryInterval) { [self] in
+    func scheduleExpiry(after delay: Duration = ShardGateway.firstExpiryDelay) {
+        loop.schedule(after: delay) { [self] in
             assumeIsolated { shard in
                 guard !shard.hasEnded else { return }
                 shard.expireVerificationCodes()
-                shard.scheduleExpiry()
+                shard.scheduleExpiry(after: shard.expiryInterval)
                 _ = Task { await shard.expireDue() }
             }
         }

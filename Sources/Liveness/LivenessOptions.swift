@@ -32,15 +32,15 @@ extension Liveness {
         /// repeat; a fallen node is given up after 2.25 s, its promise and the longest believed
         /// step. A node looks at its clock at every heartbeat at the latest, so that a longer step
         /// is no usual one. Half a per cent is a hundred times what quartz does (50 parts per
-        /// million), and costs 20 ms of each lease. A minute's window judges a peer that is 150 ms
-        /// away.
+        /// million), and costs 20 ms of each lease. A second shows the rate of a peer that answers
+        /// within a few milliseconds, and a minute's window judges one that is 150 ms away.
         public init(
             heartbeatInterval: Duration = .milliseconds(200),
             supportDuration: Duration = .seconds(2),
             supportDurationMax: Duration = .seconds(60),
             stepMax: Duration = .milliseconds(250),
             clockRateErrorMaxPartsPerMillion: Int64 = 5000,
-            clockWindowMin: Duration = .seconds(10),
+            clockWindowMin: Duration = .seconds(1),
             clockWindow: Duration = .seconds(60)
         ) {
             self.heartbeatInterval = heartbeatInterval

@@ -10,7 +10,12 @@ package import Primitives
 
 extension Instance {
     /// The instant until which a quorum is bound to this leader; nil when there is no lease.
-    package func leaseExpiry(_ moment: Moment) -> MonotonicInstant? {
+    ///
+    /// - Parameter areRatesMeasured: false to count on the declared rates of clocks also where they
+    ///   have not been measured so far, which takes seconds to a minute after each start.
+    package func leaseExpiry(
+        _ moment: Moment, areRatesMeasured: Bool = true
+    ) -> MonotonicInstant? {
         guard case .leader(let leader) = role, !leader.isLeaseForfeited else { return nil }
         switch leader.phase {
         case .serving: break
@@ -20,7 +25,7 @@ extension Instance {
             if voter == member { return MonotonicInstant(nanoseconds: .max) }
             guard let peer = leader.progress.first(where: { $0.member == voter }),
                 let received = moment.support.received(from: voter),
-                received.epoch == peer.promise, received.isClockTrusted
+                received.epoch == peer.promise, received.isClockTrusted || !areRatesMeasured
             else { return MonotonicInstant(nanoseconds: .min) }
             return received.until
         }

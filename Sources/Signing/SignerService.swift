@@ -62,6 +62,7 @@ public actor SignerService {
     private let network: any Network
     private let channels: TLSChannels
     private let worker: any BlockingWorker
+    private let elapsedTime: @Sendable () -> MonotonicInstant
     private let onNews: @Sendable (News) -> Void
     private var rules = SigningRules()
     private var connections: [ObjectIdentifier: SignerConnection] = [:]
@@ -75,6 +76,7 @@ public actor SignerService {
     /// Makes the signer's own certificate. Blocks for that.
     ///
     /// - Parameters:
+    ///   - elapsedTime: what the minutes of requests are told by; the loop's clock where it is nil.
     ///   - excluded: reads the names of nodes that get no certificates; called on the worker for
     ///     each request, so that a change counts at once.
     ///   - onNews: called on the loop.
@@ -82,6 +84,7 @@ public actor SignerService {
     public init(
         signer: CertificateSigner, loop: any NodeLoop, network: any Network,
         worker: any BlockingWorker, wallTime: @escaping @Sendable () -> Timestamp,
+        elapsedTime: (@Sendable () -> MonotonicInstant)? = nil,
         excluded: @escaping @Sendable () throws(LinkCredentialError) -> Set<String>,
         onNews: @escaping @Sendable (News) -> Void
     ) throws(LinkCredentialError) {
@@ -90,6 +93,7 @@ public actor SignerService {
         self.network = network
         self.worker = worker
         readExcluded = excluded
+        self.elapsedTime = elapsedTime ?? { loop.now }
         self.onNews = onNews
         channels = try TLSChannels(
             try signer.ownCredentials(now: wallTime()), wallTime: wallTime)
@@ -154,7 +158,7 @@ public actor SignerService {
         of request: [UInt8], of peer: VerifiedPeer
     ) async -> SigningOutcome {
         let asking = SigningPeer(peer)
-        if let refusal = rules.admit(asking, at: loop.now) { return .refused(refusal) }
+        if let refusal = rules.admit(asking, at: elapsedTime()) { return .refused(refusal) }
         let (signer, readExcluded) = (signer, readExcluded)
         let read = await worker.run(on: loop) { () -> Result<ReadRequest, LinkCredentialError> in
             do throws(LinkCredentialError) {

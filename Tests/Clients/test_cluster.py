@@ -52,7 +52,7 @@ def test_a_payment_goes_on_at_any_node(cluster: Cluster) -> None:
     assert seen[0] == seen[1] == seen[2]
     refunds = [client.v1.refunds.retrieve(refund.id).to_dict() for client in cluster.clients()]
     assert refunds[0] == refunds[1] == refunds[2]
-    assert cluster.journal.movement(amount)["refunded_amount"] == 500
+    assert cluster.movement(amount)["refunded_amount"] == 500
 
 
 def test_a_card_that_came_in_at_one_node_pays_at_the_others(cluster: Cluster) -> None:
@@ -84,7 +84,7 @@ def test_a_key_is_the_same_key_at_every_node(cluster: Cluster) -> None:
     answers += [send(base) for base in bases]
     assert {answer.status for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
-    assert cluster.journal.movement(parameters["amount"])["state"] == "captured"
+    assert cluster.movement(parameters["amount"])["state"] == "captured"
 
 
 def test_all_nodes_list_the_same(cluster: Cluster) -> None:
@@ -223,7 +223,7 @@ def test_nothing_is_lost_while_the_node_that_leads_stands_still(cluster: Cluster
 
     shoppers = while_shopping(cluster, others, strike)
     assert all(is_definite_or_asks_again(error) for error in shoppers.errors), shoppers.errors
-    assert cluster.journal.movement(parameters["amount"])["state"] == "captured"
+    assert cluster.movement(parameters["amount"])["state"] == "captured"
 
 
 def test_a_rolling_restart_is_not_noticed(cluster: Cluster) -> None:

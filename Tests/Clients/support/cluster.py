@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -41,6 +42,16 @@ class Endpoints:
     def journal(self) -> AcquirerJournal:
         raise NotImplementedError
 
+    def movements(self, amount: int) -> list[sqlite3.Row]:
+        """The authorizations and sales of an amount, whichever acquirer has them."""
+        return self.journal.movements(amount)
+
+    def movement(self, amount: int) -> sqlite3.Row:
+        """The only authorization or sale of an amount."""
+        found = self.movements(amount)
+        assert len(found) == 1, f"{len(found)} movements of {amount}: {[dict(r) for r in found]}"
+        return found[0]
+
     def client_at(self, base: str, retries: int) -> stripe.StripeClient:
         return stripe.StripeClient(
             self.key, base_addresses={"api": base}, max_network_retries=retries
@@ -64,6 +75,10 @@ class Cluster(Demo, Endpoints):
     def clients(self) -> list[stripe.StripeClient]:
         """The SDK at each node, without retries."""
         return [self.client_at(address(node["http"]), retries=0) for node in self.nodes]
+
+    def movements(self, amount: int) -> list[sqlite3.Row]:
+        journals = [AcquirerJournal(Path(one["journal"])) for one in self.description["acquirers"]]
+        return [row for journal in journals for row in journal.movements(amount)]
 
     # What its operators see
 
@@ -192,7 +207,7 @@ class Shoppers:
         for number, purchase in enumerate(self.purchases):
             found = clients[number % len(clients)].v1.payment_intents.retrieve(purchase.id)
             assert (found.status, found.amount_received) == ("succeeded", purchase.amount)
-            rows = self.cluster.journal.movements(purchase.amount)
+            rows = self.cluster.movements(purchase.amount)
             captured = [row for row in rows if row["captured_amount"] > 0]
             assert len(captured) == 1, f"{purchase}: {[dict(row) for row in rows]}"
             refunded = captured[0]["refunded_amount"]
