@@ -104,13 +104,14 @@ def written(number: str) -> dict[str, bytes]:
     forms = {
         "digits": number.encode(),
         "digits in UTF-16": number.encode("utf-16-le"),
-        "packed digits": bytes.fromhex(padded),
         "groups with blanks": " ".join(groups).encode(),
         "groups with hyphens": "-".join(groups).encode(),
         "digits in hexadecimal": number.encode().hex().encode(),
     }
-    # Two small numbers with zeros between are in any file of numbers: 4000000000000002 as values.
+    # Two small numbers with zeros between are in any file of numbers: 4000000000000002 as values,
+    # 6200000000000005 packed.
     if number.count("0") < 10:
+        forms["packed digits"] = bytes.fromhex(padded)
         forms["digits as values"] = bytes(int(digit) for digit in number)
     return forms
 
