@@ -10,7 +10,9 @@ struct World {
 
     struct Profile {
         var nodeCount = 5
+        /// Rare heartbeats, so that little of what is lost is made good by the next.
         var options = Liveness.Options(
+            heartbeatInterval: .milliseconds(500), stepMax: .milliseconds(500),
             clockWindowMin: .seconds(4), clockWindow: .seconds(8))
         /// Half of the declared error on either side of real time is the whole of it between two.
         var rateErrorMax: Int64 = 2400
