@@ -92,6 +92,10 @@ let package = Package(
             settings: strictMemory),
         room("Journal", ["Primitives", "Environment", crypto]),
         room("StateStore", ["Primitives", "Environment", grdb, sqlite]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        room(
+            "SQLiteDisk", ["CSQLite", "Primitives", "Environment"], settings: strictMemory),
         room("Vault", ["Primitives", "Payments", crypto]),
         room("Telemetry", ["Primitives", logging]),
 
@@ -127,8 +131,8 @@ let package = Package(
             "Simulator",
             [
                 "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
-                "ISO8583", "Topology", "Journal", "StateStore", "Vault", "Cluster", "Gateway",
-                "MerchantAPI", "Acquirer", "Node",
+                "ISO8583", "Topology", "Journal", "StateStore", "SQLiteDisk", "Vault", "Cluster",
+                "Gateway", "MerchantAPI", "Acquirer", "Node",
             ] + collections),
 
         // The edges: HTTP and the command line.
@@ -187,6 +191,8 @@ let package = Package(
             ["Primitives", "Environment", "Transport", "PeerWire", "Renewal", "SecureLink"]),
         tests(of: "Journal", ["Primitives", "Environment"]),
         tests(of: "StateStore", ["Primitives", "Environment", grdb]),
+        tests(
+            of: "SQLiteDisk", ["Primitives", "Environment", "StateStore", "Simulator", grdb]),
         tests(of: "Cluster", ["Primitives", "Environment", "StateStore"]),
         tests(of: "Vault", ["Primitives", "Payments"]),
         tests(of: "Telemetry"),

@@ -95,19 +95,18 @@ extension ShardHost {
     private func synchronize() async -> Bool {
         let store = store
         while true {
-            let isSynced = await write { () throws(SnapshotError) in
+            let synced = await write { () throws(SnapshotError) -> [GroupID: LogIndex]? in
                 do throws(StateStoreError) {
-                    _ = try store.checkpoint()
-                    return true
+                    return try store.checkpoint()
                 } catch {
                     // A read that takes long is under way; it ends.
-                    if case .busy = error { return false }
+                    if case .busy = error { return nil }
                     throw .store(error)
                 }
             }
-            guard let isSynced else { return false }
-            guard isSynced else { continue }
-            snapshotStorage.synchronized?()
+            guard let synced else { return false }
+            guard let covered = synced else { continue }
+            snapshotStorage.synchronized?(covered)
             return true
         }
     }

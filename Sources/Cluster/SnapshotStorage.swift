@@ -1,5 +1,5 @@
 public import Environment
-import Primitives
+public import Primitives
 import StateStore
 
 /// Where and with what a node's shards keep the snapshots that are on their way.
@@ -10,12 +10,12 @@ public struct SnapshotStorage: Sendable {
     let directory: String
     /// The thread of the state's writes.
     let writer: any BlockingWorker
-    /// Told when the store was synced, before the journal forgets what that covers. Loop only.
-    let synchronized: (@Sendable () -> Void)?
+    /// Told what a sync of the store covers, before the journal forgets it. Loop only.
+    let synchronized: (@Sendable ([GroupID: LogIndex]) -> Void)?
 
     public init(
         fileSystem: any FileSystem, directory: String, writer: any BlockingWorker,
-        synchronized: (@Sendable () -> Void)? = nil
+        synchronized: (@Sendable ([GroupID: LogIndex]) -> Void)? = nil
     ) {
         self.fileSystem = fileSystem
         self.directory = directory

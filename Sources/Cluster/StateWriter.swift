@@ -37,8 +37,8 @@ public actor StateWriter {
         public var interval: Duration = .milliseconds(50)
         /// How often the store is synced and the journal compacted.
         public var checkpointInterval: Duration = .seconds(10)
-        /// Told of each checkpoint before the journal forgets what it covers. Loop only.
-        public var checkpointed: (@Sendable () -> Void)?
+        /// Told what each checkpoint covers before the journal forgets it. Loop only.
+        public var checkpointed: (@Sendable ([GroupID: LogIndex]) -> Void)?
 
         public init() {}
     }
@@ -164,7 +164,7 @@ public actor StateWriter {
         }
         switch result {
         case .success(let covered):
-            options.checkpointed?()
+            options.checkpointed?(covered)
             for shard in shards {
                 if let index = covered[shard.group] { shard.stateIsDurable(through: index) }
             }

@@ -118,6 +118,9 @@ public actor Node {
         unmarked = start.unmarked
         covering = start.covering
         damagedShardCounts = (covering.count, start.recovering.count)
+        journalStarts = start.configurations.keys.reduce(into: [:]) { starts, group in
+            starts[group] = log.groups[group]?.compactedUpTo ?? 0
+        }
         if !(unmarked + covering).isEmpty {
             try Self.synchronize(environment.store, configuration)
         }
@@ -169,11 +172,11 @@ public actor Node {
         _ store: StateStore, _ configuration: NodeConfiguration
     ) throws(NodeStartError) {
         do {
-            _ = try store.checkpoint()
+            let covered = try store.checkpoint()
+            configuration.writing.checkpointed?(covered)
         } catch {
             throw .store("\(error)")
         }
-        configuration.writing.checkpointed?()
     }
 
     /// Where the logs of groups begin whose snapshot the journal has no mark of.
@@ -183,6 +186,8 @@ public actor Node {
     /// Shards whose damage the state covers, and those that recover from it.
     package nonisolated let damagedShardCounts: (covered: Int, recovering: Int)
     package nonisolated var unmarkedSnapshotCount: Int { unmarked.count }
+    /// Up to where the journal had forgotten each group that has a state, when it was opened.
+    package nonisolated let journalStarts: [GroupID: LogIndex]
 
     /// Snapshots of shards that were made and installed here since the start.
     public func snapshotCounts() async -> (made: Int, installed: Int) {

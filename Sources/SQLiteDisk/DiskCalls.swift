@@ -2,7 +2,8 @@ import CSQLite
 import Environment
 import Primitives
 
-/// What SQLite calls on a disk, as C functions. Pointers are SQLite's and used within the call only.
+/// What SQLite calls on a disk, as C functions. Pointers are SQLite's and used within the call
+/// only.
 enum DiskCalls {
     /// The longest path; one of a node's data folder is far shorter.
     private static let pathByteCountMax: Int32 = 4096
@@ -25,8 +26,8 @@ enum DiskCalls {
         unsafe system.xAccess = { system, name, flags, result in
             guard let disk = unsafe DiskCalls.disk(system), let path = unsafe DiskCalls.text(name)
             else { return FileCode.access }
-            unsafe result?.pointee = disk.hasContent(path, mayBeEmpty: flags != SQLITE_ACCESS_EXISTS)
-                ? 1 : 0
+            let isFound = disk.hasContent(path, mayBeEmpty: flags != SQLITE_ACCESS_EXISTS)
+            unsafe result?.pointee = isFound ? 1 : 0
             return SQLITE_OK
         }
         unsafe system.xFullPathname = { _, name, count, full in

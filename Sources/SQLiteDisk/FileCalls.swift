@@ -36,8 +36,8 @@ enum FileSlot {
     }
 }
 
-/// What SQLite calls on an open file, as C functions. Pointers are SQLite's and used within the call
-/// only.
+/// What SQLite calls on an open file, as C functions. Pointers are SQLite's and used within the
+/// call only.
 //
 // Proof of `Sendable`: written once, before anybody has the pointer, and never freed.
 @safe final class FileCalls: @unchecked Sendable {

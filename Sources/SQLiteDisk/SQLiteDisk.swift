@@ -6,8 +6,8 @@ import Synchronization
 /// SQLite on a `FileSystem`: what it writes, syncs, truncates and removes goes there, and so do the
 /// disk's errors come back, as those of the machine's own disk would.
 ///
-/// It is registered with SQLite, under a name that no other has, from `init` to `deinit`. A database
-/// is opened on it by that name (`sqlite3_open_v2`, or `vfs` in a URI). Locks and the shared memory
+/// It is registered with SQLite, under a name that no other has, from `init` to `deinit`. A
+/// database is opened on it by that name (`sqlite3_open_v2`, or `vfs` in a URI). Locks and the shared memory
 /// of write-ahead logs are the process's own: two such disks on one file system do not see each
 /// other's, as a process that is gone leaves none behind.
 ///
@@ -27,8 +27,8 @@ public final class SQLiteDisk: Sendable {
     private static let madeCount = Atomic<UInt64>(0)
 
     /// - Parameters:
-    ///   - random: what SQLite gets where it asks the disk for chance. It does so of the disk that is
-    ///     the process's default only, so never of this one unless it is made that.
+    ///   - random: what SQLite gets where it asks the disk for chance. It does so of the process's
+    ///     default disk only, which this one is not.
     ///   - now: civil time, for functions of dates in SQL.
     /// - Throws: where this SQLite does not read URIs, or takes no more disks.
     public init(

@@ -3,17 +3,21 @@ public import Environment
 /// A process's way to its machine's disk. After the process has crashed every call fails and
 /// changes nothing: what still runs of it cannot write any more.
 public final class SimulatedFileSystem: FileSystem {
-    private let incarnation: Incarnation
+    private let user: DiskUser
 
     init(incarnation: Incarnation) {
-        self.incarnation = incarnation
+        user = DiskUser(process: incarnation.process, incarnation: incarnation)
     }
 
-    private var disk: SimulatedDisk { incarnation.process.disk }
+    /// The way of whoever looks after the machine, whether the process runs or not.
+    init(machineOf process: SimulatedProcess) {
+        user = DiskUser(process: process, incarnation: nil)
+    }
+
+    private var disk: SimulatedDisk { user.process.disk }
 
     private func requireAlive(_ operation: String, _ path: String) throws(FileError) {
-        incarnation.process.world.requireThread()
-        guard incarnation.isAlive else { throw .make(operation, path, .inputOutput) }
+        try user.requireAlive(operation, path)
     }
 
     public func createDirectory(_ path: String) throws(FileError) {
@@ -27,14 +31,14 @@ public final class SimulatedFileSystem: FileSystem {
     }
 
     public func exists(_ path: String) -> Bool {
-        incarnation.process.world.requireThread()
+        user.process.world.requireThread()
         return disk.exists(path)
     }
 
     public func open(_ path: String, create: Bool) throws(FileError) -> any File {
         try requireAlive("open", path)
         let file = try disk.open(path, create: create)
-        return SimulatedFile(file, path: path, incarnation: incarnation)
+        return SimulatedFile(file, path: path, user: user)
     }
 
     public func rename(_ path: String, to newPath: String) throws(FileError) {
@@ -53,23 +57,33 @@ public final class SimulatedFileSystem: FileSystem {
     }
 }
 
+/// Who uses a disk: a life of its machine's process, or somebody else on the machine.
+private struct DiskUser {
+    let process: SimulatedProcess
+    let incarnation: Incarnation?
+
+    func requireAlive(_ operation: String, _ path: String) throws(FileError) {
+        process.world.requireThread()
+        guard incarnation?.isAlive != false else { throw .make(operation, path, .inputOutput) }
+    }
+}
+
 /// An open file of a simulated process.
 //
 // Proof of `Sendable`: used on the world's thread only, which every operation checks.
 private final class SimulatedFile: File, @unchecked Sendable {
     private let path: String
-    private let incarnation: Incarnation
+    private let user: DiskUser
     private var file: DiskFile?
 
-    init(_ file: DiskFile, path: String, incarnation: Incarnation) {
+    init(_ file: DiskFile, path: String, user: DiskUser) {
         self.file = file
         self.path = path
-        self.incarnation = incarnation
+        self.user = user
     }
 
     private func opened(_ operation: String) throws(FileError) -> DiskFile {
-        incarnation.process.world.requireThread()
-        guard incarnation.isAlive else { throw .make(operation, path, .inputOutput) }
+        try user.requireAlive(operation, path)
         guard let file else { throw .make(operation, path, .badDescriptor) }
         return file
     }
@@ -83,27 +97,27 @@ private final class SimulatedFile: File, @unchecked Sendable {
     }
 
     func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
-        try incarnation.process.disk.write(bytes, at: offset, to: opened("pwrite"), path)
+        try user.process.disk.write(bytes, at: offset, to: opened("pwrite"), path)
     }
 
     func synchronize() throws(FileError) {
-        try incarnation.process.disk.synchronize(opened("fdatasync"), path)
+        try user.process.disk.synchronize(opened("fdatasync"), path)
     }
 
     func allocate(byteCount: Int) throws(FileError) {
         let file = try opened("fallocate")
         guard byteCount > file.current.byteCount else { return }
-        try incarnation.process.disk.resize(
+        try user.process.disk.resize(
             file, to: byteCount, operation: "fallocate", path)
     }
 
     func truncate(to byteCount: Int) throws(FileError) {
-        try incarnation.process.disk.resize(
+        try user.process.disk.resize(
             opened("ftruncate"), to: byteCount, operation: "ftruncate", path)
     }
 
     func close() {
-        incarnation.process.world.requireThread()
+        user.process.world.requireThread()
         file = nil
     }
 }

@@ -60,8 +60,8 @@ extension World {
     /// What a process asks its machine for once and never again happens outside of the runs:
     ///
     /// - the seed of Swift's hashing, on which no order may depend;
-    /// - the seed of SQLite's generator, from which a database in memory takes the start value of
-    ///   its roll-back journal's checksums, and nothing that is read again.
+    /// - the seed of SQLite's generator, from which a database takes the start values of its logs'
+    ///   checksums. They say which part of a log is whole, and so do others.
     private static let processIsSettled: Bool = {
         _ = Hasher().finalize()
         return (try? StateStore.openInMemory()) != nil

@@ -43,9 +43,12 @@ enum StateConnection: Sendable {
         }
     }
 
-    static func pool(path: String) throws(StateStoreError) -> StateConnection {
+    static func pool(
+        path: String, on medium: StateMedium
+    ) throws(StateStoreError) -> StateConnection {
         do {
-            let pool = try DatabasePool(path: path, configuration: configuration())
+            let pool = try DatabasePool(
+                path: medium.location(of: path), configuration: configuration())
             try pool.writeWithoutTransaction { try StateStoreSchema.migrate($0) }
             return .pool(pool)
         } catch {
@@ -63,11 +66,14 @@ enum StateConnection: Sendable {
         }
     }
 
-    static func readOnly(path: String) throws(StateStoreError) -> StateConnection {
+    static func readOnly(
+        path: String, on medium: StateMedium
+    ) throws(StateStoreError) -> StateConnection {
         var configuration = configuration()
         configuration.readonly = true
         do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let queue = try DatabaseQueue(
+                path: medium.location(of: path), configuration: configuration)
             _ = try queue.read { try StateStoreSchema.version($0) }
             return .readOnly(queue)
         } catch {

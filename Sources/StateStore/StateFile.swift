@@ -1,3 +1,4 @@
+import Environment
 import GRDB
 import Glibc
 import Primitives
@@ -7,13 +8,30 @@ enum StateFile {
     private static let ownerOnly: mode_t = 0o600
 
     /// Makes the file if need be, and otherwise checks it without changing anything in it.
-    static func prepare(_ path: String) throws(StateStoreError) {
-        guard try create(path) else {
-            try restrict(path)
-            try checkSchema(path)
-            return
+    static func prepare(_ path: String, on medium: StateMedium) throws(StateStoreError) {
+        switch medium {
+        case .machine:
+            guard try create(path) else {
+                try restrict(path)
+                return try checkSchema(path, on: medium)
+            }
+            try synchronizeDirectory(of: path)
+        case .mounted(_, let files):
+            guard !files.exists(path) else { return try checkSchema(path, on: medium) }
+            try create(path, in: files)
         }
-        try synchronizeDirectory(of: path)
+    }
+
+    /// The same steps where files have no mode.
+    private static func create(
+        _ path: String, in files: any FileSystem
+    ) throws(StateStoreError) {
+        do throws(FileError) {
+            try files.open(path, create: true).close()
+            try files.synchronizeDirectory(folder(of: path))
+        } catch {
+            throw .open(path: path, reason: error.reason)
+        }
     }
 
     /// SQLite gives its `-wal` and `-shm` files the mode of the database, so that making the file
@@ -37,8 +55,10 @@ enum StateFile {
     }
 
     /// Opening for writing would already change the file, so the look comes first.
-    private static func checkSchema(_ path: String) throws(StateStoreError) {
-        let connection = try StateConnection.readOnly(path: path)
+    private static func checkSchema(
+        _ path: String, on medium: StateMedium
+    ) throws(StateStoreError) {
+        let connection = try StateConnection.readOnly(path: path, on: medium)
         do {
             try connection.reader.close()
         } catch {
@@ -55,11 +75,15 @@ enum StateFile {
 
     /// A name that was just made is lost with the power unless its folder is synced.
     private static func synchronizeDirectory(of path: String) throws(StateStoreError) {
-        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let folder = folder(of: path)
         let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(folder) }
         defer { Glibc.close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure(folder) }
+    }
+
+    private static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     }
 
     private static func failure(_ path: String) -> StateStoreError {

@@ -37,43 +37,4 @@ extension StateStore {
             return findings == ["ok"] ? [] : findings
         }
     }
-
-    /// A copy of everything as it is now, in memory. With `restore` a simulated disk can lose what
-    /// was not checkpointed.
-    public func image() throws(StateStoreError) -> StateImage {
-        do {
-            var configuration = Configuration()
-            configuration.leaveClockAlone()
-            let copy = try DatabaseQueue(configuration: configuration)
-            try connection.reader.backup(to: copy)
-            return StateImage(copy)
-        } catch {
-            throw StateStoreError(error, during: "copy the store")
-        }
-    }
-
-    /// Makes the store what it was when the image was taken.
-    ///
-    /// - Precondition: the store is in memory.
-    public func restore(_ image: StateImage) throws(StateStoreError) {
-        guard case .memory(let queue) = connection else {
-            preconditionFailure("only a store in memory can be taken back to an image")
-        }
-        do {
-            try image.copy.backup(to: queue)
-            let restored = try queue.unsafeRead { try SlotTable($0) }
-            slots.withLock { $0 = restored }
-        } catch {
-            throw StateStoreError(error, during: "restore the store")
-        }
-    }
-}
-
-/// Everything that a store held at one moment. Can be restored any number of times.
-public struct StateImage: Sendable {
-    let copy: DatabaseQueue
-
-    init(_ copy: DatabaseQueue) {
-        self.copy = copy
-    }
 }

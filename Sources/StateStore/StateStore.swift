@@ -30,9 +30,11 @@ public final class StateStore: Sendable {
     ///
     /// - Throws: `newerSchema` for a file of a later version and `corrupt` for one that is no state
     ///   store, both before anything is written to it; `open` and `io` for what the system refuses.
-    public static func open(path: String) throws(StateStoreError) -> StateStore {
-        try StateFile.prepare(path)
-        return try StateStore(.pool(path: path))
+    public static func open(
+        path: String, on medium: StateMedium = .machine
+    ) throws(StateStoreError) -> StateStore {
+        try StateFile.prepare(path, on: medium)
+        return try StateStore(.pool(path: path, on: medium))
     }
 
     /// An empty store in memory.
@@ -44,8 +46,10 @@ public final class StateStore: Sendable {
     /// be able to make its `-shm` file beside it.
     ///
     /// - Throws: `newerSchema`, `corrupt`, `open`, as `open(path:)`; never makes a file.
-    public static func openReadOnly(path: String) throws(StateStoreError) -> StateStore {
-        try StateStore(.readOnly(path: path))
+    public static func openReadOnly(
+        path: String, on medium: StateMedium = .machine
+    ) throws(StateStoreError) -> StateStore {
+        try StateStore(.readOnly(path: path, on: medium))
     }
 
     /// What has been done since the store was opened.

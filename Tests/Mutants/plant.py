@@ -348,14 +348,16 @@ def piece(manifest: str, opening: str) -> str:
 
 def target(manifest: str, room: str) -> str:
     """What the manifest says of a room."""
-    return piece(manifest, rf'(?:room|\.target)\((?=\s*(?:name: )?"{room}")')
+    return piece(manifest, rf'(?:room|\.target|\.systemLibrary)\((?=\s*(?:name: )?"{room}")')
 
 
 def with_dependencies(manifest: str, rooms: List[str]) -> List[str]:
     """The rooms, and those that they are made of."""
     found = list(rooms)
     for room in found:
-        names = re.findall(r'"(\w+)"', target(manifest, room))
+        row = target(manifest, room)
+        # What a system library names are its packages.
+        names = [] if row.startswith(".systemLibrary") else re.findall(r'"(\w+)"', row)
         found += [name for name in dict.fromkeys(names) if name not in found]
     return found
 
@@ -383,7 +385,10 @@ def package_manifest(manifest: str, runners: Dict[str, List[str]], rooms: List[s
     and what they use."""
     targets = [target(manifest, name) for name in rooms]
     shared, packages = shared_dependencies(manifest, targets)
-    pieces = [piece(manifest, r"let strict: \[SwiftSetting\] = \[")] + shared
+    pieces = [piece(manifest, r"let strict: \[SwiftSetting\] = \[")]
+    if any("settings: strictMemory" in row for row in targets):
+        pieces.append(piece(manifest, r"let strictMemory: \[SwiftSetting\] =\s*strict \+ \["))
+    pieces += shared
     for name, uses in runners.items():
         names = ", ".join(f'"{use}"' for use in uses)
         targets.append(
@@ -400,8 +405,10 @@ import PackageDescription
 
 {settings}
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {{
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
+) -> Target {{
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }}
 
 let package = Package(

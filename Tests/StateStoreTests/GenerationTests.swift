@@ -181,21 +181,6 @@ struct GenerationTests {
         #expect(try store.removeStaleRows(limit: 10) == 2)
     }
 
-    @Test("An image knows which generation counted when it was taken")
-    func images() throws {
-        let store = try StateStore.openInMemory()
-        try Self.filled(store)
-        let before = try store.image()
-        let generation = try store.beginGeneration(of: Self.group)
-        try store.write(Self.new, to: generation)
-        try store.install(generation, Self.snapshot)
-        let after = try store.image()
-        try store.restore(before)
-        try Self.expectOld(store)
-        try store.restore(after)
-        try Self.expectNew(store)
-    }
-
     @Test("Whoever only looks at the file sees a switch that happens meanwhile")
     func lookingOn() throws {
         let folder = TemporaryFolder()

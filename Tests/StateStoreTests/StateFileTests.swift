@@ -188,23 +188,6 @@ struct StateFileTests {
         try node.close()
     }
 
-    @Test("An image takes a store in memory back, as often as wanted")
-    func image() throws {
-        let store = try StateStore.openInMemory()
-        try store.write([batch(1, [row("a")])])
-        let image = try store.image()
-        for index in 2...4 as ClosedRange<LogIndex> {
-            try store.write([batch(index, [row("a", version: index), row("b")])])
-            #expect(try store.load([key("a"), key("b")]).count == 2)
-            try store.restore(image)
-            #expect(try store.load([key("a"), key("b")]) == [row("a")])
-            #expect(try store.appliedState(of: GroupID(0)) == applied(1))
-        }
-        let other = try StateStore.openInMemory()
-        try other.restore(image)
-        #expect(try other.load([key("a")]) == [row("a")])
-    }
-
     @Test("A closed store answers with an error")
     func closed() throws {
         let store = try StateStore.openInMemory()

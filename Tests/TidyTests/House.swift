@@ -62,6 +62,7 @@ enum House {
         "COpenSSL": Room(.foreign, []),
         "CSwiftHooks": Room(.foreign, []),
         "CProcess": Room(.foreign, []),
+        "CSQLite": Room(.foreign, []),
 
         "Transport": Room(
             .io, ["CLibUV", "Primitives", "Environment", "DequeModule", "HeapModule"],
@@ -74,6 +75,9 @@ enum House {
         "StateStore": Room(
             .io, ["Primitives", "Environment", "GRDB", "GRDBSQLite"],
             system: ["Glibc", "Synchronization"]),
+        "SQLiteDisk": Room(
+            .io, ["CSQLite", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
+            hasStrictMemory: true),
         "Vault": Room(.io, ["Primitives", "Payments", "Crypto"], system: ["Glibc"]),
         "Telemetry": Room(.io, ["Primitives", "Logging"], system: ["Synchronization"]),
 
@@ -108,8 +112,8 @@ enum House {
             .meeting,
             [
                 "CSwiftHooks", "Primitives", "Environment", "Payments", "Linearizability",
-                "ISO8583", "Topology", "Journal", "StateStore", "Vault", "Cluster", "Gateway",
-                "MerchantAPI", "Acquirer", "Node", "DequeModule", "HeapModule",
+                "ISO8583", "Topology", "Journal", "StateStore", "SQLiteDisk", "Vault", "Cluster",
+                "Gateway", "MerchantAPI", "Acquirer", "Node", "DequeModule", "HeapModule",
             ],
             system: ["Synchronization"]),
 

@@ -179,24 +179,6 @@ private final class PlacementAnswer: @unchecked Sendable {
     var status: ClusterStatus?
 }
 
-/// The state as the last checkpoint left it. Loop only: the world has one thread.
-// Proof: a world and all its loops run on one thread, and nothing else holds the image.
-final class CheckpointImage: @unchecked Sendable {
-    private var image: StateImage
-
-    init(_ image: StateImage) {
-        self.image = image
-    }
-
-    func take(from store: StateStore) {
-        if let current = try? store.image() { image = current }
-    }
-
-    func restore(to store: StateStore) throws(StateStoreError) {
-        try store.restore(image)
-    }
-}
-
 /// Chance for what a scenario makes before its processes run.
 struct WorldRandom: RandomSource {
     let seed: UInt64

@@ -57,7 +57,7 @@ public enum JurisdictionScenario {
             expiryMax: nil)
         let topology = try gateway.topology(at: 0)
         let leaks = try gateway.nodes.dropFirst(3).count { node in
-            try node.stateStore.appliedStates().contains { $0.group == GroupID(0) }
+            try node.openStore.appliedStates().contains { $0.group == GroupID(0) }
         }
         let told = topology.epoch + 1_000_000
         try gateway.tell(topology, as: told, from: topology.nodes[1].id)

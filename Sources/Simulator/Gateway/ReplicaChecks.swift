@@ -35,7 +35,7 @@ struct ReplicaChecks {
     }
 
     private func violations(of group: GroupID) throws -> [String] {
-        let replicas = try (replicas[group] ?? []).map { try Self.read(group, $0.stateStore) }
+        let replicas = try (replicas[group] ?? []).map { try Self.read(group, $0.openStore) }
         guard Set(replicas).count > 1 else { return [] }
         let list = replicas.map { "\($0.index): \($0.rowCount) rows, \($0.checksum)" }
         return ["P5 the replicas of \(group) differ: \(list)"]

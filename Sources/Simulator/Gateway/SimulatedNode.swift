@@ -11,8 +11,9 @@ import Vault
 
 /// One node of the cluster on a machine of its own, with what of it outlives a crash.
 ///
-/// SQLite is real and in memory: a killed process leaves it as it was, a loss of power may take it
-/// back to the last checkpoint, as `synchronous=NORMAL` may.
+/// SQLite is real, on the machine's disk: a killed process leaves what it wrote, and a loss of
+/// power what it synced, and of the rest what the disk keeps. Each start holds the state against
+/// that.
 // Proof: a world and all its loops run on one thread.
 final class SimulatedNode: @unchecked Sendable {
     /// What the nodes of a world have in common.
@@ -31,8 +32,9 @@ final class SimulatedNode: @unchecked Sendable {
     let process: SimulatedProcess
     private let world: World
     private let plan: ClusterPlan
-    private(set) var stateStore: StateStore
-    private var checkpoint: CheckpointImage
+    /// The state as the running node has it open, or the last one that ran.
+    private var state: SimulatedState?
+    private var promises = StatePromises()
     /// The node that runs now; nil while it is down.
     private(set) var running: Node?
     /// Whether it has a seat in the cluster.
@@ -51,9 +53,19 @@ final class SimulatedNode: @unchecked Sendable {
         self.world = world
         self.plan = plan
         process = world.addProcess(plan.ownName)
-        stateStore = try StateStore.openInMemory()
-        checkpoint = CheckpointImage(try stateStore.image())
         process.disk.prepareDirectory("/data")
+    }
+
+    deinit { state?.close() }
+
+    /// The store of the node, which runs.
+    var openStore: StateStore {
+        get throws {
+            guard let state, state.isOpen, process.incarnation != nil else {
+                throw WorldFailure.violated("\(process) is down", elapsed: world.elapsed)
+            }
+            return state.store
+        }
     }
 
     func start(_ settings: Settings) {
@@ -104,13 +116,14 @@ final class SimulatedNode: @unchecked Sendable {
                 environment: .development,
                 masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
             let (name, watch) = (process.name, watch)
+            let state = try openState(incarnation)
             let environment = NodeEnvironment(
                 loop: incarnation.loop,
                 network: watch?.network(incarnation.network, of: name) ?? incarnation.network,
                 links: try links(incarnation, seat),
                 fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
-                random: incarnation.random, vault: vault, store: stateStore,
+                random: incarnation.random, vault: vault, store: state.store,
                 halt: incarnation.halt,
                 onLinksOwned: { region, term in
                     if let term { watch?.began(region, term, node: name) }
@@ -118,6 +131,9 @@ final class SimulatedNode: @unchecked Sendable {
             let node = try Node(configuration, seat, in: environment)
             running = node
             hasJoined = true
+            if let broken = promises.violation(ofJournalFrom: node.journalStarts) {
+                world.fail("\(process): \(broken)")
+            }
             unmarkedStartCount += node.unmarkedSnapshotCount > 0 ? 1 : 0
             damagedShardCounts.covered += node.damagedShardCounts.covered
             damagedShardCounts.recovering += node.damagedShardCounts.recovering
@@ -127,6 +143,17 @@ final class SimulatedNode: @unchecked Sendable {
         } catch {
             world.fail("\(process) did not start: \(error)")
         }
+    }
+
+    /// Opens the state as it was left, and holds it against what was promised of it.
+    private func openState(_ incarnation: Incarnation) throws -> SimulatedState {
+        state?.close()
+        let opened = try SimulatedState(of: incarnation)
+        state = opened
+        if let broken = try promises.violation(of: opened.store) {
+            world.fail("\(process): \(broken)")
+        }
+        return opened
     }
 
     private func markFirstStart(_ files: any FileSystem) throws {
@@ -164,9 +191,8 @@ final class SimulatedNode: @unchecked Sendable {
         configuration.gateway.balanceLimits[settings.merchant, isLive: false] =
             settings.balanceLimit
         configuration.writing.checkpointInterval = .seconds(3)
-        let store = stateStore
-        let checkpoint = checkpoint
-        configuration.writing.checkpointed = { checkpoint.take(from: store) }
+        let promises = promises
+        configuration.writing.checkpointed = { promises.checkpointed($0) }
         return configuration
     }
 
@@ -177,12 +203,7 @@ final class SimulatedNode: @unchecked Sendable {
         process.disk.erase()
         process.disk.prepareDirectory("/data")
         hasJoined = false
-        do {
-            stateStore = try StateStore.openInMemory()
-            checkpoint = CheckpointImage(try stateStore.image())
-        } catch {
-            world.fail("no store in memory: \(error)")
-        }
+        promises = StatePromises()
     }
 
     /// Whether the node has ended because it is no member any more.
@@ -200,14 +221,10 @@ final class SimulatedNode: @unchecked Sendable {
     func crash(_ kind: CrashKind) {
         guard running != nil || process.incarnation != nil else { return }
         running = nil
+        if let store = try? openStore { promises.willEnd(kind, with: store) }
         process.crash(kind)
-        if kind == .powerLoss, world.random.chance(1, in: 2) {
-            do {
-                try checkpoint.restore(to: stateStore)
-            } catch {
-                world.fail("the state could not be taken back: \(error)")
-            }
-        }
+        // What it has open it can use no more.
+        state?.close()
     }
 
     func restart() {

@@ -79,9 +79,9 @@ public enum SnapshotScenario {
         return Verdict(
             traceHash: world.traceHash, paymentCount: final.payments.count,
             madeCount: counts.madeCount, installedCount: counts.installedCount,
-            installedShardCount: try away.stateStore.installedStates().count,
+            installedShardCount: try away.openStore.installedStates().count,
             unmarkedStartCount: away.unmarkedStartCount,
-            staleRowsRemain: gateway.nodes.contains { $0.stateStore.mayHaveStaleRows },
+            staleRowsRemain: try gateway.nodes.contains { try $0.openStore.mayHaveStaleRows },
             violations: checks.violations() + different + halts + unexplained)
     }
 }
@@ -89,7 +89,11 @@ public enum SnapshotScenario {
 extension SnapshotScenario {
     private static func fillDisks(of gateway: GatewayWorld, for duration: Duration) {
         guard duration > .zero else { return }
-        for node in gateway.nodes { node.process.disk.faults.isFull = true }
+        for node in gateway.nodes {
+            node.process.disk.faults.isFull = true
+            // Without the room that the journal's reserve gives the store its node halts.
+            node.process.disk.faults.hasRoomForPrefix = SimulatedState.path
+        }
         gateway.world.schedule(after: duration) {
             for node in gateway.nodes { node.process.disk.faults.isFull = false }
         }
@@ -98,8 +102,9 @@ extension SnapshotScenario {
     /// Lets the world go on to a moment at which the node is to be ended: any one, the one right
     /// behind the switch of a shard's rows, or one between its batches.
     private static func runToCrash(of node: SimulatedNode, in world: World) throws {
-        let store = node.stateStore
         let limit = world.elapsed + .seconds(4)
+        _ = try world.run(limit: limit) { (try? node.openStore) != nil }
+        let store = try node.openStore
         switch world.random.next() % 4 {
         case 0:
             let pause = Int64.random(in: 20...1_500, using: &world.random)

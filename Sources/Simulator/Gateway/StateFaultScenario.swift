@@ -79,17 +79,22 @@ public enum StateFaultScenario {
     /// Changes the node's books, waits until it halts, starts it as it is, and then anew.
     private static func spoil(_ node: SimulatedNode, _ gateway: GatewayWorld) throws {
         let world = gateway.world
-        let store = node.stateStore
         let limit = world.elapsed + .seconds(60)
-        _ = try world.run(limit: limit) { books(in: store, gateway.groups) != nil }
+        _ = try world.run(limit: limit) {
+            (try? node.openStore).map { books(in: $0, gateway.groups) != nil } == true
+        }
         node.crash(.kill)
-        guard let (applied, row) = books(in: store, gateway.groups), let changed = flipped(row)
+        let state = try SimulatedState(onMachineOf: node.process)
+        defer { state.close() }
+        guard let (applied, row) = books(in: state.store, gateway.groups),
+            let changed = flipped(row)
         else { return world.fail("the node has no books to change") }
-        try store.write([
+        try state.store.write([
             StateBatch(
                 group: applied.group, appliedIndex: applied.index, appliedTerm: applied.term,
                 rows: [changed])
         ])
+        state.close()
         try world.run(for: .milliseconds(Int64.random(in: 100...1_500, using: &world.random)))
         node.restart()
         let process = node.process
