@@ -65,8 +65,10 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .target(name: "CChecksum"),
+
         // Pure rooms: values that take events and return directives.
-        room("Primitives"),
+        room("Primitives", ["CChecksum"]),
         room("Payments", ["Primitives"]),
         room("Raft", ["Primitives"]),
         room("Liveness", ["Primitives"]),

@@ -53,6 +53,7 @@ public struct ByteWriter: Sendable {
     }
 
     /// Little-endian, in as many bytes as the type has.
+    @inlinable
     public mutating func writeFixed<Integer: FixedWidthInteger & UnsignedInteger>(
         _ value: Integer
     ) {
@@ -90,6 +91,22 @@ public struct ByteWriter: Sendable {
         storage.append(contentsOf: value.utf8)
     }
 
+    /// What `body` writes, with its byte count in front as a fixed 32-bit integer: it is put there
+    /// afterwards, so that nothing is written twice.
+    ///
+    /// - Precondition: it is less than 4 GiB.
+    @inlinable
+    public mutating func writeCounted(_ body: (inout ByteWriter) -> Void) {
+        let place = storage.count
+        writeFixed(UInt32(0))
+        body(&self)
+        var count = UInt32(storage.count - place - 4)
+        for offset in 0..<4 {
+            storage[place + offset] = UInt8(truncatingIfNeeded: count)
+            count >>= 8
+        }
+    }
+
     /// Bytes as they are, without a count.
     @inlinable
     public mutating func writeRaw(_ value: some Sequence<UInt8>) {
@@ -118,8 +135,8 @@ public struct ByteWriter: Sendable {
 /// Reads what a `ByteWriter` wrote. Every length is held against what is left before anything is
 /// allocated, so that hostile bytes cost no more than their own size.
 public struct ByteReader: Sendable {
-    private let bytes: ArraySlice<UInt8>
-    private var position: Int
+    @usableFromInline let bytes: ArraySlice<UInt8>
+    @usableFromInline var position: Int
 
     public init(_ bytes: [UInt8]) {
         self.init(bytes[...])
@@ -150,6 +167,7 @@ public struct ByteReader: Sendable {
         }
     }
 
+    @inlinable
     public mutating func readFixed<Integer: FixedWidthInteger & UnsignedInteger>(
         _ type: Integer.Type
     ) throws(DecodingError) -> Integer {
@@ -197,6 +215,11 @@ public struct ByteReader: Sendable {
     public mutating func readSlice() throws(DecodingError) -> ArraySlice<UInt8> {
         let count = try readCount(elementByteCountMin: 1)
         return try readRaw(count)
+    }
+
+    /// What `writeCounted` wrote.
+    public mutating func readCounted() throws(DecodingError) -> ArraySlice<UInt8> {
+        try readRaw(Int(try readFixed(UInt32.self)))
     }
 
     public mutating func readBytes() throws(DecodingError) -> [UInt8] {

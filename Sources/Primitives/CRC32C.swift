@@ -1,13 +1,46 @@
-/// CRC-32C (Castagnoli, RFC 3720 appendix B.4), eight bytes a step ("slicing by 8", Kounavis and
-/// Berry, 2005).
+#if canImport(CChecksum)
+import CChecksum
+#endif
+
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4): by the processor's instruction for it where there
+/// is one, or eight bytes a step ("slicing by 8", Kounavis and Berry, 2005).
 public enum CRC32C {
     /// The checksum of `bytes`, continuing from `crc`, the checksum of what came before.
     public static func checksum(_ bytes: some Sequence<UInt8>, from crc: UInt32 = 0) -> UInt32 {
         let contiguous = bytes.withContiguousStorageIfAvailable { update(crc, $0) }
-        return contiguous ?? Array(bytes).withContiguousStorageIfAvailable { update(crc, $0) }!
+        return contiguous ?? checksum(Array(bytes), from: crc)
+    }
+
+    /// The same for an array, without asking what kind of sequence it is.
+    public static func checksum(_ bytes: [UInt8], from crc: UInt32 = 0) -> UInt32 {
+        bytes.withUnsafeBufferPointer { update(crc, $0) }
+    }
+
+    /// The same for a part of an array.
+    public static func checksum(_ bytes: ArraySlice<UInt8>, from crc: UInt32 = 0) -> UInt32 {
+        bytes.withUnsafeBufferPointer { update(crc, $0) }
     }
 
     private static func update(_ crc: UInt32, _ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        #if canImport(CChecksum)
+        // It reads `count` bytes from `baseAddress` on, all of which are the buffer's.
+        if hasInstruction { return ~cchecksum_crc32c(~crc, bytes.baseAddress, bytes.count) }
+        #endif
+        return updateByTables(crc, bytes)
+    }
+
+    #if canImport(CChecksum)
+    private static let hasInstruction = cchecksum_has_crc32c() != 0
+    #endif
+
+    /// `checksum` by tables, for a test that holds both against each other.
+    package static func checksumByTables(_ bytes: [UInt8]) -> UInt32 {
+        bytes.withUnsafeBufferPointer { updateByTables(0, $0) }
+    }
+
+    private static func updateByTables(
+        _ crc: UInt32, _ bytes: UnsafeBufferPointer<UInt8>
+    ) -> UInt32 {
         var crc = ~crc
         var index = 0
         tables.withUnsafeBufferPointer { tables in

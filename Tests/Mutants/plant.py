@@ -428,7 +428,8 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
     has_gateway = any(bug.finds == GATEWAY_FINDER for bug in bugs)
     try:
         manifest = (root / "Package.swift").read_text(encoding="utf-8")
-        rooms = with_dependencies(manifest, ROOMS + [GATEWAY_ROOM]) if has_gateway else ROOMS
+        gateway = [GATEWAY_ROOM] if has_gateway else []
+        rooms = with_dependencies(manifest, ROOMS + gateway)
     except PlantError as error:
         return files, [str(error)]
     for room in rooms:

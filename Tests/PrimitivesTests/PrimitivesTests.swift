@@ -28,6 +28,7 @@ struct CRC32CTests {
             let first = CRC32C.checksum(bytes[..<cut])
             #expect(CRC32C.checksum(bytes[cut..<end], from: first) == whole)
             #expect(CRC32C.checksum(AnySequence(bytes[..<end])) == whole)
+            #expect(CRC32C.checksumByTables(Array(bytes[..<end])) == whole)
         }
     }
 }

@@ -36,9 +36,11 @@ struct Room: Sendable {
 
 enum House {
     static let collections: Set<String> = ["DequeModule", "HeapModule"]
+    /// Modules of C that only calculate.
+    static let reckoning: Set<String> = ["CChecksum"]
 
     static let rooms: [String: Room] = [
-        "Primitives": Room(.pure, []),
+        "Primitives": Room(.pure, ["CChecksum"]),
         "Payments": Room(.pure, ["Primitives"]),
         "Raft": Room(.pure, ["Primitives"]),
         "Liveness": Room(.pure, ["Primitives"]),
@@ -60,6 +62,7 @@ enum House {
 
         "CLibUV": Room(.foreign, []),
         "COpenSSL": Room(.foreign, []),
+        "CChecksum": Room(.foreign, []),
         "CSwiftHooks": Room(.foreign, []),
         "CProcess": Room(.foreign, []),
         "CSQLite": Room(.foreign, []),
@@ -159,7 +162,7 @@ enum House {
 
     private static func allows(_ room: Room, _ name: String, _ imported: Room.Kind?) -> Bool {
         switch room.kind {
-        case .pure: name == "Primitives" || collections.contains(name)
+        case .pure: name == "Primitives" || collections.contains(name) || reckoning.contains(name)
         case .roles: name == "Primitives"
         case .foreign: false
         case .io: imported.map { $0.rawValue < Room.Kind.io.rawValue } ?? true
