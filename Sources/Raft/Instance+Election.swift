@@ -115,6 +115,10 @@ extension Instance {
         _ directives: inout [Directive]
     ) -> Reception {
         guard !isSticky(against: candidate, moment) else {
+            // Whoever asks a leader does not know it, nor therefore what it counts on.
+            if let place = place(of: candidate) {
+                heartbeat(leader.progress[place], &directives)
+            }
             askIfLeading(moment, &directives)
             return .ignored(.leaderIsAlive)
         }

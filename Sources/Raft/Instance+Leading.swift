@@ -170,7 +170,9 @@ extension Instance {
     private struct Sending {
         let member: MemberID
         let next: LogIndex
-        let toldCommit: LogIndex
+        /// It has not been told what is committed by now, and nothing is on its way after whose
+        /// answer it will be: while entries flow, they tell it.
+        let awaitsCommit: Bool
         /// Nil when it is sent nothing now.
         let countMax: Int?
     }
@@ -188,7 +190,9 @@ extension Instance {
             case .probe(isWaiting: false), .replicate: options.appendCountMax
             }
         return Sending(
-            member: peer.member, next: peer.next, toldCommit: peer.toldCommit, countMax: countMax)
+            member: peer.member, next: peer.next,
+            awaitsCommit: peer.toldCommit < commitIndex && peer.inflight.count == 0,
+            countMax: countMax)
     }
 
     /// Sends one member what it may have: one append while probing, as many as the window has room
@@ -207,7 +211,7 @@ extension Instance {
             }
             let entries = log.entries(
                 from: peer.next, countMax: countMax, byteCountMax: options.appendByteCountMax)
-            guard !entries.isEmpty || mustSend || peer.toldCommit < commitIndex else { return }
+            guard !entries.isEmpty || mustSend || peer.awaitsCommit else { return }
             let append = Message.Append(
                 previous: LogPosition(index: peer.next - 1, term: previousTerm),
                 entries: entries, commitIndex: commitIndex)
