@@ -10,9 +10,11 @@ public import Topology
 //                                                                             and whom to ask
 //
 // What a peer tells should be a state that was committed, but nothing in it proves that. So it
-// opens doors and decides nothing. A read barrier of the meta group that began after it was heard
-// shows all that had been committed by then: what is heard and still newer than that was never
-// decided, and is dropped. Only the groups' own logs change who votes in them.
+// opens doors and decides nothing: nobody whose link is up is left out for it. A read barrier of
+// the meta group that began after it was heard shows all that had been committed by then: what is
+// heard and still newer than that was never decided, and is dropped. Only the groups' own logs
+// change who votes in them. That this node itself has no place any more it believes of its own
+// replica, or of a majority (`Expulsion`).
 
 /// Who shall vote in a group, and who shall listen; by rising id.
 package struct GroupTarget: Hashable, Sendable {
@@ -31,8 +33,22 @@ extension ClusterNode {
     /// Takes a topology of the own replica of the meta group.
     func confirm(_ topology: Topology) {
         guard topology.isFounded, topology.epoch > ownTopology.epoch else { return }
+        guard topology.founding?.checksum == foundingChecksum else {
+            return leave(.otherFounding)
+        }
+        // Of before this node was admitted: what it says of it is nothing.
+        guard seat.member.rawValue < topology.nextMember else { return }
         ownTopology = topology
-        adopt(topology)
+        if topology.epoch > currentTopology.epoch { currentTopology = topology }
+        // Whoever is no member any more hears of it before the link ends.
+        for peer in currentMembers.peers where topology[peer.id] == nil {
+            _ = links?.post(.topology(topology), to: peer.id)
+        }
+        guard let record = topology[seat.member] else {
+            return leave(.departed(successor: topology.departed(seat.member)?.successor))
+        }
+        guard record.token == 0 || record.token == seat.token else { return leave(.copiedFolder) }
+        relink()
         hostLinkShards(of: topology)
         for group in groups.keys.sorted() {
             groups[group]?.prefer(preferredLeaders(of: group))
@@ -45,29 +61,55 @@ extension ClusterNode {
         guard currentTopology.epoch > ownTopology.epoch, ownTopology.isFounded else { return }
         noteRefusal()
         currentTopology = ownTopology
-        update(
-            ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: ownTopology.nodes))
+        relink()
     }
 
-    /// Takes a topology that is newer than what is known, as whom to link with.
-    func adopt(_ topology: Topology) {
-        guard topology.isFounded, topology.epoch > currentTopology.epoch else { return }
-        // Of before this node was admitted: what it says of it is nothing.
-        guard seat.member.rawValue < topology.nextMember else { return }
-        guard topology.founding?.checksum == foundingChecksum else {
-            return halt.halt("\(seat.name): \(PeerRefusal.otherFounding); make the files agree")
+    /// Takes a topology that a peer tells, where it is newer than what is known, as whom to link
+    /// with.
+    func adopt(_ topology: Topology, of peer: MemberID) {
+        guard topology.isFounded, topology.epoch > currentTopology.epoch,
+            seat.member.rawValue < topology.nextMember
+        else { return }
+        guard topology.founding?.checksum == foundingChecksum else { return noteRefusal() }
+        guard topology[seat.member] != nil else {
+            let successor = topology.departed(seat.member)?.successor
+            return hear(.departed(successor: successor), of: peer)
         }
         currentTopology = topology
-        // Whoever is no member any more hears of it before the link ends.
-        for peer in currentMembers.peers where topology[peer.id] == nil {
-            _ = links?.post(.topology(topology), to: peer.id)
-        }
-        guard topology[seat.member] != nil else {
-            return leave(topology.departed(seat.member)?.successor)
-        }
-        update(
-            ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: topology.nodes))
+        relink()
         for group in groups.keys.sorted() { groups[group]?.wake() }
+    }
+
+    /// Links with those whom the own replica knows, and with those whom peers tell of beside them.
+    func relink() {
+        let linked = links?.assumeIsolated { Set($0.connected) } ?? []
+        let nodes = Self.nodes(known: ownTopology, told: currentTopology) {
+            $0 == seat.member || linked.contains($0)
+        }
+        update(ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: nodes))
+    }
+
+    /// - Parameter isLinked: whose places nobody takes on a peer's word.
+    private static func nodes(
+        known: Topology, told: Topology, isLinked: (MemberID) -> Bool
+    ) -> [NodeRecord] {
+        guard told.epoch > known.epoch else { return known.nodes }
+        var nodes = known.nodes.filter { isLinked($0.id) || told[$0.id] == nil }
+        let names = Set(nodes.filter { isLinked($0.id) }.map(\.name))
+        let ids = Set(nodes.map(\.id))
+        let news = told.nodes.filter {
+            !names.contains($0.name) && !ids.contains($0.id) && known.departed($0.id) == nil
+        }
+        // One that took the place of another has its name.
+        let taken = Set(news.map(\.name))
+        nodes.removeAll { taken.contains($0.name) }
+        // As many as a cluster has at most, with those that are known before those that are not.
+        let count = max(0, Topology.nodeCountMax - nodes.count)
+        return nodes + news.sorted { isKnown($0, known) && !isKnown($1, known) }.prefix(count)
+    }
+
+    private static func isKnown(_ node: NodeRecord, _ known: Topology) -> Bool {
+        known[node.id] != nil
     }
 
     /// Has the link shards hosted that the node's own replica of the meta group knows of: their
@@ -87,11 +129,26 @@ extension ClusterNode {
         self.linkShardHosting = linkShardHosting
     }
 
-    /// This node has no place in the cluster any more.
-    private func leave(_ successor: MemberID?) {
-        halt.halt(
-            "\(seat.name), \(seat.member): \(PeerRefusal.departed(successor: successor)); "
-                + "to come back as a new member, start it with an empty data folder")
+    /// A peer says that this node has no place in the cluster any more.
+    private func hear(_ refusal: PeerRefusal, of peer: MemberID) {
+        expulsion.note(refusal, of: peer)
+        let refusal = expulsion.judgement(peers: currentMembers.peers.map(\.id))
+        if let refusal { leave(refusal) }
+    }
+
+    /// This node has no place in the cluster.
+    private func leave(_ refusal: PeerRefusal) {
+        let remedy =
+            switch refusal {
+            case .departed:
+                "to come back as a new member, start it with an empty data folder"
+            case .copiedFolder:
+                "its disk was lost, or this is a copy; start it with an empty data folder without "
+                    + "the mark first-start, to come back as a new member"
+            case .otherCluster, .otherFounding, .unknownMember:
+                "make the files agree"
+            }
+        halt.halt("\(seat.name), \(seat.member): \(refusal); \(remedy)")
     }
 
     /// A leader has counted on what this node's disk does not have: it is a copy from before, or
@@ -178,11 +235,12 @@ extension ClusterNode {
 
     package nonisolated func refusal(of hello: PeerHello) -> PeerRefusal? {
         guard hello.cluster == seat.cluster else { return .otherCluster }
-        if let departed = topology.departed(hello.member) {
+        let known = confirmedTopology
+        if let departed = known.departed(hello.member) {
             return .departed(successor: departed.successor)
         }
         guard hello.foundingChecksum == foundingChecksum else { return .otherFounding }
-        if let token = topology[hello.member]?.token, token != 0, token != hello.token {
+        if let token = known[hello.member]?.token, token != 0, token != hello.token {
             return .copiedFolder
         }
         return members[hello.member] == nil ? .unknownMember : nil
@@ -196,16 +254,9 @@ extension ClusterNode {
 
     package nonisolated func wasRefused(_ refusal: PeerRefusal, by member: MemberID) {
         switch refusal {
-        case .departed(let successor): assumeIsolated { $0.leave(successor) }
         // The peer may know too little yet, and is asked again; a wrong cluster stands in the log.
         case .otherCluster, .otherFounding, .unknownMember: break
-        case .copiedFolder:
-            assumeIsolated { node in
-                node.halt.halt(
-                    "\(node.seat.name), \(node.seat.member): \(refusal): its disk was lost, or "
-                        + "this is a copy; start it with an empty data folder without the mark "
-                        + "first-start, to come back as a new member")
-            }
+        case .departed, .copiedFolder: assumeIsolated { $0.hear(refusal, of: member) }
         }
     }
 }

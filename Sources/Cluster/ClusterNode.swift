@@ -90,6 +90,8 @@ public actor ClusterNode {
     /// shall be. Loop only.
     nonisolated var confirmedTopology: Topology { assumeIsolated { $0.ownTopology } }
     var ownTopology = Topology()
+    /// Who says that this node has no place any more.
+    var expulsion = Expulsion()
     public nonisolated let seat: Seat
     nonisolated let foundingChecksum: UInt32
     nonisolated let loop: any NodeLoop
@@ -106,7 +108,7 @@ public actor ClusterNode {
     private var isStarted = false
     private var handlers: [GroupID: any AskHandler] = [:]
     private var asks = AskTable()
-    private var servedAskCounts: [MemberID: Int] = [:]
+    private var servedAsks: [MemberID: ServedAsks] = [:]
     /// Who admits nodes; nil until it starts.
     weak var keeper: TopologyKeeper?
     /// Who makes the groups of link shards; nil until somebody does.
@@ -134,6 +136,15 @@ public actor ClusterNode {
 
     /// How many asks of one peer are worked on at a time: its memory is ours then.
     private static let servedAskCountMax = 8192
+    /// How many bytes they have, all together: as many as those of the largest requests (128 KiB)
+    /// of 512 clients.
+    private static let servedAskByteCountMax = 64 << 20
+
+    /// What of one peer is worked on.
+    private struct ServedAsks {
+        var count = 0
+        var byteCount = 0
+    }
 
     /// - Parameters:
     ///   - log: what the journal held of `livenessGroup`.
@@ -280,9 +291,11 @@ public actor ClusterNode {
     }
 
     private func flush(_ member: MemberID) {
-        guard let batch = outgoing.removeValue(forKey: member), let links else { return }
+        guard let batch = outgoing.removeValue(forKey: member), let links,
+            let frame = try? batch.frame()
+        else { return }
         // What the link does not take is lost: the instances repeat what is not answered.
-        _ = links.post(.groups(batch.bytes), to: member)
+        _ = links.post(frame, to: member)
     }
 }
 
@@ -351,6 +364,7 @@ extension ClusterNode: PeerReceiver {
 
     package nonisolated func linkBegan(_ member: MemberID) {
         assumeIsolated { node in
+            node.expulsion.withdraw(member)
             for group in node.groups.keys.sorted() { node.groups[group]?.linkBegan(member) }
         }
     }
@@ -358,6 +372,10 @@ extension ClusterNode: PeerReceiver {
     package nonisolated func linkEnded(_ member: MemberID) {
         assumeIsolated { node in
             for waiting in node.asks.takeAll(from: member) { waiting.resume(returning: .lost) }
+            // Somebody may have been told to be in its place.
+            if node.currentTopology.epoch > node.ownTopology.epoch, !node.isStopped {
+                node.relink()
+            }
         }
     }
 
@@ -371,7 +389,7 @@ extension ClusterNode: PeerReceiver {
         case .answer(let id, let answer):
             asks.take(id, from: member)?.resume(returning: AskOutcome(answer))
         case .topology(let topology):
-            adopt(topology)
+            adopt(topology, of: member)
         case .hello, .refusal:
             // They stand at the beginning of a link, and nowhere else.
             refusedMessageCount += 1
@@ -427,10 +445,13 @@ extension ClusterNode {
     }
 
     private func serve(_ ask: PeerAsk, from member: MemberID) async {
-        let count = servedAskCounts[member, default: 0]
+        let served = servedAsks[member, default: ServedAsks()]
         var answer = AskAnswer.overloaded
-        if count < Self.servedAskCountMax {
-            servedAskCounts[member] = count + 1
+        if served.count < Self.servedAskCountMax,
+            served.byteCount + ask.payload.count <= Self.servedAskByteCountMax
+        {
+            servedAsks[member] = ServedAsks(
+                count: served.count + 1, byteCount: served.byteCount + ask.payload.count)
             let own: (any AskHandler)? = ask.group == Self.checksumGroup ? self : nil
             if let handler = own ?? handlers[ask.group] {
                 answer = await handler.answer(
@@ -438,7 +459,8 @@ extension ClusterNode {
             } else {
                 answer = .moved(to: nil)
             }
-            servedAskCounts[member, default: 1] -= 1
+            servedAsks[member]?.count -= 1
+            servedAsks[member]?.byteCount -= ask.payload.count
         }
         _ = links?.post(.answer(ask.id, answer), to: member)
     }

@@ -208,10 +208,19 @@ public actor PeerLinks {
     /// Sends a message, or says that it could not: the link is down, or too much waits on it.
     package nonisolated func post(_ message: PeerMessage, to member: MemberID) -> Bool {
         assumeIsolated { links in
-            guard let connection = links.connection(to: member),
-                let frame = try? message.frame()
-            else { return false }
-            guard connection.write(frame) else { return false }
+            guard links.connection(to: member) != nil, let frame = try? message.frame() else {
+                return false
+            }
+            return links.post(frame, to: member)
+        }
+    }
+
+    /// The same for a message that is a frame already.
+    nonisolated func post(_ frame: [UInt8], to member: MemberID) -> Bool {
+        assumeIsolated { links in
+            guard let connection = links.connection(to: member), connection.write(frame) else {
+                return false
+            }
             links.sent[member, default: Sent()].frames += 1
             links.sent[member, default: Sent()].bytes += frame.count
             return true
@@ -272,9 +281,12 @@ public actor PeerLinks {
     // MARK: Accepting
 
     private func accept(_ stream: any ByteStream) {
-        guard !isStopped, securing.count < Self.securingCountMax else {
-            tell(nil, .tooManyHandshakes)
-            return stream.abort()
+        guard !isStopped else { return stream.abort() }
+        if securing.count >= Self.securingCountMax {
+            // Whoever is silent for longest goes: a peer is not, and strangers must not keep it out.
+            guard let oldest = securing.first(where: { !guests.contains(ObjectIdentifier($0)) })
+            else { return stream.abort() }
+            oldest.end(.tooManyHandshakes)
         }
         let connection = PeerConnection(
             loop: loop, stream: stream, channel: channels.server(), links: self,

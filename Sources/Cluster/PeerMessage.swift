@@ -158,19 +158,22 @@ extension PeerMessage {
     }
 }
 
-/// Raft messages to one peer, of any groups.
+/// Raft messages to one peer, of any groups, in the frame that takes them there.
 struct GroupBatch {
-    private var writer = ByteWriter(capacity: 512)
+    private var writer = PeerFrameWriter(capacity: 512)
 
     /// Beyond it the batch is sent before the turn ends: the largest message (an entry of 1 MiB,
     /// or as much of small ones) still fits the frame behind it.
     private static let byteCountMax = 1 << 20
 
-    var bytes: [UInt8] { writer.bytes }
-    var isFull: Bool { writer.byteCount >= Self.byteCountMax }
+    var isFull: Bool { writer.payloadByteCount >= Self.byteCountMax }
 
     mutating func append(_ message: Message) {
-        writer.write(message.encoded)
+        writer.payload.writeCounted { message.encode(to: &$0) }
+    }
+
+    consuming func frame() throws(PeerFrameError) -> [UInt8] {
+        try writer.finish(PeerFrameHeader(kind: .groups))
     }
 
     /// Reads a batch; what stands before a mistake is handed out.
@@ -179,7 +182,7 @@ struct GroupBatch {
     ) throws(DecodingError) {
         var reader = ByteReader(bytes)
         while reader.remainingCount > 0 {
-            var content = ByteReader(try reader.readSlice())
+            var content = ByteReader(try reader.readCounted())
             let message = try Message(from: &content)
             try content.finish()
             body(message)

@@ -143,7 +143,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     /// as long as nothing happens: it asks.
     private func leaderToAsk() -> MemberID? {
         leaderGuess.memberToAsk(
-            known: host.knownLeader, voters: node.voters(of: host.group), own: node.seat.member,
+            known: host.leaderToTell, voters: node.voters(of: host.group), own: node.seat.member,
             awaitsElection: false)
     }
 
@@ -159,7 +159,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         guard let command = try? TopologyCommand(encoded: payload), Self.isSound(command, asker)
         else { return .moved(to: nil) }
         guard let reply = await decide(command, deadline: deadline) else {
-            return .moved(to: host.knownLeader)
+            return .moved(to: host.leaderToTell)
         }
         return .answer(reply.encoded)
     }
@@ -258,17 +258,14 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         }
     }
 
-    /// Says which data folder this node has, and where it is, if the topology does not know. A node
-    /// whose place another folder has taken since ends.
+    /// Says which data folder this node has, and where it is, if the topology does not know.
     private func announce() async {
         while !isStopped {
             if let record = node.topology[node.seat.member] {
                 guard let news = news(beyond: record) else { return }
                 let reply = await perform(news, deadline: loop.now + Self.reportTimeout)
-                if case .refused = reply {
-                    if case .arrive = news { node.wasRefused(.copiedFolder, by: record.id) }
-                    return
-                }
+                // That another folder has arrived in its place, the own replica comes to say.
+                if case .refused = reply { return }
             }
             await loop.sleep(for: Self.conductInterval)
         }
