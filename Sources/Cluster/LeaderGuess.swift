@@ -1,15 +1,25 @@
 package import Primitives
 
-// Whom to ask for what the leader of a group does, from any node:
+// Whom to ask for what the leader of a group does, from any node. In this order, and nobody twice
+// until all were asked:
 //
-//   1. the leader, as this node's replica knows it, unless it was just asked in vain;
+//   1. the leader, as this node's replica knows it; a node without a replica knows of none, as it
+//      does not hear of the next one;
 //   2. who was said to lead by the one that was asked last;
 //   3. the voters, one after the other.
 
 /// What a node knows of who leads a group. A value.
 package struct LeaderGuess: Hashable, Sendable {
+    private enum Vain: Hashable {
+        /// It said that it does not lead.
+        case moved
+        /// It said nothing.
+        case silent
+    }
+
     private var hint: MemberID?
-    private var lastVain: MemberID?
+    /// Who was asked in vain, since somebody answered or the replica heard of another leader.
+    private var vain: [MemberID: Vain] = [:]
     private var vainCount = 0
 
     package init() {}
@@ -17,17 +27,19 @@ package struct LeaderGuess: Hashable, Sendable {
     /// Nil when nobody can be asked now.
     ///
     /// - Parameters:
-    ///   - known: the leader that this node's replica knows.
-    ///   - awaitsElection: whether a replica that knows of no leader will hear of the next one, so
-    ///     that nobody has to be asked. One that was taken out of its group may not.
+    ///   - known: the leader that this node's replica knows; nil where it has none.
+    ///   - awaitsElection: whether this node has a replica: one that knows of no leader will hear
+    ///     of the next one, so that nobody has to be asked at first.
     package func memberToAsk(
         known: MemberID?, voters: [MemberID], own: MemberID, awaitsElection: Bool
     ) -> MemberID? {
-        if let known, known != lastVain { return known == own ? nil : known }
-        if known == nil, awaitsElection, hint == nil, vainCount == 0 { return nil }
-        if let hint, hint != own { return hint }
+        if let known, known == own { return nil }
+        if let known, vain[known] == nil { return known }
+        if known == nil, awaitsElection, hint == nil, vain.isEmpty { return nil }
+        if let hint, hint != own, vain[hint] == nil { return hint }
         let others = voters.filter { $0 != own }
-        return others.isEmpty ? nil : others[vainCount % others.count]
+        guard !others.isEmpty else { return hint == own ? nil : hint }
+        return others.first { vain[$0] == nil } ?? others[vainCount % others.count]
     }
 
     /// Whom to ask about the group that `host` has a place in.
@@ -35,7 +47,7 @@ package struct LeaderGuess: Hashable, Sendable {
         of host: ShardHost<Machine>, _ node: ClusterNode
     ) -> MemberID? {
         memberToAsk(
-            known: host.knownLeader, voters: node.voters(of: host.group), own: node.seat.member,
+            known: host.leaderToTell, voters: node.voters(of: host.group), own: node.seat.member,
             awaitsElection: host.isReplica)
     }
 
@@ -44,24 +56,34 @@ package struct LeaderGuess: Hashable, Sendable {
         switch outcome {
         // It leads.
         case .answer, .overloaded:
-            lastVain = nil
+            vain = [:]
             vainCount = 0
+            hint = asked
         case .moved(let leader):
             noteVain(asked, hint: leader)
         case .lost, .unreachable:
-            noteVain(asked, hint: nil)
+            note(asked, .silent, hint: nil)
         }
     }
 
     /// The replica has heard of another leader.
     package mutating func leaderChanged() {
-        lastVain = nil
+        vain = [:]
+        hint = nil
     }
 
     /// The one who was asked does not lead after all.
     package mutating func noteVain(_ asked: MemberID, hint: MemberID?) {
-        self.hint = hint
-        lastVain = asked
+        note(asked, .moved, hint: hint)
+    }
+
+    private mutating func note(_ asked: MemberID, _ reason: Vain, hint: MemberID?) {
+        // Members are few, and their ids come from peers: what was noted is bounded by what is
+        // asked, and the peers' words are not.
+        vain[asked] = reason
         vainCount &+= 1
+        self.hint = hint
+        // Who said nothing a while ago may lead all the same, as somebody else says.
+        if let hint, vain[hint] == .silent { vain[hint] = nil }
     }
 }

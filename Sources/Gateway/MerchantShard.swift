@@ -36,6 +36,9 @@ actor MerchantShard: ShardObserver, AskHandler {
     /// The leadership is about to move: nothing new is begun.
     private var isMoving = false
     private var leaderGuess = LeaderGuess()
+    /// When a leader on another node last answered.
+    private var answeredAt: MonotonicInstant?
+    private var isCalling = false
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -58,17 +61,43 @@ actor MerchantShard: ShardObserver, AskHandler {
         await host.start(observer: self)
     }
 
-    /// True once it is known who leads; where it is this node, once it serves.
+    /// True once it is known who leads; where it is this node, once it serves; where this node has
+    /// no replica, while the leader answers.
     var isReady: Bool {
-        get async {
-            guard host.isReplica else {
-                // Another node has it: one that can be asked has to be there.
-                let connected = await node.connectedPeers
-                return node.voters(of: group).contains { connected.contains($0) }
-            }
-            guard let leader = host.knownLeader else { return false }
-            return leader != node.members.own || serving?.hasBegun == true
+        guard host.isReplica else {
+            callLeader()
+            return answeredAt.map { loop.now - $0 < Self.answerAgeMax } ?? false
         }
+        guard let leader = host.knownLeader else { return false }
+        return leader != node.members.own || serving?.hasBegun == true
+    }
+
+    /// How long a leader that has answered is taken to lead: an election, and some looks.
+    private static let answerAgeMax = Duration.seconds(10)
+    /// How long it is not asked again.
+    private static let answerAgeMin = Duration.seconds(1)
+
+    /// Asks the leader of a shard that is elsewhere whether it serves. Nothing is waited for.
+    private func callLeader() {
+        let isNew = answeredAt.map { loop.now - $0 < Self.answerAgeMin } ?? false
+        guard !isCalling, !isNew else { return }
+        isCalling = true
+        _ = Task {
+            if let leader = leaderGuess.memberToAsk(of: host, node) {
+                let outcome = await node.ask(
+                    leader, of: group, Self.call, deadline: loop.now + Self.answerAgeMin)
+                learn(from: outcome, of: leader)
+            }
+            isCalling = false
+        }
+    }
+
+    /// An ask with nothing in it: its answer says that this node leads and serves.
+    private static let call: [UInt8] = []
+
+    private func learn(from outcome: AskOutcome, of asked: MemberID) {
+        leaderGuess.learn(from: outcome, of: asked)
+        if case .answer = outcome { answeredAt = loop.now }
     }
 
     // MARK: Terms
@@ -206,7 +235,7 @@ actor MerchantShard: ShardObserver, AskHandler {
             return .again(mayBeDone: false)
         }
         let outcome = await node.ask(leader, of: group, question.encoded(), deadline: deadline)
-        leaderGuess.learn(from: outcome, of: leader)
+        learn(from: outcome, of: leader)
         switch outcome {
         case .answer(let bytes):
             // What cannot be read, such as the answer of a later version, is no answer; nor is one
@@ -236,15 +265,18 @@ actor MerchantShard: ShardObserver, AskHandler {
     }
 
     private func answerAsk(_ payload: [UInt8], deadline: MonotonicInstant) async -> AskAnswer {
+        if payload == Self.call {
+            return await current() == nil ? .moved(to: host.leaderToTell) : .answer([])
+        }
         if let approval = LateApproval(encoded: payload) {
-            guard let gateway = await current() else { return .moved(to: host.knownLeader) }
+            guard let gateway = await current() else { return .moved(to: host.leaderToTell) }
             return await gateway.take(approval) ? .answer(LateApproval.seenTo) : .moved(to: nil)
         }
         guard let question = try? MerchantAsk(encoded: payload, deadline: deadline) else {
             // The asker gets no answer that it would take for one; it asks until its deadline.
             return .moved(to: nil)
         }
-        guard let gateway = await current() else { return .moved(to: host.knownLeader) }
+        guard let gateway = await current() else { return .moved(to: host.leaderToTell) }
         switch question {
         case .command(let request):
             guard case .reply(let reply) = await perform(request, by: gateway) else {
@@ -332,7 +364,7 @@ actor MerchantShard: ShardObserver, AskHandler {
             } else if let leader = leaderGuess.memberToAsk(of: host, node) {
                 let outcome = await node.ask(
                     leader, of: group, approval.encoded(), deadline: loop.now + .seconds(5))
-                leaderGuess.learn(from: outcome, of: leader)
+                learn(from: outcome, of: leader)
                 if case .answer(LateApproval.seenTo) = outcome { return }
             }
             await loop.sleep(for: .milliseconds(200))

@@ -157,7 +157,7 @@ extension RegionLinks {
 
     private func answerAsk(_ payload: [UInt8], deadline: MonotonicInstant) async -> AskAnswer {
         guard let ask = try? LinkAsk(encoded: payload), let owner = await current() else {
-            return .moved(to: host.knownLeader)
+            return .moved(to: host.leaderToTell)
         }
         switch ask {
         case .status:
@@ -188,7 +188,7 @@ extension RegionLinks {
             }
             await loop.sleep(for: Self.pause)
         }
-        return RegionLinkStatus(region: region, owner: host.knownLeader, links: nil)
+        return RegionLinkStatus(region: region, owner: host.leaderToTell, links: nil)
     }
 
     /// Changes what stands of a link, wherever that is decided.

@@ -54,6 +54,53 @@ def test_a_cluster_grows_from_one_node_to_three_to_five(tmp_path: Path) -> None:
         cluster.stop()
 
 
+def test_shards_that_have_moved_away_are_asked_for_elsewhere(tmp_path: Path) -> None:
+    """A node that had a replica, and has none any more, knows a leader that leads no more."""
+    cluster = MadeCluster(tmp_path, "n-1@r1", replicas=3).start()
+    try:
+        payments = [pay(cluster.clients()[0])]
+
+        def grow() -> None:
+            for place in ("n-2@r2", "n-3@r3", "n-4@r4", "n-5@r5"):
+                cluster.join(place)
+            cluster.await_all_ready()
+            cluster.await_replicas(3)
+
+        while_shopping(cluster, ["n-1"], grow)
+        # No node has all of the four shards, and each is asked for all of them, wherever they are
+        # led: who only asks is not told.
+        for _ in range(2):
+            for client in cluster.clients():
+                payments.append(pay(client))
+                for payment in payments:
+                    found = client.v1.payment_intents.retrieve(payment.id)
+                    assert found.status == "succeeded"
+            for shard in cluster.page("n-1")["shards"]:
+                lead_elsewhere(cluster, shard["shard"])
+        cluster.await_all_ready()
+        cluster.assert_reconciled()
+    finally:
+        cluster.stop()
+
+
+def lead_elsewhere(cluster: MadeCluster, number: int) -> None:
+    """Transfers a shard's leadership to the next one of its replicas."""
+
+    def is_transferred() -> bool:
+        for name in cluster.names:
+            shard = cluster.page(name)["shards"][number]
+            if shard["role"] != "leader":
+                continue
+            replicas = shard["replicas"]
+            target = replicas[(replicas.index(name) + 1) % len(replicas)]
+            admin = cluster.node_called(name)["admin"]
+            done = run("cluster", "transfer", number, "--to", target, "--admin", admin)
+            return done.returncode == 0
+        return False
+
+    eventually(is_transferred, within=START_SECONDS)
+
+
 def test_a_lost_disk_comes_back_as_a_new_member(three: MadeCluster) -> None:
     payment = pay(three.clients()[0])
     before = ids(three, "eu-1")
