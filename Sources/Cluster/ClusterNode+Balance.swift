@@ -1,7 +1,8 @@
 import Environment
 import Primitives
+import Topology
 
-// Leadership goes where there is less of it. Each node looks at what gossip says of its peers, and
+// Leadership of merchants' shards goes where there is less of it. Each node looks at what gossip says of its peers, and
 // offers one group at a time to the one that leads the fewest; Raft decides whether it is taken.
 // Groups that have a home region are led there if they can be, however much its nodes lead.
 
@@ -25,16 +26,22 @@ extension ClusterNode {
     private func balance() {
         guard let gossip, !isStopped else { return }
         let led = groups.values.filter(\.isLedHere).sorted { $0.group < $1.group }
-        gossip.setLoad(led.count)
+        // The others cost little, and are led where they are at home.
+        let shards = led.filter { isMerchants($0.group) }
+        gossip.setLoad(shards.count)
         guard isForLeading else { return giveAway(led) }
         if sendHome(led) { return }
-        for peer in peersByLoad where led.count >= peer.load + Self.balanceSlack {
-            for group in led where group.canMove(to: peer.member) {
+        for peer in peersByLoad where shards.count >= peer.load + Self.balanceSlack {
+            for group in shards where group.canMove(to: peer.member) {
                 let preferred = preferredLeaders(of: group.group)
                 guard preferred.isEmpty || preferred.contains(peer.member) else { continue }
                 if group.move(to: [peer.member], .whenIdle) { return }
             }
         }
+    }
+
+    private func isMerchants(_ group: GroupID) -> Bool {
+        group.rawValue < UInt32(seat.founding.shards.count)
     }
 
     /// Offers groups that have their home elsewhere to a node there; true if one is on its way.

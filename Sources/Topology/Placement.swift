@@ -10,13 +10,24 @@ public import Primitives
 /// Replicas being placed, one group after the other. A value.
 struct Placement {
     private let nodes: [NodeRecord]
-    /// How many replicas each node has.
+    /// How many replicas of this kind of groups each node has.
     private var loads: [MemberID: Int]
+    /// How many it has of others: a shard of merchants carries payments, one of links a few lines,
+    /// so that they are not counted together.
+    private let otherLoads: [MemberID: Int]
 
-    init(nodes: [NodeRecord], shards: [ShardPlacement]) {
+    init(nodes: [NodeRecord], shards: [ShardPlacement], beside others: [ShardPlacement] = []) {
         self.nodes = nodes
-        loads = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, 0) })
+        loads = Self.loads(of: shards, on: nodes)
+        otherLoads = Self.loads(of: others, on: nodes)
+    }
+
+    private static func loads(
+        of shards: [ShardPlacement], on nodes: [NodeRecord]
+    ) -> [MemberID: Int] {
+        var loads = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, 0) })
         for member in shards.flatMap(\.replicas) { loads[member]? += 1 }
+        return loads
     }
 
     /// The replicas of one group more.
@@ -99,13 +110,14 @@ struct Placement {
         let inRegion: Int
         let inZone: Int
         let load: Int
+        let otherLoad: Int
         let id: MemberID
 
         private var spread: (Int, Int, Int, Int) { (overGoal, farFromHome, inRegion, inZone) }
 
         static func < (left: Cost, right: Cost) -> Bool {
             if left.spread != right.spread { return left.spread < right.spread }
-            return (left.load, left.id) < (right.load, right.id)
+            return (left.load, left.otherLoad, left.id) < (right.load, right.otherLoad, right.id)
         }
 
         /// Better spread, or two replicas fewer: with one fewer the next look would move it back.
@@ -125,7 +137,7 @@ struct Placement {
         return Cost(
             overGoal: isOver ? 1 : 0, farFromHome: Self.farFromHome(node, others, rule),
             inRegion: near.count, inZone: near.count { $0.zone == node.zone },
-            load: loads[node.id] ?? 0, id: node.id)
+            load: loads[node.id] ?? 0, otherLoad: otherLoads[node.id] ?? 0, id: node.id)
     }
 
     /// One replica at home is enough, but where no other region has to be there for a commit.
@@ -159,17 +171,26 @@ extension Topology {
             return .departed(gone.id)
         }
         if let new = newLinkShards(reachable) { return .extended(new) }
-        var places = Placement(nodes: nodes, shards: placements)
+        let links = linkShards.map(\.place)
+        let merchantGroups = shardGroups.prefix(shards.count)
+        let linkGroups = shardGroups.dropFirst(shards.count)
+        var openCount = (shards + links).count { !$0.isSettled }
+        let kinds = [
+            (merchantGroups, Placement(nodes: nodes, shards: shards, beside: links)),
+            (linkGroups, Placement(nodes: nodes, shards: links, beside: shards)),
+        ]
         var moves: [ShardMove] = []
-        var openCount = placements.count { !$0.isSettled }
-        for group in shardGroups {
-            guard let shard = placement(of: group), let rule = rule(of: group),
-                let next = nextPlace(
-                    of: shard, rule, replicaCount, places, (reachable, lost), openCount)
-            else { continue }
-            places.move(shard.replicas, to: next)
-            moves.append(ShardMove(group: group, replicas: next))
-            openCount += shard.isSettled ? 1 : 0
+        for (groups, start) in kinds {
+            var places = start
+            for group in groups {
+                guard let shard = placement(of: group), let rule = rule(of: group),
+                    let next = nextPlace(
+                        of: shard, rule, replicaCount, places, (reachable, lost), openCount)
+                else { continue }
+                places.move(shard.replicas, to: next)
+                moves.append(ShardMove(group: group, replicas: next))
+                openCount += shard.isSettled ? 1 : 0
+            }
         }
         let voters = nextPlace(
             of: meta, .anywhere, Self.metaReplicaCount, Placement(nodes: nodes, shards: []),
@@ -178,11 +199,9 @@ extension Topology {
         return .placed(moves, meta: voters)
     }
 
-    private var placements: [ShardPlacement] { shards + linkShards.map(\.place) }
-
     /// Link shards for regions that have none, once a majority of each is there to begin it.
     private func newLinkShards(_ reachable: Set<MemberID>) -> [LinkShard]? {
-        var places = Placement(nodes: nodes, shards: placements)
+        var places = Placement(nodes: nodes, shards: linkShards.map(\.place), beside: shards)
         var new: [LinkShard] = []
         for region in regionsWithoutLinkShard
         where linkShards.count + new.count < LinkShard.countMax {

@@ -58,6 +58,18 @@ func growth() {
     #expect(driven.topology.meta.replicas.count == 5)
 }
 
+@Test("A shard of links does not stand for one of merchants")
+func kinds() {
+    var driven = Driven("n1@a", shardCount: 4, replicaCount: 3)
+    driven.settle()
+    for (place, name) in ["n2@b", "n3@c", "n4@d", "n5@e"].enumerated() {
+        driven.join(name, token: UInt64(place + 2))
+        driven.settle()
+    }
+    #expect(driven.topology.linkShards.count == 5)
+    #expect(loads(driven.topology).allSatisfy { (2...3).contains($0) }, "\(loads(driven.topology))")
+}
+
 @Test("A node that leaves gives its replicas to the others, and is gone only then")
 func leaving() {
     var driven = Driven("a1@a a2@a b1@b b2@b c1@c c2@c", shardCount: 6, replicaCount: 3)
