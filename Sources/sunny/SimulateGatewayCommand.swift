@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Linearizability
+import Node
 import Simulator
 
 struct SimulateGatewayCommand: ParsableCommand {
@@ -26,8 +27,11 @@ struct SimulateGatewayCommand: ParsableCommand {
     @Flag(help: "Run each seed twice and compare the traces.")
     var twice = false
 
-    @Option(help: "How many nodes the cluster has: 1, 3, 5 or 7.")
+    @Option(help: "How many nodes the cluster has: 1, 3, 5, 7 or 9.")
     var nodes = 1
+
+    @Option(help: "How many shards the merchants have, one of which is asked.")
+    var shards = 2
 
     @Option(help: "Payments of each of the four clients.")
     var payments = 20
@@ -61,6 +65,9 @@ struct SimulateGatewayCommand: ParsableCommand {
         guard [1, 3, 5, 7, 9].contains(nodes) else {
             throw ValidationError("--nodes takes 1, 3, 5, 7 or 9")
         }
+        guard (1...NodeConfiguration.shardCountMax).contains(shards) else {
+            throw ValidationError("--shards takes 1 to \(NodeConfiguration.shardCountMax)")
+        }
         guard (1...1000).contains(payments) else {
             throw ValidationError("--payments takes 1 to 1000")
         }
@@ -71,12 +78,15 @@ struct SimulateGatewayCommand: ParsableCommand {
         var failures: [(seed: UInt64, problem: String)] = []
         var stepCount: UInt64 = 0
         var paymentCount = 0
+        var virtual = Duration.zero
         let range = try seeds.range()
+        let begun = ContinuousClock.now
         for seed in range {
             do {
                 let verdict = try GatewayScenario.run(seed: seed, options: options)
                 stepCount += verdict.stepCount
                 paymentCount += verdict.paymentCount
+                virtual += verdict.virtualDuration
                 let problems = verdict.violations + (try repeated(verdict, options))
                 report(verdict, problems)
                 if let history { try write(verdict.history.ndjson, to: history) }
@@ -89,6 +99,11 @@ struct SimulateGatewayCommand: ParsableCommand {
             }
         }
         if output == .table {
+            // With the traces and histories that were written, and each seed once.
+            let speed = virtual / (ContinuousClock.now - begun)
+            print(
+                "\(Int(virtual / .seconds(1))) s of virtual time, \(Int(speed)) times as fast as a "
+                    + "clock")
             print(
                 "\(range.count) seeds, \(paymentCount) payments, \(stepCount) steps: "
                     + (failures.isEmpty
@@ -103,6 +118,7 @@ struct SimulateGatewayCommand: ParsableCommand {
         var options = GatewayScenario.Options()
         options.paymentCount = payments
         options.nodeCount = nodes
+        options.shardCount = shards
         if let faults {
             let text = String(decoding: try Data(contentsOf: URL(filePath: faults)), as: UTF8.self)
             do {

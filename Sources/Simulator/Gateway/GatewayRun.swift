@@ -19,7 +19,8 @@ final class GatewayRun {
         self.world = world
         self.options = options
         let gateway = try GatewayWorld(
-            world, nodeCount: options.nodeCount, grows: options.hasFaults)
+            world, nodeCount: options.nodeCount, shardCount: options.shardCount,
+            grows: options.hasFaults)
         self.gateway = gateway
         let recorder = ClientRecorder(world)
         self.recorder = recorder

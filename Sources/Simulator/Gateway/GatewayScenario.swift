@@ -7,6 +7,7 @@ import Primitives
 public enum GatewayScenario {
     public struct Options: Sendable {
         public var nodeCount = 1
+        public var shardCount = 2
         public var clientCount = 4
         public var paymentCount = 20
         /// False for a world in which nothing breaks.

@@ -27,7 +27,7 @@ final class GatewaySnapshot: @unchecked Sendable {
             snapshot.transactions = host.snapshot()
             snapshot.isHostRead = true
         }
-        for node in gateway.nodes { snapshot.read(node) }
+        for node in gateway.nodes { snapshot.read(node, of: gateway.shardCount) }
         let limit = gateway.world.elapsed + .seconds(30)
         let isRead = try gateway.world.run(limit: limit) {
             snapshot.isHostRead && snapshot.readGroups.count == gateway.groups.count
@@ -37,10 +37,10 @@ final class GatewaySnapshot: @unchecked Sendable {
     }
 
     /// Reads what the node serves, again and again until everything was read.
-    private func read(_ node: SimulatedNode) {
+    private func read(_ node: SimulatedNode, of shardCount: Int) {
         guard let running = node.running, let loop = node.process.incarnation?.loop else { return }
         loop.start(running) { [self] running in
-            while readGroups.count < GatewayWorld.shardCount {
+            while readGroups.count < shardCount {
                 for books in await running.servedBooks() { add(books) }
                 await loop.sleep(for: .milliseconds(100))
             }

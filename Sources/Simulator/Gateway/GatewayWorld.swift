@@ -38,17 +38,19 @@ final class GatewayWorld {
     /// How many of the first nodes clients ask; nil for all.
     var askedNodeCount: Int?
 
-    static let shardCount = 2
-    var groups: [GroupID] { (0..<Self.shardCount).map { GroupID(UInt32($0)) } }
+    let shardCount: Int
+    var groups: [GroupID] { (0..<shardCount).map { GroupID(UInt32($0)) } }
 
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
     /// - Parameter grows: whether, by chance, some of the nodes join later.
     ///   - jurisdictions: each has as many of the nodes, and as many of the shards.
     init(
-        _ world: World, nodeCount: Int, grows: Bool = true, jurisdictions: [String] = ["eu"]
+        _ world: World, nodeCount: Int, shardCount: Int = 2, grows: Bool = true,
+        jurisdictions: [String] = ["eu"]
     ) throws {
         self.world = world
+        self.shardCount = shardCount
         links = LinkWatch(world)
         hostForgets = world.random.chance(1, in: 3)
         holdSeconds = UInt32.random(in: 5...40, using: &world.random)
@@ -72,12 +74,13 @@ final class GatewayWorld {
                 world,
                 ClusterPlan(
                     cluster: cluster, ownName: node.profile.name, nodes: planned,
-                    shardSets: Self.shardSets(of: jurisdictions)))
+                    shardSets: Self.shardSets(of: jurisdictions, shardCount: shardCount)),
+                shardCount: shardCount)
         }
         if nodeCount > 1, world.random.chance(1, in: 3) { spreadOut() }
     }
 
-    private static func shardSets(of jurisdictions: [String]) -> [ShardSet] {
+    private static func shardSets(of jurisdictions: [String], shardCount: Int) -> [ShardSet] {
         guard jurisdictions.count > 1 else { return [] }
         return jurisdictions.map {
             ShardSet(
