@@ -35,6 +35,8 @@ struct NodeJoining {
         case .found(let seat):
             return seat
         case .mustJoin:
+            let listener = WaitingListener(file, loop: loop, logger: logger)
+            defer { listener?.stop() }
             let seat = try join(signals)
             do throws(NodeStartError) {
                 try NodeSeat.take(seat, file.configuration, files)
