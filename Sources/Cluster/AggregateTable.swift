@@ -5,37 +5,56 @@ public import StateStore
 //
 //   unknown ── admit (a row was read, or none is there) ──▶ clean
 //   clean   ── set ──▶ dirty ── takeDirty ──▶ writing ── written ──▶ clean ── evict ──▶ unknown
-//                        ▲                       │ set
+//                        ▲                       │ set, notWritten
 //                        └───────────────────────┘  (dirty again; the write under way is older)
 //
 // What is dirty or being written never leaves memory, so a reader that asks the table first and the
 // store second always sees the newest state. Nor does what was changed in the window under way,
 // whose checksum is taken at its end: that is bounded by what a window's entries change.
 
+/// An aggregate that the store does not have yet in this state.
+public struct ChangedAggregate<Aggregate: ShardAggregate>: Sendable {
+    public let key: AggregateKey
+    public let aggregate: Aggregate
+
+    public var row: AggregateRow { aggregate.row(key: key) }
+}
+
 /// Aggregates in memory, with what of them the store does not have yet. A value without I/O.
 public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
     private struct Slot {
         /// Nil for a key that is known to have no aggregate.
         var aggregate: Aggregate?
-        /// Counts the changes; a write of an older change does not make the slot clean.
-        var change: UInt64 = 0
         var isDirty = false
         /// Changed since the last `takeWindow`.
         var isInWindow = false
         /// When the slot was last used, in the table's own counting.
         var usedAt: UInt64 = 0
+
+        /// Returns what was marked before.
+        mutating func change(
+            to aggregate: Aggregate, at use: UInt64
+        ) -> (isDirty: Bool, isInWindow: Bool) {
+            defer {
+                self.aggregate = aggregate
+                usedAt = use
+                isDirty = true
+                isInWindow = true
+            }
+            return (isDirty, isInWindow)
+        }
     }
 
     private var slots: [AggregateKey: Slot] = [:]
     private var dirtyKeys: [AggregateKey] = []
     private var windowKeys: [AggregateKey] = []
-    private var writingKeys: [AggregateKey: UInt64] = [:]
+    private var writingKeys: Set<AggregateKey> = []
     private var useCount: UInt64 = 0
 
-    /// How many clean aggregates stay in memory: about 4 KiB each, so 64 MiB a shard.
+    /// How many clean aggregates stay in memory: about 4 KiB each. Half as many more may gather.
     public let cleanCountMax: Int
 
-    public init(cleanCountMax: Int = 16_384) {
+    public init(cleanCountMax: Int) {
         self.cleanCountMax = cleanCountMax
     }
 
@@ -65,41 +84,42 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
     /// Changes an aggregate, or makes one.
     public mutating func set(_ key: AggregateKey, _ aggregate: Aggregate) {
         useCount += 1
-        var slot = slots[key] ?? Slot()
-        slot.aggregate = aggregate
-        slot.change += 1
-        slot.usedAt = useCount
-        if !slot.isDirty {
-            slot.isDirty = true
-            dirtyKeys.append(key)
-        }
-        if !slot.isInWindow {
-            slot.isInWindow = true
-            windowKeys.append(key)
-        }
-        slots[key] = slot
+        let before = slots[key, default: Slot()].change(to: aggregate, at: useCount)
+        if !before.isDirty { dirtyKeys.append(key) }
+        if !before.isInWindow { windowKeys.append(key) }
     }
 
-    /// Every changed aggregate as a row. They stay in memory until `written`.
-    public mutating func takeDirty() -> [AggregateRow] {
+    /// Every changed aggregate, to be encoded by whoever writes it. They stay in memory until
+    /// `written`.
+    public mutating func takeDirty() -> [ChangedAggregate<Aggregate>] {
         precondition(writingKeys.isEmpty, "a second write began before the first had ended")
-        var rows: [AggregateRow] = []
-        rows.reserveCapacity(dirtyKeys.count)
+        var taken: [ChangedAggregate<Aggregate>] = []
+        taken.reserveCapacity(dirtyKeys.count)
         for key in dirtyKeys {
-            guard var slot = slots[key], let aggregate = slot.aggregate else { continue }
-            slot.isDirty = false
-            slots[key] = slot
-            writingKeys[key] = slot.change
-            rows.append(aggregate.row(key: key))
+            guard let aggregate = slots[key]?.aggregate else { continue }
+            slots[key]!.isDirty = false
+            writingKeys.insert(key)
+            taken.append(ChangedAggregate(key: key, aggregate: aggregate))
         }
         dirtyKeys.removeAll(keepingCapacity: true)
-        return rows
+        return taken
     }
 
     /// The rows of the last `takeDirty` are in the store.
     public mutating func written() {
         writingKeys.removeAll(keepingCapacity: true)
         evict()
+    }
+
+    /// The rows of the last `takeDirty` are not in the store: the next one has them again.
+    public mutating func notWritten() {
+        // In an order, so that what is written next does not depend on how keys are hashed.
+        let keys = writingKeys.sorted { ($0.kind.rawValue, $0.id) < ($1.kind.rawValue, $1.id) }
+        for key in keys where !slots[key]!.isDirty {
+            slots[key]!.isDirty = true
+            dirtyKeys.append(key)
+        }
+        writingKeys.removeAll(keepingCapacity: true)
     }
 
     /// Aggregates that the store may not have yet in their newest state, in no particular order.
@@ -112,7 +132,7 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
                 found[key] = aggregate
             }
         }
-        for key in writingKeys.keys {
+        for key in writingKeys {
             if let aggregate = slots[key]?.aggregate, matches(key, aggregate) {
                 found[key] = aggregate
             }
@@ -152,7 +172,7 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
         var candidates: [(key: AggregateKey, usedAt: UInt64)] = []
         candidates.reserveCapacity(slots.count)
         for (key, slot) in slots
-        where !slot.isDirty && !slot.isInWindow && writingKeys[key] == nil {
+        where !slot.isDirty && !slot.isInWindow && !writingKeys.contains(key) {
             candidates.append((key, slot.usedAt))
         }
         candidates.sort { $0.usedAt < $1.usedAt }

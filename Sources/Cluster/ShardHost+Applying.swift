@@ -9,11 +9,15 @@ extension ShardHost {
     /// How many entries one pass applies before it lets other work run.
     private static var batchCountMax: Int { 512 }
 
+    /// How many changed aggregates wait for a store without room, about 4 KiB each. Beyond it
+    /// nothing is applied: the log stands on the disk, and the changes would stand in memory.
+    private static var dirtyCountMax: Int { 16_384 }
+
     func applyCommitted() {
         guard !isApplying, !snapshots.isInstalling else { return }
         isApplying = true
         defer { isApplying = false }
-        while appliedIndex < committedIndex {
+        while appliedIndex < committedIndex, hasStoreRoom || table.dirtyCount < Self.dirtyCountMax {
             let last = min(committedIndex, appliedIndex + LogIndex(Self.batchCountMax))
             let batch = raft.entries(from: appliedIndex + 1, through: last)
             let missing = missingKeys(of: batch)

@@ -111,16 +111,21 @@ extension ShardHost {
         }
     }
 
-    /// Does a piece of work where the state is written; nil when it failed, and the process ends.
+    /// Does a piece of work where the state is written, again while that finds no room; nil when it
+    /// failed, and the process ends.
     private func write<Value: Sendable>(
         _ work: @escaping @Sendable () throws(SnapshotError) -> Value
     ) async -> Value? {
-        let result = await snapshotStorage.writer.run(on: loop) { SnapshotResult(work) }
-        switch result {
-        case .success(let value): return value
-        case .failure(let error):
-            halt.halt("snapshot: \(error)")
-            return nil
+        while true {
+            let result = await snapshotStorage.writer.run(on: loop) { SnapshotResult(work) }
+            switch result {
+            case .success(let value): return value
+            case .failure(.store(.full)):
+                await loop.sleep(for: StateWriter.fullPause)
+            case .failure(let error):
+                halt.halt("snapshot: \(error)")
+                return nil
+            }
         }
     }
 
@@ -137,7 +142,7 @@ extension ShardHost {
     /// The snapshot is on disk: memory begins anew with it. A follower has no proposals.
     private func begin(at descriptor: SnapshotDescriptor) {
         let position = descriptor.position
-        table = AggregateTable()
+        table = AggregateTable(cleanCountMax: table.cleanCountMax)
         comparison.restart(after: position.index)
         appliedIndex = position.index
         appliedTerm = position.term
@@ -147,6 +152,7 @@ extension ShardHost {
         snapshots.generation += 1
         snapshots.receptionNumber += 1
         snapshots.isInstalling = false
+        configurationBeingStored = nil
         snapshots.noteInstalled()
         removeFile(snapshotStorage.receivedPath(group))
         raft.onSnapshotInstalled(id: descriptor.id, node.moment(), &directives)

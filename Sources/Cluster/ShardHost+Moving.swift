@@ -67,23 +67,32 @@ extension ShardHost {
             }
         }
         if raft.servingTerm != nil { nextMoveAt = loop.now + Self.restAfterVain }
+        endMove()
+    }
+
+    /// Begins to hand the leadership over by hand: waits until nothing is under way any more that a
+    /// new leader could not finish, though not for long. False when it is being handed over
+    /// already; otherwise `endMove` follows.
+    public func beginMove() async -> Bool {
+        guard !isMoving else { return false }
+        isMoving = true
+        _ = await comeToRest()
+        return true
+    }
+
+    /// Work begins again, where the shard is still led here.
+    public func endMove() {
         isMoving = false
         observer?.shardStays(group)
     }
 
-    /// Waits until nothing is under way any more that a new leader could not finish, though not for
-    /// long; false when something still is. Nothing new is begun until `shardStays`.
-    public func comeToRest() async -> Bool {
+    /// False when something is still under way. Nothing new is begun until `shardStays`.
+    private func comeToRest() async -> Bool {
         let end = loop.now + Self.patience
         while observer?.shardIsMoving(group) == true {
             guard raft.servingTerm != nil, loop.now < end else { return false }
             await loop.sleep(for: Self.lookInterval)
         }
         return true
-    }
-
-    /// Work begins again, after `comeToRest`.
-    public func goOn() {
-        observer?.shardStays(group)
     }
 }

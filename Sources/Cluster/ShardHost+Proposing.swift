@@ -19,7 +19,7 @@ extension ShardHost {
     ///
     /// Does not return while the outcome is open: when the disk fails, the process ends.
     public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
-        guard journal.refusal == nil else { return .refused(.noRoom) }
+        guard journal.refusal == nil, hasStoreRoom else { return .refused(.noRoom) }
         return await loop.suspend { resumption in
             gathered.append(
                 GatheredProposal(

@@ -45,7 +45,7 @@ public enum TransferRefusal: Hashable, Sendable {
 extension ShardHost {
     public var status: ShardStatus {
         ShardStatus(
-            group: group, leader: knownLeader, term: raft.hardState.term,
+            group: group, leader: leaderToTell, term: raft.hardState.term,
             commitIndex: max(committedIndex, raft.commitIndex), appliedIndex: appliedIndex,
             lastIndex: raft.lastIndex, isReplica: isReplica, isServing: raft.servingTerm != nil,
             holdsLease: holdsLease, recoversThrough: raft.hardState.recovery?.index,

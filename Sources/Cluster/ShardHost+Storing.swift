@@ -7,8 +7,8 @@ import StateStore
 
 extension ShardHost {
     /// What changed since the last call, with the index that it is the state of; nil when nothing
-    /// was applied since. `written` follows.
-    func takeBatch(after written: LogIndex) -> StateBatch? {
+    /// was applied since. `written` or `notWritten` follows.
+    func takeBatch(after written: LogIndex) -> TakenChanges? {
         // A snapshot brings the store itself to where it was taken.
         guard !snapshots.isInstalling else { return nil }
         guard appliedIndex > max(written, snapshots.installedIndex) else {
@@ -17,14 +17,28 @@ extension ShardHost {
         }
         let configuration = raft.configuration(at: appliedIndex)
         let isNew = configuration != storedConfiguration
-        storedConfiguration = configuration
-        return StateBatch(
-            group: group, appliedIndex: appliedIndex, appliedTerm: appliedTerm,
-            configuration: isNew ? configuration.encoded : nil, rows: table.takeDirty())
+        configurationBeingStored = configuration
+        let encoded = isNew ? configuration.encoded : nil
+        let (group, index, term, changed) = (group, appliedIndex, appliedTerm, table.takeDirty())
+        return TakenChanges(group: group, appliedIndex: index) {
+            StateBatch(
+                group: group, appliedIndex: index, appliedTerm: term, configuration: encoded,
+                rows: changed.map(\.row))
+        }
     }
 
     func written() {
         table.written()
+        if let configuration = configurationBeingStored { storedConfiguration = configuration }
+        configurationBeingStored = nil
+        applyCommitted()
+        perform()
+    }
+
+    /// What was taken is not in the store, which has no room: it is taken again.
+    func notWritten() {
+        table.notWritten()
+        configurationBeingStored = nil
     }
 
     func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {

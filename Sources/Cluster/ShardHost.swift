@@ -83,6 +83,10 @@ public actor ShardHost<Machine: ShardMachine> {
     var compactedIndex: LogIndex
     /// The members that the store knows of.
     var storedConfiguration: Configuration
+    /// The members of the batch that is being written.
+    var configurationBeingStored: Configuration?
+    /// False while the store finds no room on its disk: nothing new is taken then.
+    var hasStoreRoom = true
     var isApplying = false
     var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
     /// Proposals of this turn, oldest first.
@@ -113,11 +117,12 @@ public actor ShardHost<Machine: ShardMachine> {
     /// - Parameters:
     ///   - configuration: the members at the log's beginning, or at `stored`.
     ///   - seed: chance that differs between starts.
+    ///   - cleanCountMax: how many aggregates stay in memory that the store has.
     public init(
         group: GroupID, node: ClusterNode, loop: any NodeLoop, journal: Journal,
         log: RecoveredLog.Group?, configuration: Configuration, store: StateStore,
         stored: AppliedState?, reader: any BlockingWorker, snapshots: SnapshotStorage,
-        halt: any NodeHalt, seed: UInt64
+        halt: any NodeHalt, seed: UInt64, cleanCountMax: Int = 16_384
     ) {
         self.group = group
         self.node = node
@@ -142,7 +147,7 @@ public actor ShardHost<Machine: ShardMachine> {
             cluster: node.seat.cluster, group: group, member: node.seat.member, start: start,
             seed: seed)
         storedConfiguration = configuration
-        table = AggregateTable()
+        table = AggregateTable(cleanCountMax: cleanCountMax)
         comparison = ChecksumComparison(group, startingAfter: appliedIndex)
     }
 
@@ -160,6 +165,10 @@ public actor ShardHost<Machine: ShardMachine> {
 
     /// Who leads the group, as far as this node knows.
     public nonisolated var knownLeader: MemberID? { assumeIsolated { $0.leader } }
+
+    /// The leader that others can be told of: nil where this node has no replica, as it would not
+    /// hear of the next one.
+    public nonisolated var leaderToTell: MemberID? { isReplica ? knownLeader : nil }
 
     /// Whether this node may act for the group at this moment, by a fresh look at the clock: it
     /// serves, and nobody else can while a quorum is bound to it.
@@ -226,9 +235,10 @@ public actor ShardHost<Machine: ShardMachine> {
         raft.onStop(&directives)
         perform()
         timer?.cancel()
-        // Without a quorum they do not end: what is not committed by then, another leader decides.
+        // Without a quorum, or room to apply them, they do not end: what is not committed by then,
+        // another leader decides, or the next start.
         let end = loop.now + .seconds(2)
-        while !proposals.isEmpty, isAlone || loop.now < end {
+        while !proposals.isEmpty, isAlone && hasStoreRoom || loop.now < end {
             await loop.sleep(for: .milliseconds(1))
         }
         loseProposals()

@@ -3,6 +3,7 @@ import Journal
 import Primitives
 import Raft
 import StateStore
+import Topology
 
 /// What the hosts of a node's groups are made of.
 struct HostParts {
@@ -20,6 +21,16 @@ struct HostParts {
             snapshots: snapshots, environment: environment)
     }
 
+    /// How many aggregates of all shards a node keeps in memory that its store has: 256 MiB of them.
+    private static let cleanCountMax = 65_536
+    /// A shard with fewer would read again what it has just let go.
+    private static let cleanCountMin = 256
+
+    /// A node may come to have a replica of every shard.
+    private var cleanCountOfShard: Int {
+        max(Self.cleanCountMin, Self.cleanCountMax / max(1, node.seat.founding.shards.count))
+    }
+
     /// - Parameter founders: where the group's log begins, unless the start knows.
     func host<Machine: ShardMachine>(
         _ group: GroupID, founders: [MemberID] = []
@@ -32,6 +43,7 @@ struct HostParts {
             group: group, node: node, loop: environment.loop, journal: journal,
             log: start.groups[group], configuration: configuration, store: environment.store,
             stored: stored.applied[group], reader: environment.readWorker, snapshots: snapshots,
-            halt: environment.halt, seed: environment.random.next())
+            halt: environment.halt, seed: environment.random.next(),
+            cleanCountMax: cleanCountOfShard)
     }
 }

@@ -70,9 +70,9 @@ extension Node {
             return .noSuchNode
         }
         let host = hosts[shard]
-        _ = await host.comeToRest()
+        guard await host.beginMove() else { return .refused(.underWay) }
         let outcome = await transfer(host, to: target)
-        await host.goOn()
+        await host.endMove()
         return outcome
     }
 

@@ -92,6 +92,7 @@ public actor Node {
     package let cluster: ClusterNode
     let keeper: TopologyKeeper
     let linkShards: LinkShards
+    private let onNews: @Sendable (NodeNews) -> Void
 
     /// Recovers journal and state and puts the node together. Blocks: before the loop carries load.
     ///
@@ -148,6 +149,8 @@ public actor Node {
         }
         self.hosts = hosts
         storedIndexes = stored.applied.mapValues(\.index)
+        onNews = environment.onNews
+        let onNews = onNews
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
             hosts: hosts, node: cluster, region: configuration.region, links: configuration.links,
@@ -155,7 +158,7 @@ public actor Node {
             network: environment.network, random: environment.random,
             metrics: GatewayMetrics(metrics),
             home: { [cluster] in cluster.topology.rule(of: $0)?.home },
-            onLinksOwned: environment.onLinksOwned)
+            onLinksOwned: { onNews(.linksOwned(region: $0, term: $1)) })
         linkShards = LinkShards(parts: parts, writer: writer, directory: router.links)
         service = MerchantService(
             loop: environment.loop, gateway: router, tokenizer: cards,
@@ -292,6 +295,7 @@ public actor Node {
             await writer.add(host, written: storedIndexes[host.group] ?? 0)
         }
         journal.observe { [self] event in assumeIsolated { $0.heard(event) } }
+        await writer.observeRoom { [self] hasRoom in assumeIsolated { $0.heard(hasRoom) } }
         await writer.start()
         await cluster.set(linkShardHosting: linkShards)
         await keeper.start()
@@ -346,16 +350,24 @@ public actor Node {
     /// by request take a round trip and a sync each.
     private static let handOverMax = Duration.seconds(5)
 
-    /// What the journal tells: a node whose disk is stuck or full leads nothing that a peer can.
     private func heard(_ event: Journal.Event) {
+        onNews(.journal(event))
         switch event {
-        case .stalled, .refusing:
-            for host in hosts { host.handOver() }
-            _ = Task { for host in await self.linkHosts { host.handOver() } }
-            keeper.host.handOver()
-        case .resumed, .accepting, .pinned:
-            break
+        case .stalled, .refusing: giveAway()
+        case .resumed, .accepting, .pinned: break
         }
+    }
+
+    private func heard(_ hasStoreRoom: Bool) {
+        onNews(.storeHasRoom(hasStoreRoom))
+        if !hasStoreRoom { giveAway() }
+    }
+
+    /// A node whose disk is stuck or full leads nothing that a peer can.
+    private func giveAway() {
+        for host in hosts { host.handOver() }
+        _ = Task { for host in await self.linkHosts { host.handOver() } }
+        keeper.host.handOver()
     }
 
     /// True while the node can take payments.

@@ -1,8 +1,19 @@
 public import Cluster
 public import Environment
+public import Journal
 public import Primitives
 public import StateStore
 public import Vault
+
+/// What happens to a node.
+public enum NodeNews: Sendable {
+    /// The node begins to own a region's links, in this term; nil when that ends.
+    case linksOwned(region: String, term: Term?)
+    /// The disk of the journal is stuck or full, or is so no more.
+    case journal(Journal.Event)
+    /// The state store finds no room on its disk, or does again.
+    case storeHasRoom(Bool)
+}
 
 /// Everything outside that a node takes from whoever starts it: the real parts in a process of its
 /// own, the simulated ones in a world.
@@ -22,16 +33,15 @@ public struct NodeEnvironment: Sendable {
     public let vault: any KeyVault
     public let store: StateStore
     public let halt: any NodeHalt
-    /// Told on the loop when the node begins to own a region's links, with the term of that, and
-    /// when it ends.
-    public let onLinksOwned: @Sendable (_ region: String, _ term: Term?) -> Void
+    /// Told on the loop what whoever looks after the node should know.
+    public let onNews: @Sendable (NodeNews) -> Void
 
     public init(
         loop: any NodeLoop, network: any Network, links: PeerLinks?, fileSystem: any FileSystem,
         journalWorker: any BlockingWorker, writeWorker: any BlockingWorker,
         readWorker: any BlockingWorker, random: any RandomSource, vault: any KeyVault,
         store: StateStore, halt: any NodeHalt,
-        onLinksOwned: @escaping @Sendable (_ region: String, _ term: Term?) -> Void = { _, _ in }
+        onNews: @escaping @Sendable (NodeNews) -> Void = { _ in }
     ) {
         self.loop = loop
         self.network = network
@@ -44,6 +54,6 @@ public struct NodeEnvironment: Sendable {
         self.vault = vault
         self.store = store
         self.halt = halt
-        self.onLinksOwned = onLinksOwned
+        self.onNews = onNews
     }
 }

@@ -9,16 +9,10 @@ public struct DiskFaults: Hashable, Sendable {
     public var misdirection: Int?
     /// While true, nothing grows and nothing is made: ENOSPC.
     public var isFull = false
-    /// Files whose paths begin so grow all the same while the disk is full: what room was kept for.
-    public var hasRoomForPrefix: String?
     /// What all files may take together; nil for a disk that is never full by itself.
     public var capacityByteCount: Int?
 
     public init() {}
-
-    func isFull(for path: String) -> Bool {
-        isFull && hasRoomForPrefix.map(DiskNames.normalized(path).hasPrefix) != true
-    }
 
     /// Where a write goes; nil when it goes nowhere. Uses up the faults that it meets.
     mutating func place(ofWriteAt offset: Int) -> Int? {

@@ -108,7 +108,7 @@ public final class SimulatedDisk: @unchecked Sendable {
         case nil:
             guard create else { throw .make("open", path, .notFound) }
             try requireDirectory(DiskNames.parent(of: path), for: "open")
-            guard !faults.isFull(for: path) else { throw .make("open", path, .noSpace) }
+            guard !faults.isFull else { throw .make("open", path, .noSpace) }
             let file = DiskFile()
             names.apply([(path, .file(file))])
             return file
@@ -149,7 +149,7 @@ public final class SimulatedDisk: @unchecked Sendable {
         throws(FileError)
     {
         guard offset >= 0 else { throw .make("pwrite", path, .invalid) }
-        guard hasRoom(for: offset + bytes.count, in: file, path) else {
+        guard hasRoom(for: offset + bytes.count, in: file) else {
             throw .make("pwrite", path, .noSpace)
         }
         counters.writes += 1
@@ -162,9 +162,7 @@ public final class SimulatedDisk: @unchecked Sendable {
         throws(FileError)
     {
         guard byteCount >= 0 else { throw .make(operation, path, .invalid) }
-        guard hasRoom(for: byteCount, in: file, path) else {
-            throw .make(operation, path, .noSpace)
-        }
+        guard hasRoom(for: byteCount, in: file) else { throw .make(operation, path, .noSpace) }
         file.resize(to: byteCount)
     }
 
@@ -179,9 +177,9 @@ public final class SimulatedDisk: @unchecked Sendable {
         file.synchronize()
     }
 
-    private func hasRoom(for byteCount: Int, in file: DiskFile, _ path: String) -> Bool {
+    private func hasRoom(for byteCount: Int, in file: DiskFile) -> Bool {
         guard byteCount > file.current.byteCount else { return true }
-        if faults.isFull(for: path) { return false }
+        if faults.isFull { return false }
         guard let capacity = faults.capacityByteCount else { return true }
         return usedByteCount - file.current.byteCount + byteCount <= capacity
     }

@@ -69,7 +69,7 @@ private struct Replica {
     }
 
     mutating func writeBack() {
-        for row in table.takeDirty() { stored[row.key] = row }
+        for row in table.takeDirty().map(\.row) { stored[row.key] = row }
         table.written()
     }
 

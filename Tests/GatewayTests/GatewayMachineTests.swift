@@ -71,7 +71,7 @@ import Testing
         #expect(after.status == .succeeded(attempt: 0))
         var total: Int64 = 0
         var merchantNet: Int64 = 0
-        for row in table.takeDirty() where row.key.kind == AggregateKind(rawValue: 4) {
+        for row in table.takeDirty().map(\.row) where row.key.kind == AggregateKind(rawValue: 4) {
             guard case .books(let balances, _) = try GatewayAggregate(row: row) else { continue }
             total += balances.total
             merchantNet -= balances[.merchantPending]
@@ -179,7 +179,7 @@ import Testing
         let awaited = AwaitedOutcome.attempt(id, number: 0)
         #expect(try apply([create, .keyClaimed(key, awaited: awaited)]) == .applied)
         #expect(try apply([.keyClaimed(other, awaited: awaited)]) != .applied)
-        let rows = table.takeDirty().filter { $0.key.kind == AggregateKind(rawValue: 6) }
+        let rows = table.takeDirty().map(\.row).filter { $0.key.kind == AggregateKind(rawValue: 6) }
         #expect(rows.count == 1 && rows[0].isOpen && rows[0].key.id.count == 24)
         let lifetime = IdempotencyRecord.mintedLifetimeMilliseconds
         // Even in flight: nobody waits for it any more.
@@ -200,7 +200,7 @@ import Testing
         ]
         _ = try apply(entry)
         let kind = AggregateKind(rawValue: 7)
-        let rows = table.takeDirty().filter { $0.key.kind == kind }
+        let rows = table.takeDirty().map(\.row).filter { $0.key.kind == kind }
         try #require(rows.count == 1)
         #expect(rows[0].key.id == "\(after.attempts[0].trace.reference):acquirer")
         let place = AttemptPlace(
@@ -209,7 +209,7 @@ import Testing
         // The log alone makes the same row again.
         table = AggregateTable()
         _ = try apply(entry)
-        #expect(table.takeDirty().filter { $0.key.kind == kind } == rows)
+        #expect(table.takeDirty().map(\.row).filter { $0.key.kind == kind } == rows)
     }
 
     /// Applies what is decided on the payment as the table has it.
@@ -229,7 +229,7 @@ import Testing
     }
 
     private mutating func dueRows() -> [AggregateRow] {
-        table.takeDirty().filter { $0.key.kind == AggregateKind(rawValue: 8) }
+        table.takeDirty().map(\.row).filter { $0.key.kind == AggregateKind(rawValue: 8) }
     }
 
     @Test("a hold is due at its end, and no more once it is captured; a payment without is never")
@@ -275,7 +275,7 @@ import Testing
                 PaymentScope(after), base: 0, events: [.created(Samples.creation(id))] + events),
             .keyCompleted(Samples.key(9), .payment, payment: id),
         ])
-        let rows = table.takeDirty()
+        let rows = table.takeDirty().map(\.row)
         #expect(rows.count == 7)
         for row in rows {
             let aggregate = try GatewayAggregate(row: row)

@@ -32,6 +32,7 @@ final class SimulatedNode: @unchecked Sendable {
     let process: SimulatedProcess
     private let world: World
     private let plan: ClusterPlan
+    private let shardCount: Int
     /// The state as the running node has it open, or the last one that ran.
     private var state: SimulatedState?
     private var promises = StatePromises()
@@ -49,9 +50,10 @@ final class SimulatedNode: @unchecked Sendable {
     /// From when to when the node's process was stopped, by rising start.
     private var pauses: [(start: Duration, end: Duration)] = []
 
-    init(_ world: World, _ plan: ClusterPlan) throws {
+    init(_ world: World, _ plan: ClusterPlan, shardCount: Int) throws {
         self.world = world
         self.plan = plan
+        self.shardCount = shardCount
         process = world.addProcess(plan.ownName)
         process.disk.prepareDirectory("/data")
     }
@@ -125,8 +127,9 @@ final class SimulatedNode: @unchecked Sendable {
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
                 random: incarnation.random, vault: vault, store: state.store,
                 halt: incarnation.halt,
-                onLinksOwned: { region, term in
-                    if let term { watch?.began(region, term, node: name) }
+                onNews: { news in
+                    guard case .linksOwned(let region, let term?) = news else { return }
+                    watch?.began(region, term, node: name)
                 })
             let node = try Node(configuration, seat, in: environment)
             running = node
@@ -178,14 +181,14 @@ final class SimulatedNode: @unchecked Sendable {
     private func configuration(_ settings: Settings) -> NodeConfiguration {
         var configuration = NodeConfiguration(
             plan: plan, dataDirectory: "/data",
-            shardCount: GatewayWorld.shardCount, links: [settings.link],
+            shardCount: shardCount, links: [settings.link],
             merchants: [
                 MerchantDirectory.Entry(
                     keyDigest: sha256Digest(of: Array(settings.secretKey.utf8)),
                     merchant: settings.merchant, isLive: false,
                     jurisdiction: plan.jurisdiction(
-                        ofShard: settings.merchant.stem.slot.shard(of: GatewayWorld.shardCount),
-                        of: GatewayWorld.shardCount))
+                        ofShard: settings.merchant.stem.slot.shard(of: shardCount),
+                        of: shardCount))
             ], segmentByteCount: 512 << 10)
         configuration.gateway.testHoldSeconds = settings.holdSeconds
         configuration.gateway.balanceLimits[settings.merchant, isLive: false] =

@@ -91,8 +91,6 @@ extension SnapshotScenario {
         guard duration > .zero else { return }
         for node in gateway.nodes {
             node.process.disk.faults.isFull = true
-            // Without the room that the journal's reserve gives the store its node halts.
-            node.process.disk.faults.hasRoomForPrefix = SimulatedState.path
         }
         gateway.world.schedule(after: duration) {
             for node in gateway.nodes { node.process.disk.faults.isFull = false }

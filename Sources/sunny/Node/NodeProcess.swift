@@ -70,14 +70,7 @@ struct NodeProcess: Sendable {
             loop: loop, network: network, links: links, fileSystem: PosixFileSystem(),
             journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
             random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt(),
-            onLinksOwned: { region, term in
-                if let term {
-                    logger.info(
-                        "owns the links", metadata: ["region": "\(region)", "term": "\(term)"])
-                } else {
-                    logger.info("owns the links no more", metadata: ["region": "\(region)"])
-                }
-            })
+            onNews: { NewsLog.tell($0, logger) })
         do throws(NodeStartError) {
             node = try Node(file.configuration, seat, in: environment, metrics: metrics)
         } catch {
