@@ -13,7 +13,7 @@ import Testing
     }
 
     private let group = GroupID(0)
-    private var table = AggregateTable<GatewayAggregate>()
+    private var table = AggregateTable<GatewayAggregate>(cleanCountMax: 64)
 
     private mutating func apply(
         _ events: [ShardEvent], at stamp: Timestamp = Samples.now
@@ -207,7 +207,7 @@ import Testing
             payment: id, number: 0, created: after.attempts[0].trace.transmittedAt)
         #expect(try GatewayAggregate(row: rows[0]) == .attempt(place))
         // The log alone makes the same row again.
-        table = AggregateTable()
+        table = AggregateTable(cleanCountMax: 64)
         _ = try apply(entry)
         #expect(table.takeDirty().map(\.row).filter { $0.key.kind == kind } == rows)
     }
