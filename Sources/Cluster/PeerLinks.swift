@@ -283,7 +283,7 @@ public actor PeerLinks {
     private func accept(_ stream: any ByteStream) {
         guard !isStopped else { return stream.abort() }
         if securing.count >= Self.securingCountMax {
-            // Whoever is silent for longest goes: a peer is not, and strangers must not keep it out.
+            // Whoever is silent for longest goes: a peer is not, and no stranger may keep it out.
             guard let oldest = securing.first(where: { !guests.contains(ObjectIdentifier($0)) })
             else { return stream.abort() }
             oldest.end(.tooManyHandshakes)

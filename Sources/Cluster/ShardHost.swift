@@ -17,12 +17,15 @@ public protocol ShardObserver: AnyObject, Sendable {
     /// after all. True while something is under way that a new leader could not finish.
     func shardIsMoving(_ group: GroupID) -> Bool
     func shardStays(_ group: GroupID)
+    /// Whether its work stands still without a lease.
+    var needsLease: Bool { get }
 }
 
 extension ShardObserver {
     public func shardApplied(_ group: GroupID) {}
     public func shardIsMoving(_ group: GroupID) -> Bool { false }
     public func shardStays(_ group: GroupID) {}
+    public var needsLease: Bool { false }
 }
 
 /// What became of a proposal.
@@ -328,8 +331,11 @@ public actor ShardHost<Machine: ShardMachine> {
             confirmRead(id, at: index)
         case .readFailed(let id):
             unconfirmedReads.removeValue(forKey: id)?.resume(returning: false)
-        case .configurationChanged, .transferAborted:
+        case .configurationChanged:
             break
+        case .transferAborted:
+            // Whoever was asked to lead did not, and may still: there is no lease in this term.
+            if observer?.needsLease == true { raft.renewTerm(node.moment(), &directives) }
         case .prepareSnapshot(let peer):
             prepareSnapshot(for: peer)
         case .readSnapshot(let peer, let id, let offset, let byteCount):

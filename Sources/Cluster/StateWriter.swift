@@ -91,8 +91,8 @@ public actor StateWriter {
     private var hasRoom = true
     private var roomObserver: (@Sendable (_ hasRoom: Bool) -> Void)?
 
-    /// From one look at what has changed to the next: some thousand changes at the highest rate.
-    private static let lookInterval = Duration.milliseconds(50)
+    /// From one look at what has changed to the next: some ten thousand changes at the highest rate.
+    private static let lookInterval = Duration.milliseconds(200)
     /// Between two tries of a store that finds no room.
     static let fullPause = Duration.milliseconds(500)
 

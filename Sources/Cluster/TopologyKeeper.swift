@@ -42,6 +42,15 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     private var isChecking = false
     /// Since when nodes are not thought to be up, while this node leads the group.
     private var downSince: [MemberID: MonotonicInstant] = [:]
+    /// What there was nothing to do about.
+    private var idleLook: Look?
+
+    /// All that the next step of the placement depends on.
+    private struct Look: Hashable {
+        let epoch: UInt64
+        let reachable: Set<MemberID>
+        let lost: Set<MemberID>
+    }
 
     private static let key = TopologyMachine.key(in: ClusterNode.metaGroup)
     /// From one look at the groups to the next: a step of a change takes a round trip and a sync.
@@ -377,7 +386,12 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
 
     private func takeNextStep(_ topology: Topology, _ lost: Set<MemberID>) {
         let reachable = node.reachable
-        guard topology.nextStep(reachable: reachable, lost: lost) != nil else { return }
+        let look = Look(epoch: topology.epoch, reachable: reachable, lost: lost)
+        guard look != idleLook else { return }
+        guard topology.nextStep(reachable: reachable, lost: lost) != nil else {
+            idleLook = look
+            return
+        }
         _ = Task {
             _ = await self.change { topology in
                 topology.nextStep(reachable: reachable, lost: lost).map { .propose($0) }

@@ -129,6 +129,9 @@ package actor RegionLinks: ShardObserver, AskHandler {
         }
     }
 
+    /// An owner writes to its acquirers while nobody else can lead, and not otherwise.
+    package nonisolated var needsLease: Bool { true }
+
     package nonisolated func shardStays(_ group: GroupID) {
         assumeIsolated { $0.isMoving = false }
     }

@@ -21,7 +21,7 @@ struct HostParts {
             snapshots: snapshots, environment: environment)
     }
 
-    /// How many aggregates of all shards a node keeps in memory that its store has: 256 MiB of them.
+    /// How many aggregates of all shards a node keeps in memory that its store has: 256 MiB.
     private static let cleanCountMax = 65_536
     /// A shard with fewer would read again what it has just let go.
     private static let cleanCountMin = 256

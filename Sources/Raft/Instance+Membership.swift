@@ -110,8 +110,7 @@ extension Instance {
             let place = place(of: target)
         else { throw .notVoter(target) }
         guard isReachable(current.progress[place], moment) else { throw .unreachable(target) }
-        // The lease ends before anybody is asked to stand.
-        leader.isLeaseForfeited = true
+        // There is no lease meanwhile, nor afterwards once somebody was asked to stand.
         leader.phase = .transferring(
             to: target, deadline: moment.now + options.electionTimeout, isAsked: false)
         continueTransfer(place, &directives)
@@ -131,7 +130,20 @@ extension Instance {
             leader.progress[place].match == log.lastIndex
         else { return }
         leader.phase = .transferring(to: target, deadline: deadline, isAsked: true)
+        leader.isLeaseForfeited = true
         post(.timeoutNow, to: target, &directives)
+    }
+
+    /// Begins another term, where this member leads and can have no lease in its own any more: for
+    /// groups whose work needs one, after `transferAborted`. What is under way is lost with the old
+    /// term. Does nothing where there can be a lease.
+    public mutating func renewTerm(_ moment: Moment, _ directives: inout [Directive]) {
+        guard case .leader(let leader) = role, leader.isLeaseForfeited,
+            case .serving = leader.phase
+        else { return }
+        becomeFollower(term: hardState.term, leader: nil, moment, &directives)
+        stand(isTransfer: false, moment, &directives)
+        settle(&directives)
     }
 
     /// Says in whose hands the leadership should be: members in the group's home region. Others

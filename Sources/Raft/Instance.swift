@@ -364,8 +364,8 @@ package struct Leader: Hashable, Sendable {
     /// Reads and the round of heartbeats that confirms them.
     package internal(set) var reads: [PendingRead] = []
     package internal(set) var round: UInt64 = 0
-    /// A transfer was tried in this term. Its target may stand for election at any time, and is
-    /// voted for in spite of promises: there is no lease until the next term.
+    /// The target of a transfer was asked to stand in this term. It may do so at any time, and is
+    /// voted for in spite of promises: there is no lease until the next term (`renewTerm`).
     package internal(set) var isLeaseForfeited = false
     /// Nil while everybody is bound and up to date.
     package internal(set) var heartbeatAt: MonotonicInstant?

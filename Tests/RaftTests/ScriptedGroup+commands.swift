@@ -10,7 +10,7 @@ import ScriptKit
 //   join 4                                 a member that is to be added, with an empty log
 //   campaign 1 | tick 1 ms=1000 | advance ms=1000 (and whoever is due ticks)
 //   propose 1 x y | change 1 add=(4) promote=(4) demote=(2) remove=(3) retire=(3)
-//   transfer 1 to=2 | prefer 1 2 members=(2) | read 2 | stop 1
+//   transfer 1 to=2 | prefer 1 2 members=(2) | read 2 | renew 1 | stop 1
 //   deliver to=2 from=1 type=append count=1 | drop … | duplicate … | reverse (the network's order)
 //   persist 1 count=1 | apply 1 | stabilize 1 2 3 quiet | elect 1 (campaign, stabilize, quietly)
 //   crash 2 | damage 2 at=3 (while it is down) | restart 2 | compact 1 through=5
@@ -198,6 +198,10 @@ extension ScriptedGroup {
         case "propose": try propose(command)
         case "change": try change(command)
         case "transfer": try transfer(command)
+        case "renew":
+            run(try member(command)) { instance, moment, directives in
+                instance.renewTerm(moment, &directives)
+            }
         case "prefer":
             let preferred = try list(command, "members")
             for id in try named(command) {

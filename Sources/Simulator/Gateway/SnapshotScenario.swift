@@ -55,8 +55,14 @@ public enum SnapshotScenario {
         try world.run(until: .seconds(4))
         away.crash(world.random.chance(1, in: 2) ? .kill : .powerLoss)
         try world.run(for: .seconds(Int64.random(in: 20...40, using: &world.random)))
-        fillDisks(of: gateway, for: options.fullDiskDuration)
         away.restart()
+        if options.fullDiskDuration > .zero {
+            // A process that finds no room for its files when it starts does not start.
+            _ = try world.run(limit: world.elapsed + .seconds(4)) {
+                (try? away.openStore) != nil
+            }
+            fillDisks(of: gateway, for: options.fullDiskDuration)
+        }
         for _ in 0..<options.crashCount {
             try runToCrash(of: away, in: world)
             away.crash(world.random.chance(1, in: 2) ? .kill : .powerLoss)
@@ -88,10 +94,7 @@ public enum SnapshotScenario {
 
 extension SnapshotScenario {
     private static func fillDisks(of gateway: GatewayWorld, for duration: Duration) {
-        guard duration > .zero else { return }
-        for node in gateway.nodes {
-            node.process.disk.faults.isFull = true
-        }
+        for node in gateway.nodes { node.process.disk.faults.isFull = true }
         gateway.world.schedule(after: duration) {
             for node in gateway.nodes { node.process.disk.faults.isFull = false }
         }
