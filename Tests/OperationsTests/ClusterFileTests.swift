@@ -100,7 +100,8 @@ func readsSigner() throws {
     #expect(shown.count == 1 && shown[0].contains("10.0.8.1:7100"))
     let new = ClusterPlan.Node(
         id: nil, name: "eu-2", region: "eu", address: SocketAddress(host: "10.0.0.9", port: 7001))
-    let tree = file.joined(by: new, http: signer, admin: signer)
+    let tree = file.joined(
+        by: new, asking: file.plan.nodes, http: signer, admin: signer)
     let passed = tree.yaml.split(separator: "\n").filter { $0.contains("signer:") }
     #expect(passed == shown)
 }
@@ -236,7 +237,8 @@ func writesJoiningFile() throws {
         id: nil, name: "eu-2", region: "eu", zone: "b", jurisdiction: "world",
         address: SocketAddress(host: "10.0.0.9", port: 7001))
     let tree = file.joined(
-        by: new, http: SocketAddress("127.0.0.1:9")!, admin: SocketAddress("127.0.0.1:10")!)
+        by: new, asking: file.plan.nodes, http: SocketAddress("127.0.0.1:9")!,
+        admin: SocketAddress("127.0.0.1:10")!)
     let text = tree.yaml.replacing("    name: \"\"\n", with: "")
         .replacing("    publishable_key: \"\"\n", with: "")
     let joined = try NodeFile(path: "/shop/eu-2/node.yaml", text: text)
