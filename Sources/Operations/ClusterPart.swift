@@ -46,13 +46,22 @@ struct ClusterPart {
         credentials = try Self.readCredentials(section, folder)
     }
 
-    /// Refuses a listener's address that is also the peers' address of this node.
+    /// Refuses a listener's address that is also the peers' address of this node, or of another one
+    /// that is on the same machine as far as the list tells.
     func refuse(
         _ address: SocketAddress, _ key: String, of listen: ConfigurationSection
     ) throws(CommandFailure) {
-        guard !isAlone, plan.own.address == address else { return }
+        guard !isAlone else { return }
+        let own = plan.own
+        let node = plan.nodes.first { node in
+            let isHere = node.address.host == own.address.host || node.address.isLoopback
+            return isHere ? node.address.collides(with: address) : node.address == address
+        }
+        guard let node else { return }
+        let name = node.profile.name
         throw listen.failure(
-            key, "\(address) is also where peers reach this node",
+            key,
+            "\(address) is also where peers reach \(name == plan.ownName ? "this node" : name)",
             remedy: "give one of them another port")
     }
 

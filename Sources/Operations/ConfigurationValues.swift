@@ -1,4 +1,4 @@
-import Environment
+public import Environment
 
 // How the values of a configuration file are written.
 
@@ -75,5 +75,25 @@ extension ConfigurationSection {
     ) throws(CommandFailure) -> Choice where Choice.RawValue == String {
         let words = Choice.allCases.map(\.rawValue).joined(separator: " or ")
         return try value(key, expecting: words, else: fallback) { Choice(rawValue: $0) }
+    }
+}
+
+extension SocketAddress {
+    /// Whether two listeners of one machine cannot have these addresses both. 0 is any port that is
+    /// free.
+    public func collides(with other: SocketAddress) -> Bool {
+        guard port == other.port, port > 0 else { return false }
+        return host == other.host || covers(other) || other.covers(self)
+    }
+
+    /// Whether whoever listens here takes the other's connections too. The name localhost is one of
+    /// two addresses, or both.
+    private func covers(_ other: SocketAddress) -> Bool {
+        switch host {
+        case "::": true
+        case "0.0.0.0": !other.host.contains(":")
+        case "localhost": ["127.0.0.1", "::1"].contains(other.host)
+        default: false
+        }
     }
 }

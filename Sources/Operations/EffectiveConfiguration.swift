@@ -133,10 +133,13 @@ extension NodeFile {
     /// The file of a node that joins the cluster of this file's node: what all nodes have alike,
     /// with the digests of the keys, and what is the new one's own. Paths are those of a folder
     /// that `sunny cluster init` makes.
+    ///
+    /// - Parameter known: the nodes that it can ask, without itself.
     public func joined(
-        by node: ClusterPlan.Node, http: SocketAddress, admin: SocketAddress
+        by node: ClusterPlan.Node, asking known: [ClusterPlan.Node], http: SocketAddress,
+        admin: SocketAddress
     ) -> ConfigurationTree {
-        let nodes = plan.nodes.filter { $0.profile.name != node.profile.name } + [node]
+        let nodes = known + [node]
         let tls = Self.effective(["folder": "tls"], credentials?.signer)
         var cluster: [ConfigurationTree.Pair] = []
         if case .mapping(let pairs) = effectiveCluster {
@@ -162,7 +165,8 @@ extension NodeFile {
             pairs.map { ConfigurationTree.Pair(key: $0.key, value: own[$0.key] ?? $0.value) })
     }
 
-    private func jurisdiction(of region: String) -> String {
+    /// Whose law holds in a region, as far as the file knows it; otherwise this node's.
+    public func jurisdiction(of region: String) -> String {
         plan.nodes.first { $0.profile.region == region }?.profile.jurisdiction
             ?? configuration.jurisdiction
     }
@@ -266,7 +270,7 @@ extension NodeFile {
         return .mapping(pairs)
     }
 
-    private static func effective(_ node: ClusterPlan.Node) -> ConfigurationTree {
+    static func effective(_ node: ClusterPlan.Node) -> ConfigurationTree {
         let profile = node.profile
         var pairs = [ConfigurationTree.Pair(key: "name", value: .text(profile.name))]
         if let id = node.id {

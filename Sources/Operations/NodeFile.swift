@@ -81,6 +81,11 @@ public struct NodeFile: Sendable {
         httpAddress = try listen.address("http")
         adminAddress = try listen.address("admin")
         try Self.check(listen, httpAddress, adminAddress, allowsInsecure)
+        guard !httpAddress.collides(with: adminAddress) else {
+            throw listen.failure(
+                "admin", "\(adminAddress) is also where merchants connect",
+                remedy: "give one of them another port")
+        }
         try cluster.refuse(httpAddress, "http", of: listen)
         try cluster.refuse(adminAddress, "admin", of: listen)
         vaultKeyFile = try Self.readVault(root, environment, folder)

@@ -15,7 +15,7 @@ struct VersionCommand: ParsableCommand {
 
     func run() throws {
         switch output.format {
-        case .table: Console.print("sunny \(Self.version)")
+        case .text: Console.print("sunny \(Self.version)")
         case .json: Console.print(JSON.text(["version": Self.version]))
         }
     }

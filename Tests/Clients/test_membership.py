@@ -1,5 +1,6 @@
 """Nodes come, go and lose their disks while shoppers pay; no acknowledged payment is lost."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -99,6 +100,36 @@ def lead_elsewhere(cluster: MadeCluster, number: int) -> None:
         return False
 
     eventually(is_transferred, within=START_SECONDS)
+
+
+def test_whoever_is_there_admits_nodes_when_the_first_one_is_dead(tmp_path: Path) -> None:
+    cluster = MadeCluster(tmp_path, "n-1@eu").start()
+    try:
+        first = cluster.shop / "n-1" / "node.yaml"
+        written = first.read_text()
+        for place in ("n-2@us", "n-3@ap"):
+            cluster.join(place)
+            cluster.await_all_ready()
+        cluster.await_replicas(3)
+        # What its cluster began with stays as it is, and so do the comments.
+        added = [line for line in first.read_text().splitlines() if line not in written]
+        assert [line.strip() for line in added if "name" in line] == ["- name: n-2", "- name: n-3"]
+        assert [line for line in first.read_text().splitlines() if line not in added] == (
+            written.splitlines()
+        )
+        cluster.kill("n-1")
+        cluster.join("n-4@eu")
+        cluster.await_all_ready()
+        assert "joined" in cluster.log("n-4")
+        # The first one has lost its disk, and finds those that came after it.
+        shutil.rmtree(cluster.shop / "n-1" / "data")
+        cluster.start_node("n-1")
+        cluster.await_all_ready()
+        assert ids(cluster, "n-2") == {"n-2": 2, "n-3": 3, "n-4": 4, "n-1": 5}
+        assert pay(cluster.clients()[0]).status == "succeeded"
+        cluster.assert_reconciled()
+    finally:
+        cluster.stop()
 
 
 def test_a_lost_disk_comes_back_as_a_new_member(three: MadeCluster) -> None:
@@ -233,6 +264,51 @@ def test_what_cannot_be_done_to_the_members_is_refused(three: MadeCluster) -> No
     done = run("cluster", "join", three.shop, "--node", "us-1@us=127.0.0.1:1")
     assert done.returncode == 64
     assert "nothing is overwritten" in done.stderr
+
+
+def test_whichever_node_is_asked_tells_the_truth_of_a_removal(three: MadeCluster) -> None:
+    for place in ("x-1@eu", "x-2@us"):
+        three.join(place)
+    three.await_all_ready()
+    three.await_replicas(5)
+    leaver = three.node_called("x-1")["admin"]
+    # The one that leaves ends before it could tell.
+    done = run("cluster", "remove", "x-1", "--allow-fewer-replicas", "--admin", leaver)
+    assert done.returncode == 64
+    assert "eu-1, us-1, ap-1, x-2" in done.stderr
+    # The node that is asked hears of what it has asked for after the leader of the topology does.
+    for gone in ("x-1", "x-2"):
+        leader = three.page("eu-1")["topology_leader"]
+        asked = next(name for name in ("eu-1", "us-1", "ap-1") if name != leader)
+        admin = three.node_called(asked)["admin"]
+        done = run(
+            *("cluster", "remove", gone, "--allow-fewer-replicas", "--admin", admin),
+            *("--output", "json"),
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        assert json.loads(done.stdout)["standing"] == "removed"
+        assert three.processes.pop(gone).wait(START_SECONDS) == 70
+    three.await_replicas(3)
+
+
+def test_draining_the_last_node_is_done_with_a_warning(three: MadeCluster) -> None:
+    admin = three.node_called("eu-1")["admin"]
+    for name in ("us-1", "ap-1"):
+        done = run("cluster", "drain", name, "--admin", admin)
+        assert done.returncode == 0, done.stderr
+        region = name.split("-")[0]
+        assert "warning: " in done.stderr
+        assert f"another region leads the links of {region}" in done.stderr
+        assert "warning" not in done.stdout
+    done = run("cluster", "drain", "eu-1", "--admin", admin, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["node"], report["standing"]) == ("eu-1", "draining")
+    assert "no node of the cluster is left that takes the lead" in report["warning"]
+    assert pay(three.clients()[0]).status == "succeeded"
+    for name in three.names:
+        done = run("cluster", "drain", name, "--undo", "--admin", admin, "--output", "json")
+        assert json.loads(done.stdout) == {"node": name, "standing": "active"}
 
 
 def test_a_node_with_another_authority_gets_nowhere(three: MadeCluster, tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ func readsSigner() throws {
     #expect(shown.count == 1 && shown[0].contains("10.0.8.1:7100"))
     let new = ClusterPlan.Node(
         id: nil, name: "eu-2", region: "eu", address: SocketAddress(host: "10.0.0.9", port: 7001))
-    let tree = file.joined(by: new, http: signer, admin: signer)
+    let tree = file.joined(
+        by: new, asking: file.plan.nodes, http: signer, admin: signer)
     let passed = tree.yaml.split(separator: "\n").filter { $0.contains("signer:") }
     #expect(passed == shown)
 }
@@ -146,6 +147,21 @@ func readsLoneNode() throws {
             "listen:\n  http: 127.0.0.1:8080",
             "insecure_listen: true\nlisten:\n  http: \"[fd00::2]:7001\"", 26, "listen.http: "
         ),
+        (
+            "listen:\n  http: 127.0.0.1:8080",
+            "insecure_listen: true\nlisten:\n  http: \"[::]:7001\"", 26,
+            "listen.http: [::]:7001 is also where peers reach this node"
+        ),
+        ("127.0.0.1:8081", "127.0.0.1:8080", 26, "listen.admin: 127.0.0.1:8080 is also where m"),
+        ("127.0.0.1:8081", "localhost:8080", 26, "listen.admin: localhost:8080 is also where m"),
+        (
+            "ap.example.com:7001", "127.0.0.1:8080", 25,
+            "listen.http: 127.0.0.1:8080 is also where peers reach ap-1"
+        ),
+        (
+            "ap.example.com:7001", "localhost:8081", 26,
+            "listen.admin: 127.0.0.1:8081 is also where peers reach ap-1"
+        ),
     ])
 func refusesCluster(part: String, other: String, line: Int, message: String) throws {
     #expect(sound.contains(part))
@@ -154,6 +170,24 @@ func refusesCluster(part: String, other: String, line: Int, message: String) thr
     #expect(found.place == "etc/node.yaml:\(line)", "\(found)")
     #expect(found.status == .badConfiguration)
     #expect(!found.remedy.isEmpty)
+}
+
+@Test("Listeners of one machine collide where one takes the other's connections")
+func findsCollisions() throws {
+    func collide(_ one: String, _ other: String) throws -> Bool {
+        let pair = [try #require(SocketAddress(one)), try #require(SocketAddress(other))]
+        #expect(pair[0].collides(with: pair[1]) == pair[1].collides(with: pair[0]))
+        return pair[0].collides(with: pair[1])
+    }
+    #expect(try collide("127.0.0.1:1", "127.0.0.1:1"))
+    #expect(try collide("localhost:1", "[::1]:1"))
+    #expect(try collide("0.0.0.0:1", "10.0.0.1:1"))
+    #expect(try collide("[::]:1", "10.0.0.1:1"))
+    #expect(try !collide("127.0.0.1:1", "127.0.0.1:2"))
+    #expect(try !collide("127.0.0.1:1", "10.0.0.1:1"))
+    #expect(try !collide("0.0.0.0:1", "[::1]:1"))
+    // The system finds two that are free.
+    #expect(try !collide("127.0.0.1:0", "127.0.0.1:0"))
 }
 
 @Test("The nearest node is named where this one is not in the list")
@@ -203,7 +237,8 @@ func writesJoiningFile() throws {
         id: nil, name: "eu-2", region: "eu", zone: "b", jurisdiction: "world",
         address: SocketAddress(host: "10.0.0.9", port: 7001))
     let tree = file.joined(
-        by: new, http: SocketAddress("127.0.0.1:9")!, admin: SocketAddress("127.0.0.1:10")!)
+        by: new, asking: file.plan.nodes, http: SocketAddress("127.0.0.1:9")!,
+        admin: SocketAddress("127.0.0.1:10")!)
     let text = tree.yaml.replacing("    name: \"\"\n", with: "")
         .replacing("    publishable_key: \"\"\n", with: "")
     let joined = try NodeFile(path: "/shop/eu-2/node.yaml", text: text)

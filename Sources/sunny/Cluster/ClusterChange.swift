@@ -43,14 +43,20 @@ enum ClusterChange {
         case .transfer(let shard, let name):
             Self.answer(await node.transfer(shard: shard, to: name), shard: shard, name: name)
         case .topology(let command):
-            Self.answer(await node.change(command))
+            Self.answer(await node.change(command), to: command)
         }
     }
 
-    private static func answer(_ reply: TopologyReply) -> (status: Int, text: String) {
+    private static func answer(
+        _ reply: TopologyReply, to command: TopologyCommand
+    ) -> (status: Int, text: String) {
         switch reply {
-        case .done:
-            return (200, "done\n")
+        case .done(let topology):
+            var warning: String?
+            if case .drain(let name) = command {
+                warning = TopologyText.warning(drained: name, topology)
+            }
+            return (200, ChangeAnswer.text("done", warning: warning))
         case .unavailable:
             return (503, "no leader of the cluster's topology answered in time: ask again\n")
         case .refused(let refusal):

@@ -67,35 +67,63 @@ struct AdminOption: ParsableArguments {
         return page
     }
 
-    /// Asks the node for a change of the cluster, and returns the line that says what was done.
-    func change(_ query: String, remedy: String) throws(CommandFailure) -> String {
+    /// Asks the node for a change of the cluster.
+    func change(_ query: String, remedy: String) throws(CommandFailure) -> ChangeAnswer {
         let address = try address()
         guard let answer = try? LocalHTTP.post("/admin/cluster/" + query, to: address) else {
             throw noAnswer(address)
         }
-        let text = String(decoding: answer.body, as: UTF8.self)
-        let line = text.hasSuffix("\n") ? String(text.dropLast()) : text
+        let found = ChangeAnswer(String(decoding: answer.body, as: UTF8.self))
         guard answer.status == 200 else {
             throw CommandFailure(
-                answer.status == 404 ? .usage : .tryAgain, line, at: "\(address)", remedy: remedy)
+                answer.status == 404 ? .usage : .tryAgain, found.line, at: "\(address)",
+                remedy: remedy)
         }
-        return line
+        return found
     }
 
     /// Throws unless the cluster has a node of that name.
     func check(_ name: String) throws(CommandFailure) {
-        let names = try page().members.map(\.name)
-        guard names.contains(name) else {
-            throw CommandFailure(
-                .usage, "the cluster has no node \(name)",
-                remedy: "its nodes are \(names.joined(separator: ", "))")
-        }
+        _ = try page().member(name)
     }
 
     func noAnswer(_ address: SocketAddress) -> CommandFailure {
         CommandFailure(
             .unavailable, "nobody answers", at: "\(address)",
             remedy: "is the node running, and is this its admin port?")
+    }
+}
+
+/// What a node answers to a change.
+struct ChangeAnswer {
+    private static let warningMark = "warning: "
+
+    /// What was done.
+    let line: String
+    /// What is not as whoever asked may think, though it was done.
+    let warning: String?
+
+    init(_ text: String) {
+        let lines = text.split(separator: "\n")
+        line = lines.filter { !$0.hasPrefix(Self.warningMark) }.joined(separator: "\n")
+        warning = lines.first { $0.hasPrefix(Self.warningMark) }.map {
+            String($0.dropFirst(Self.warningMark.count))
+        }
+    }
+
+    /// As the node writes it.
+    static func text(_ line: String, warning: String?) -> String {
+        "\(line)\n" + (warning.map { "\(warningMark)\($0)\n" } ?? "")
+    }
+}
+
+extension ClusterPage {
+    /// The node of that name.
+    func member(_ name: String) throws(CommandFailure) -> Member {
+        if let member = members.first(where: { $0.name == name }) { return member }
+        throw CommandFailure(
+            .usage, "the cluster has no node \(name)",
+            remedy: "its nodes are \(members.map(\.name).joined(separator: ", "))")
     }
 }
 
@@ -117,7 +145,7 @@ struct ClusterStatusCommand: ParsableCommand {
         let page = try node.page()
         switch output.format {
         case .json: Console.print(JSON.text(page))
-        case .table: Console.print(ClusterText.status(page))
+        case .text: Console.print(ClusterText.status(page))
         }
         guard page.isReady else { throw ExitCode(ExitStatus.tryAgain.rawValue) }
     }
@@ -138,7 +166,7 @@ struct ClusterMembersCommand: ParsableCommand {
         let page = try node.page()
         switch output.format {
         case .json: Console.print(JSON.text(page.members))
-        case .table: Console.print(ClusterText.members(page))
+        case .text: Console.print(ClusterText.members(page))
         }
     }
 }
@@ -158,7 +186,7 @@ struct ClusterShardsCommand: ParsableCommand {
         let page = try node.page()
         switch output.format {
         case .json: Console.print(JSON.text(page.shards))
-        case .table: Console.print(ClusterText.shards(page))
+        case .text: Console.print(ClusterText.shards(page))
         }
     }
 }
@@ -181,12 +209,18 @@ struct ClusterTransferCommand: ParsableCommand {
     var to: String
 
     @OptionGroup var node: AdminOption
+    @OptionGroup var output: OutputOption
+
+    private struct Report: Encodable {
+        let shard: Int
+        let leader: String
+    }
 
     func run() throws {
         try node.check(to)
-        let line = try node.change(
+        let answer = try node.change(
             "transfer?shard=\(shard)&to=\(to)",
             remedy: "look at who leads it: sunny cluster shards")
-        Console.print(line)
+        output.tell(Report(shard: shard, leader: to), answer.line, warning: answer.warning)
     }
 }

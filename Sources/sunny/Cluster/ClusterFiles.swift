@@ -57,6 +57,17 @@ enum ClusterFiles {
         try Files.write("", to: NodeSeat.markPath(in: dataDirectory))
     }
 
+    /// Refuses the text of a new node's file as the node would: nothing of it is written then, so
+    /// that it is what was asked for that is wrong.
+    static func check(_ text: String, at path: String) throws(CommandFailure) {
+        do {
+            _ = try NodeFile(path: path, text: text)
+        } catch {
+            throw CommandFailure(
+                .usage, "the node's file would be wrong: \(error.what)", remedy: error.remedy)
+        }
+    }
+
     /// A number of a cluster that no other has: 63 random bits, never 0.
     static func newClusterID() -> ClusterID {
         ClusterID(SystemRandom().next() >> 1 | 1)

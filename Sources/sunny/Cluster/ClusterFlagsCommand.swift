@@ -31,6 +31,14 @@ struct ClusterFlagsCommand: ParsableCommand {
     }
 }
 
+/// What a flag is after a change.
+private struct FlagReport: Encodable {
+    let name: String
+    let isOn: Bool
+    /// Whether somebody has set it.
+    let isSet: Bool
+}
+
 struct ClusterFlagsListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List the flags, and what they are set to.",
@@ -46,7 +54,7 @@ struct ClusterFlagsListCommand: ParsableCommand {
         let page = try node.page()
         switch output.format {
         case .json: Console.print(JSON.text(page.flags))
-        case .table: Console.print(ClusterText.flags(page))
+        case .text: Console.print(ClusterText.flags(page))
         }
     }
 }
@@ -66,6 +74,7 @@ struct ClusterFlagsSetCommand: ParsableCommand {
     var value: String
 
     @OptionGroup var node: AdminOption
+    @OptionGroup var output: OutputOption
 
     func run() throws {
         let flag = try ClusterFlagsCommand.flag(name)
@@ -77,7 +86,9 @@ struct ClusterFlagsSetCommand: ParsableCommand {
         _ = try node.change(
             "flag?name=\(flag.name)&value=\(value)",
             remedy: "sunny cluster status tells how the cluster is")
-        Console.print("\(flag.name) is \(value)")
+        output.tell(
+            FlagReport(name: flag.name, isOn: value == "on", isSet: true),
+            "\(flag.name) is \(value)")
     }
 }
 
@@ -93,11 +104,14 @@ struct ClusterFlagsUnsetCommand: ParsableCommand {
     var name: String
 
     @OptionGroup var node: AdminOption
+    @OptionGroup var output: OutputOption
 
     func run() throws {
         let flag = try ClusterFlagsCommand.flag(name)
         _ = try node.change(
             "flag?name=\(flag.name)", remedy: "sunny cluster status tells how the cluster is")
-        Console.print("\(flag.name) is \(flag.defaultValue ? "on" : "off"), as by default")
+        output.tell(
+            FlagReport(name: flag.name, isOn: flag.defaultValue, isSet: false),
+            "\(flag.name) is \(flag.defaultValue ? "on" : "off"), as by default")
     }
 }

@@ -15,6 +15,9 @@ struct NodeArgument: ExpressibleByArgument {
     let zone: String
     let address: SocketAddress
 
+    /// What nodes of one machine have in common.
+    var machine: String { address.host }
+
     init?(argument: String) {
         guard let equals = argument.firstIndex(of: "="),
             let address = SocketAddress(String(argument[argument.index(after: equals)...])),
@@ -104,6 +107,29 @@ struct ClusterInitCommand: ParsableCommand {
     @Option(help: "The admin port. Further nodes of the same host get the ports that follow.")
     var adminPort: UInt16 = 8081
 
+    @OptionGroup var output: OutputOption
+
+    private struct Report: Encodable {
+        struct Node: Encodable {
+            let node: String
+            let config: String
+            let http: String
+            let admin: String
+        }
+
+        let folder: String
+        let cluster: String
+        /// In hexadecimal.
+        let id: String
+        let nodes: [Node]
+        /// Where the authority's key is: to be kept where no node is.
+        let authority: String
+        let merchant: String
+        /// Of the first shop, shown this once.
+        let secretKey: String
+        let publishableKey: String
+    }
+
     func validate() throws {
         guard (1...Topology.nodeCountMax).contains(nodes.count) else {
             throw ValidationError("name 1 to \(Topology.nodeCountMax) nodes")
@@ -128,6 +154,34 @@ struct ClusterInitCommand: ParsableCommand {
         guard NodeIdentity(cluster: name, region: "r", name: "n") != nil else {
             throw ValidationError("--name takes a-z, digits, dots, dashes and underscores")
         }
+        guard (1...NodeConfiguration.shardCountMax).contains(shards) else {
+            throw ValidationError("--shards takes 1 to \(NodeConfiguration.shardCountMax)")
+        }
+        do throws(CommandFailure) {
+            _ = try listeners()
+        } catch {
+            throw ValidationError("\(error.what): \(error.remedy)")
+        }
+    }
+
+    /// Where each node serves merchants and operators, in the order of the nodes.
+    private func listeners() throws(CommandFailure) -> [NodeListeners] {
+        var taken = TakenAddresses()
+        for node in nodes {
+            taken.add(node.address, on: node.machine, "where peers reach \(node.name)")
+        }
+        var counts: [String: Int] = [:]
+        var found: [NodeListeners] = []
+        for node in nodes {
+            let steps = counts[node.machine, default: 0]
+            counts[node.machine] = steps + 1
+            let listeners = NodeListeners(
+                http: try PortOption.http.address(httpPort, steps: steps, of: node),
+                admin: try PortOption.admin.address(adminPort, steps: steps, of: node))
+            try taken.take(listeners, of: node)
+            found.append(listeners)
+        }
+        return found
     }
 
     func run() throws {
@@ -139,11 +193,11 @@ struct ClusterInitCommand: ParsableCommand {
         }
         let merchant = MerchantKeys.make()
         let cluster = ClusterFiles.newClusterID()
+        let listeners = try listeners()
         var texts: [String] = []
-        for index in nodes.indices {
-            let text = template(index, cluster, merchant).text
-            // As the node will read it: what it would refuse is not written.
-            _ = try NodeFile(path: path(of: nodes[index]), text: text)
+        for (node, listener) in zip(nodes, listeners) {
+            let text = template(node, listener, cluster, merchant).text
+            try ClusterFiles.check(text, at: path(of: node))
             texts.append(text)
         }
         try Files.makeFolder(folder)
@@ -163,7 +217,20 @@ struct ClusterInitCommand: ParsableCommand {
             try ClusterFiles.allowFirstStart(in: own + "/data")
             try Files.write(text, to: path(of: node))
         }
-        Console.print(nextSteps(merchant))
+        output.tell(report(listeners, cluster, merchant), nextSteps(merchant))
+    }
+
+    private func report(
+        _ listeners: [NodeListeners], _ cluster: ClusterID, _ merchant: MerchantKeys
+    ) -> Report {
+        Report(
+            folder: folder, cluster: name, id: String(cluster.rawValue, radix: 16),
+            nodes: zip(nodes, listeners).map { node, listener in
+                Report.Node(
+                    node: node.name, config: path(of: node), http: "\(listener.http)",
+                    admin: "\(listener.admin)")
+            }, authority: folder + "/authority", merchant: merchant.merchant,
+            secretKey: merchant.apiKey, publishableKey: merchant.publishableKey)
     }
 
     private var signerAddress: SocketAddress? {
@@ -173,9 +240,9 @@ struct ClusterInitCommand: ParsableCommand {
     private func path(of node: NodeArgument) -> String { "\(folder)/\(node.name)/node.yaml" }
 
     private func template(
-        _ index: Int, _ cluster: ClusterID, _ merchant: MerchantKeys
+        _ node: NodeArgument, _ listeners: NodeListeners, _ cluster: ClusterID,
+        _ merchant: MerchantKeys
     ) -> NodeFileTemplate {
-        let node = nodes[index]
         let plan = ClusterPlan(
             cluster: cluster, ownName: node.name,
             nodes: nodes.enumerated().map { index, node in
@@ -183,7 +250,6 @@ struct ClusterInitCommand: ParsableCommand {
                     id: MemberID(UInt64(index + 1)), name: node.name, region: node.region,
                     zone: node.zone, address: node.address)
             }, replicaCount: replicas)
-        let before = UInt16(nodes[..<index].count { $0.address.host == node.address.host })
         return NodeFileTemplate(
             heading: """
                 # Node \(node.name) of the cluster \(name), made by sunny cluster init.
@@ -195,8 +261,7 @@ struct ClusterInitCommand: ParsableCommand {
                 """,
             clusterName: name,
             plan: plan, jurisdiction: jurisdiction, dataDirectory: "data", shardCount: shards,
-            httpAddress: SocketAddress(host: "127.0.0.1", port: httpPort &+ 2 * before),
-            adminAddress: SocketAddress(host: "127.0.0.1", port: adminPort &+ 2 * before),
+            httpAddress: listeners.http, adminAddress: listeners.admin,
             vaultKeyFile: "vault.key", credentialFolder: "tls", signer: signerAddress,
             links: (acquirers.isEmpty ? [.usual] : acquirers).map(\.link),
             merchant: merchant.section(name: "First shop"))
@@ -237,52 +302,5 @@ struct ClusterInitCommand: ParsableCommand {
 
             One that is over is made anew by sunny cluster renew \(folder).
             """
-    }
-}
-
-struct ClusterRenewCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "renew", abstract: "Make new certificates for the nodes of a cluster.",
-        discussion: """
-            EXAMPLE:
-              sunny cluster renew ./shop
-
-            In the folder that `sunny cluster init` made. Copy each node's tls folder to its \
-            machine, and send the node SIGHUP; links that are up go on.
-            """)
-
-    @Argument(help: "The folder that `sunny cluster init` made.")
-    var folder: String
-
-    @OptionGroup var certificates: ValidityOption
-
-    func run() throws {
-        try hardenProcess()
-        guard Files.exists(folder + "/authority/authority.key") else {
-            throw CommandFailure(
-                .usage, "there is no authority of a cluster", at: folder,
-                remedy: "name the folder that sunny cluster init made")
-        }
-        var count = 0
-        for name in Files.names(in: folder) {
-            let path = "\(folder)/\(name)/node.yaml"
-            guard Files.exists(path) else { continue }
-            let file = try ConfigurationFile.read(path)
-            let authority = try ClusterFiles.authority(
-                of: file.clusterName, in: folder + "/authority")
-            try ClusterFiles.issue(
-                to: file.configuration.name, region: file.configuration.region, by: authority,
-                for: certificates.duration, into: "\(folder)/\(name)/tls")
-            let channels = try NodeCertificate.channels(of: file) { CivilClock.now }
-            let end = channels.map { CivilText.text($0.validUntil) } ?? ""
-            Console.print("\(name): \(folder)/\(name)/tls is valid until \(end)")
-            count += 1
-        }
-        guard count > 0 else {
-            throw CommandFailure(
-                .usage, "there is no node of a cluster", at: folder,
-                remedy: "name the folder that sunny cluster init made")
-        }
-        Console.print("Copy each tls folder to its node, and send the node SIGHUP.")
     }
 }

@@ -34,7 +34,7 @@ struct DemoStatusCommand: ParsableCommand {
         }
         switch output.format {
         case .json: Console.print(JSON.text(rows))
-        case .table:
+        case .text:
             var table = TextTable("ID", "STATE", "PID", "ADDRESS")
             for row in rows { table.add(row.id, row.state, "\(row.pid)", row.address) }
             Console.print(table.text)

@@ -34,7 +34,7 @@ struct JournalInspectCommand: ParsableCommand {
         let inspection = try folder.inspect()
         switch output.format {
         case .json: Console.print(JSON.text(JournalReport(inspection)))
-        case .table: Console.print(JournalText.table(inspection))
+        case .text: Console.print(JournalText.table(inspection))
         }
     }
 }
@@ -59,7 +59,7 @@ struct JournalVerifyCommand: ParsableCommand {
         let inspection = try folder.inspect()
         switch output.format {
         case .json: Console.print(JSON.text(JournalReport(inspection)))
-        case .table: Console.print(JournalText.verdict(inspection))
+        case .text: Console.print(JournalText.verdict(inspection))
         }
         guard inspection.isWhole else { throw ExitCode(ExitStatus.failed.rawValue) }
     }

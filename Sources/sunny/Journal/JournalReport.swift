@@ -1,3 +1,4 @@
+import Cluster
 import Journal
 import Primitives
 
@@ -37,6 +38,8 @@ struct JournalReport: Encodable {
 
     struct Group: Encodable {
         let group: UInt32
+        /// `meta`, `liveness`, or its number behind a `g`.
+        let name: String
         let term: Term
         let vote: UInt64?
         let promisedTo: UInt64?
@@ -90,7 +93,8 @@ struct JournalReport: Encodable {
 extension JournalReport.Group {
     init(_ group: GroupID, _ part: RecoveredLog.Group) {
         self.init(
-            group: group.rawValue, term: part.hardState.term, vote: part.hardState.vote?.rawValue,
+            group: group.rawValue, name: Self.name(of: group), term: part.hardState.term,
+            vote: part.hardState.vote?.rawValue,
             promisedTo: part.hardState.promise?.leader.rawValue,
             compactedUpTo: part.compactedUpTo, compactedTerm: part.compactedTerm,
             lastIndex: part.lastIndex,
@@ -99,6 +103,14 @@ extension JournalReport.Group {
             },
             damaged: part.damaged.map { .init($0) },
             recoversThrough: part.hardState.recovery?.index)
+    }
+
+    private static func name(of group: GroupID) -> String {
+        switch group {
+        case ClusterNode.metaGroup: "meta"
+        case ClusterNode.livenessGroup: "liveness"
+        default: "\(group)"
+        }
     }
 }
 
@@ -115,7 +127,7 @@ enum JournalText {
         var groups = TextTable("GROUP", "TERM", "VOTE", "COMPACTED", "LAST", "ENTRIES", "DAMAGED")
         for group in report.groups {
             groups.add(
-                "g\(group.group)", "\(group.term)", group.vote.map { "m\($0)" } ?? "-",
+                group.name, "\(group.term)", group.vote.map { "m\($0)" } ?? "-",
                 "\(group.compactedUpTo)", "\(group.lastIndex)",
                 list(group.terms.map { "\($0.first)...\($0.last) of term \($0.term)" }),
                 list(group.damaged.map { "\($0.first)...\($0.last)" }))
@@ -130,10 +142,10 @@ enum JournalText {
         var lines = report.damage.map { "segment \($0.segment), offset \($0.offset): \($0.what)" }
         for group in report.groups {
             for range in group.damaged {
-                lines.append("g\(group.group): entries \(range.first)...\(range.last) are damaged")
+                lines.append("\(group.name): entries \(range.first)...\(range.last) are damaged")
             }
             if let index = group.recoversThrough {
-                lines.append("g\(group.group): recovers from damage, through entry \(index)")
+                lines.append("\(group.name): recovers from damage, through entry \(index)")
             }
         }
         if let torn = report.tornEnd {

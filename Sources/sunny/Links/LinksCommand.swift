@@ -35,7 +35,7 @@ struct LinksListCommand: ParsableCommand {
         let page = try node.links()
         switch output.format {
         case .json: Console.print(JSON.text(page))
-        case .table: Console.print(LinksText.list(page))
+        case .text: Console.print(LinksText.list(page))
         }
         if page.regions.contains(where: { $0.links == nil }) {
             throw ExitCode(ExitStatus.tryAgain.rawValue)
@@ -66,13 +66,14 @@ struct LinksDrainCommand: ParsableCommand {
     var wait = true
 
     @OptionGroup var node: AdminOption
+    @OptionGroup var output: OutputOption
 
     /// Between two looks: an answer takes some of these.
     private static let lookMicroseconds: UInt32 = 200_000
 
     func run() throws {
         try node.change(link: name, "drain", region)
-        Console.print("\(name) takes no new payments")
+        output.tellProgress("\(name) takes no new payments")
         while wait {
             let links = try node.links().regions.filter { region == nil || $0.region == region }
             let open = links.filter { region in
@@ -88,7 +89,14 @@ struct LinksDrainCommand: ParsableCommand {
             }
             usleep(Self.lookMicroseconds)
         }
-        if wait { Console.print("\(name) is drained: nothing is in flight") }
+        switch output.format {
+        case .json:
+            let standing = wait ? "drained" : "draining"
+            Console.print(
+                JSON.text(LinkReport(link: name, region: region, standing: standing)))
+        case .text:
+            if wait { Console.print("\(name) is drained: nothing is in flight") }
+        }
     }
 }
 
@@ -108,11 +116,23 @@ struct LinksUndrainCommand: ParsableCommand {
     var region: String?
 
     @OptionGroup var node: AdminOption
+    @OptionGroup var output: OutputOption
 
     func run() throws {
         try node.change(link: name, "undrain", region)
-        Console.print("\(name) takes payments again")
+        output.tell(
+            LinkReport(link: name, region: region, standing: "open"),
+            "\(name) takes payments again")
     }
+}
+
+/// How a link is after a change.
+private struct LinkReport: Encodable {
+    let link: String
+    /// Left out for all of them.
+    let region: String?
+    /// `open`, `draining` or `drained`.
+    let standing: String
 }
 
 /// What operators read of links.

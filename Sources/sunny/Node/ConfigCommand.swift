@@ -60,7 +60,7 @@ struct ConfigCheckCommand: ParsableCommand {
             certificateEnd: channels.map { CivilText.text($0.validUntil) })
         switch output.format {
         case .json: Console.print(JSON.text(findings))
-        case .table: Console.print(Self.text(findings))
+        case .text: Console.print(Self.text(findings))
         }
     }
 
@@ -82,7 +82,7 @@ struct ConfigShowCommand: ParsableCommand {
               sunny config show ClusterConfigs/single.yaml
               sunny config show ClusterConfigs/single.yaml --output json
 
-            Paths are as the node opens them. Digests of keys are printed as ***. The table is YAML.
+            Paths are as the node opens them. Digests of keys are printed as ***. The text is YAML.
             """)
 
     @Argument(help: "The file.")
@@ -94,7 +94,7 @@ struct ConfigShowCommand: ParsableCommand {
         let effective = try ConfigurationFile.read(file).effective
         switch output.format {
         case .json: Console.print(JSON.text(effective))
-        case .table: Console.print(effective.yaml)
+        case .text: Console.print(effective.yaml)
         }
     }
 }

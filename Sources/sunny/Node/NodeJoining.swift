@@ -133,6 +133,41 @@ struct NodeJoining {
 
 /// What the topology says, in words.
 enum TopologyText {
+    /// What draining a node does not do; nil where it does what it is for.
+    static func warning(drained name: String, _ topology: Topology) -> String? {
+        guard let node = topology.node(called: name) else { return nil }
+        let gaps = topology.drainGaps(of: node.id)
+        if gaps.isTotal {
+            return "no node of the cluster is left that takes the lead: whoever leads a shard goes "
+                + "on leading it"
+        }
+        var parts: [String] = []
+        if !gaps.kept.isEmpty {
+            parts.append(
+                "no other node that has \(list(gaps.kept, topology)) takes the lead: whoever leads "
+                    + "them goes on leading them")
+        }
+        if !gaps.awayFromHome.isEmpty {
+            parts.append(
+                "no node of \(node.region) is left that takes the lead: another region leads "
+                    + list(gaps.awayFromHome, topology))
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    /// Such as `shards 0, 2 and the links of eu`.
+    private static func list(_ groups: [GroupID], _ topology: Topology) -> String {
+        let shards = groups.compactMap { topology.shardNumber($0) }.map(String.init)
+        let regions = groups.compactMap { topology.linkShard($0)?.region }
+        var parts: [String] = []
+        if !shards.isEmpty {
+            parts.append(
+                "shard\(shards.count == 1 ? "" : "s") \(shards.joined(separator: ", "))")
+        }
+        if !regions.isEmpty { parts.append("the links of \(regions.joined(separator: ", "))") }
+        return parts.joined(separator: " and ")
+    }
+
     static func explain(_ refusal: TopologyRefusal) -> (what: String, remedy: String) {
         switch refusal {
         case .notFounded:

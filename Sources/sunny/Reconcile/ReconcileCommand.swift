@@ -61,7 +61,7 @@ struct ReconcileCommand: ParsableCommand {
         }
         switch output.format {
         case .json: Console.print(ReconcileText.json(report))
-        case .table: Console.print(ReconcileText.table(report))
+        case .text: Console.print(ReconcileText.table(report))
         }
         switch report.verdict {
         case .balanced: return

@@ -33,16 +33,6 @@ enum Console {
     }
 }
 
-/// How data is printed.
-struct OutputOption: ParsableArguments {
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, json
-    }
-
-    @Option(name: .customLong("output"), help: "How to print: table or json.")
-    var format = Format.table
-}
-
 /// Rows with their columns below each other.
 struct TextTable {
     private var rows: [[String]]

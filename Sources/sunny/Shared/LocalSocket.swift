@@ -9,17 +9,12 @@ enum LocalSocket {
     static func exchange(
         _ text: String, with address: SocketAddress, endsSending: Bool = false, seconds: Int
     ) -> [UInt8]? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
+        guard let descriptor = connect(to: address, seconds: seconds) else { return nil }
         defer { close(descriptor) }
-        var limit = timeval(tv_sec: seconds, tv_usec: 0)
-        let limitSize = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, limitSize)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, limitSize)
         let bytes = Array(text.utf8)
-        guard connect(descriptor, to: address),
-            send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
-        else { return nil }
+        guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+            return nil
+        }
         if endsSending { shutdown(descriptor, Int32(SHUT_WR)) }
         return receiveAll(descriptor)
     }
@@ -83,8 +78,36 @@ enum LocalSocket {
         return (client, accepted)
     }
 
-    private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
-        withName(address) { Glibc.connect(descriptor, $0, $1) == 0 }
+    /// A connection to the first that takes one of the addresses that the host has: a listener is
+    /// at one of them only, where a name such as localhost has an IPv4 and an IPv6 address.
+    private static func connect(to address: SocketAddress, seconds: Int) -> Int32? {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICSERV
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(address.host, "\(address.port)", &hints, &found) == 0 else { return nil }
+        defer { freeaddrinfo(found) }
+        var next = found
+        while let candidate = next?.pointee {
+            if let descriptor = connect(to: candidate, seconds: seconds) { return descriptor }
+            next = candidate.ai_next
+        }
+        return nil
+    }
+
+    private static func connect(to candidate: addrinfo, seconds: Int) -> Int32? {
+        let descriptor = socket(
+            candidate.ai_family, candidate.ai_socktype, candidate.ai_protocol)
+        guard descriptor >= 0 else { return nil }
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        let limitSize = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, limitSize)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, limitSize)
+        guard Glibc.connect(descriptor, candidate.ai_addr, candidate.ai_addrlen) == 0 else {
+            close(descriptor)
+            return nil
+        }
+        return descriptor
     }
 
     /// Lends the address as the system writes it; false when it is not a numeric IPv4 address.

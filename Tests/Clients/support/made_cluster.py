@@ -18,10 +18,20 @@ from support.journal import AcquirerJournal
 from support.waiting import eventually
 
 
+# Ports that were given out: nobody may listen on one yet, and then the system gives it again.
+GIVEN: set[int] = set()
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
+    """Ports that nobody listens on at the moment, and that nobody was given before."""
+    sockets: list[socket.socket] = []
+    ports: list[int] = []
+    while len(ports) < count:
+        sockets.append(socket.create_server(("127.0.0.1", 0)))
+        port = sockets[-1].getsockname()[1]
+        if port not in GIVEN:
+            ports.append(port)
+            GIVEN.add(port)
     for one in sockets:
         one.close()
     return ports
