@@ -1,4 +1,3 @@
-import Cluster
 import Journal
 import Primitives
 
@@ -93,7 +92,7 @@ struct JournalReport: Encodable {
 extension JournalReport.Group {
     init(_ group: GroupID, _ part: RecoveredLog.Group) {
         self.init(
-            group: group.rawValue, name: Self.name(of: group), term: part.hardState.term,
+            group: group.rawValue, name: GroupName.of(group), term: part.hardState.term,
             vote: part.hardState.vote?.rawValue,
             promisedTo: part.hardState.promise?.leader.rawValue,
             compactedUpTo: part.compactedUpTo, compactedTerm: part.compactedTerm,
@@ -103,14 +102,6 @@ extension JournalReport.Group {
             },
             damaged: part.damaged.map { .init($0) },
             recoversThrough: part.hardState.recovery?.index)
-    }
-
-    private static func name(of group: GroupID) -> String {
-        switch group {
-        case ClusterNode.metaGroup: "meta"
-        case ClusterNode.livenessGroup: "liveness"
-        default: "\(group)"
-        }
     }
 }
 

@@ -36,10 +36,10 @@ enum NewsLog {
             logger.info("the journal finds room again")
         case .pinned(let segmentCount, let groups):
             logger.warning(
-                "old segments of the journal are kept by shards that do not move on",
+                "old segments of the journal are kept by groups that do not move on",
                 metadata: [
                     "segments": "\(segmentCount)",
-                    "shards": "\(groups.map { "\($0.rawValue)" }.joined(separator: " "))",
+                    "groups": "\(groups.map(GroupName.of).joined(separator: " "))",
                 ])
         }
     }
