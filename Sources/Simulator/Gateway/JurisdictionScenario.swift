@@ -90,11 +90,20 @@ public enum JurisdictionScenario {
             name: stranger.name, region: stranger.region, zone: stranger.profile.zone,
             jurisdiction: jurisdictions[0], address: stranger.profile.address,
             url: stranger.profile.url)
+        // Where it was, it has nothing any more: else nobody would believe it.
+        let left = topology.shardGroups.compactMap { group in
+            topology.placement(of: group).flatMap { place in
+                place.replicas.contains(stranger.id)
+                    ? ShardMove(group: group, replicas: place.replicas.filter { $0 != stranger.id })
+                    : nil
+            }
+        }
         let replicas = topology.nodes[..<(abroad.lowerBound - 1)].map(\.id) + [stranger.id]
         let move = ShardMove(group: GroupID(0), replicas: replicas)
         var lie = topology
         for event in [
-            TopologyEvent.moved(stranger.id, profile), .placed([move], meta: nil),
+            TopologyEvent.placed(left, meta: nil), .moved(stranger.id, profile),
+            .placed([move], meta: nil),
         ] where !lie.apply(TopologyChange(base: lie.epoch, event: event)) {
             gateway.world.fail("nobody would believe \(event)")
         }

@@ -7,9 +7,9 @@ import Simulator
 //     gatewayMutants BUG simulate-gateway COUNT
 //     gatewayMutants BUG simulate-gateway jurisdictions
 //
-// Plays so many seeds of every world, or seeds of one world without end. Prints each seed before it
-// is played, as a trap finds a bug as well. Then what was found, and exits with 3; with 0 when
-// nothing was found.
+// Plays so many seeds of the first two worlds, or seeds of one world without end; where there is no
+// bug, so many of the two, and of the others a third. Prints each seed before it is played, as a
+// trap finds a bug as well. Then what was found, and exits with 3; with 0 when nothing was found.
 
 /// A world that seeds are played of.
 private enum PlayedWorld: String, CaseIterable {
@@ -19,6 +19,13 @@ private enum PlayedWorld: String, CaseIterable {
     case balance
     /// Six nodes in two jurisdictions.
     case jurisdictions
+    /// Three nodes, each cut off now and then, and clients that look at them all.
+    case deposed
+
+    /// The worlds of a seed, where a bug names none.
+    static func ofSeed(_ seed: UInt64, hasBug: Bool) -> [PlayedWorld] {
+        seed.isMultiple(of: 3) && !hasBug ? allCases : [.contention, .balance]
+    }
 
     func violation(_ seed: UInt64) -> String? {
         do {
@@ -34,6 +41,8 @@ private enum PlayedWorld: String, CaseIterable {
                 return try BalanceScenario.run(seed: seed, options: options).violations.first
             case .jurisdictions:
                 return try JurisdictionScenario.run(seed: seed).violations.first
+            case .deposed:
+                return try DeposedScenario.run(seed: seed).violations.first
             }
         } catch {
             return "\(error)"
@@ -46,16 +55,17 @@ enum GatewayMutants {
     static func main() {
         let arguments = CommandLine.arguments.dropFirst()
         guard arguments.count == 3, let number = Int(arguments[1]),
-            arguments[2] == "simulate-gateway", let (worlds, seedCount) = selection(arguments[3])
-        else {
-            print("usage: gatewayMutants BUG simulate-gateway COUNT|WORLD")
-            exit(64)
+            arguments[2] == "simulate-gateway"
+        else { usage() }
+        let world = PlayedWorld(rawValue: arguments[3])
+        guard let seedCount = world == nil ? UInt64(arguments[3]) : .max, seedCount > 0 else {
+            usage()
         }
         // No thread has been started that could read it meanwhile.
         plantedBug = number
         for seed in 1...seedCount {
             print("seed \(seed)")
-            for world in worlds {
+            for world in world.map({ [$0] }) ?? PlayedWorld.ofSeed(seed, hasBug: number > 0) {
                 guard let violation = world.violation(seed) else { continue }
                 print("found \(GatewayShrinker.check(of: violation))")
                 exit(3)
@@ -63,10 +73,8 @@ enum GatewayMutants {
         }
     }
 
-    /// The worlds, and how many seeds of each.
-    private static func selection(_ argument: String) -> ([PlayedWorld], UInt64)? {
-        if let world = PlayedWorld(rawValue: argument) { return ([world], .max) }
-        guard let count = UInt64(argument), count > 0 else { return nil }
-        return (PlayedWorld.allCases, count)
+    private static func usage() -> Never {
+        print("usage: gatewayMutants BUG simulate-gateway COUNT|WORLD")
+        exit(64)
     }
 }
