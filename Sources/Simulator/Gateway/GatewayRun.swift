@@ -106,7 +106,8 @@ final class GatewayRun {
         }
         return try GatewayScenario.settle(gateway, until: end) {
             clients.allSatisfy(\.isDone) && rivals.allSatisfy(\.isDone)
-                && lookers.allSatisfy(\.isDone) && faults.membership.isAtRest && gateway.nodes.allSatisfy(\.hasJoined)
+                && lookers.allSatisfy(\.isDone) && faults.membership.isAtRest
+                && gateway.nodes.allSatisfy(\.hasJoined)
         }
     }
 

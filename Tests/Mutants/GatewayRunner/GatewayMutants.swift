@@ -19,7 +19,7 @@ private enum PlayedWorld: String, CaseIterable {
     case balance
     /// Six nodes in two jurisdictions.
     case jurisdictions
-    /// Three nodes, each cut off now and then, and clients that look at them all.
+    /// Three nodes, of which one is followed and not told, and clients that look at them all.
     case deposed
 
     /// The worlds of a seed, where a bug names none.
