@@ -159,7 +159,7 @@ def check_bug(bug: Bug) -> None:
     parts = bug.file.split("/")
     if parts[0] != "Sources" or ".." in parts or len(parts) < 3:
         raise bug.error(f"{bug.file} is no source")
-    if bug.finds != GATEWAY_FINDER and parts[1] not in ROOMS:
+    if finder_of(bug) != GATEWAY_FINDER and parts[1] not in ROOMS:
         raise bug.error(f"{bug.file} is in none of {', '.join(ROOMS)}")
 
 
@@ -185,6 +185,11 @@ def read_bugs(folder: Path) -> Tuple[List[Bug], List[str]]:
     if not bugs and not errors:
         errors.append(f"{folder}: no bugs")
     return sorted(bugs, key=lambda bug: bug.number), errors
+
+
+def finder_of(bug: Bug) -> str:
+    """Who has to find a bug, without the world in which."""
+    return bug.finds.partition(": ")[0]
 
 
 def first_parts(bugs: List[Bug]) -> List[Bug]:
@@ -425,7 +430,7 @@ def package_files(root: Path, bugs: List[Bug]) -> Tuple[Dict[str, str], List[str
     files: Dict[str, str] = {}
     errors: List[str] = []
     sources = root / "Sources"
-    has_gateway = any(bug.finds == GATEWAY_FINDER for bug in bugs)
+    has_gateway = any(finder_of(bug) == GATEWAY_FINDER for bug in bugs)
     try:
         manifest = (root / "Package.swift").read_text(encoding="utf-8")
         gateway = [GATEWAY_ROOM] if has_gateway else []

@@ -335,7 +335,8 @@ GATEWAY_ROOMS = """\
 """
 
 
-def test_a_bug_for_the_gateway_brings_its_rooms_and_their_packages(repository):
+@pytest.mark.parametrize("finder", ["simulate gateway", "simulate gateway: a world"])
+def test_a_bug_for_the_gateway_brings_its_rooms_and_their_packages(repository, finder):
     manifest = MANIFEST.replace("    ]\n)\n", GATEWAY_ROOMS + ")\n").replace(
         "let package", 'let crypto: Target.Dependency = .product(\n    name: "Crypto", '
         'package: "swift-crypto")\nlet grdb: Target.Dependency = .product(name: "GRDB", '
@@ -353,7 +354,7 @@ def test_a_bug_for_the_gateway_brings_its_rooms_and_their_packages(repository):
     repository.bug("01-mute", "persist()", "")
     assert "Gateway" not in repository.plant("Package.swift")
     repository.write("Tests/Mutants/bugs/02-g.txt", (
-        "file: Sources/Gateway/G.swift\nfinds: simulate gateway\nbreaks: all\n"
+        f"file: Sources/Gateway/G.swift\nfinds: {finder}\nbreaks: all\n"
         "style: expression\n---- original\ng()\n---- planted\nh()\n"))
     written = repository.plant("Package.swift")
     for text in ["swift-crypto", "GRDB.swift", 'name: "CSwiftHooks"', '"gatewayMutants"',

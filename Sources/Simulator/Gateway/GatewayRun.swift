@@ -11,6 +11,7 @@ final class GatewayRun {
     private let recorder: ClientRecorder
     private let clients: [SimulatedClient]
     private let rivals: [SimulatedRival]
+    private let lookers: [SimulatedLooker]
     private let faults: GatewayFaults
     private var auditors: [SimulatedAuditor] = []
     private var senders: [RequestSender]
@@ -50,7 +51,15 @@ final class GatewayRun {
         }
         let clients = clients
         rivals = rivalSenders.map { SimulatedRival($0, clients: clients) }
-        senders = clients.map(\.sender) + rivalSenders
+        let lookerSenders = (0..<options.lookerCount).map { number in
+            sender(
+                "l\(number)", options.clientCount + rivalSenders.count + number,
+                derivedSeed(world.seed, "looker \(number)"))
+        }
+        lookers = lookerSenders.enumerated().map { number, sender in
+            SimulatedLooker(sender, node: number % options.nodeCount)
+        }
+        senders = clients.map(\.sender) + rivalSenders + lookerSenders
     }
 
     func play() throws -> GatewayScenario.Verdict {
@@ -84,10 +93,12 @@ final class GatewayRun {
         world.schedule(after: .milliseconds(500)) { [self] in
             for client in clients { client.start() }
             for rival in rivals { rival.start() }
+            for looker in lookers { looker.start() }
             faults.start()
         }
         try world.run(until: options.faultDuration)
         faults.stop()
+        for looker in lookers { looker.stop() }
         let end = options.faultDuration + options.settleDuration
         // The rivals go on for as long as there is something to be rivals about.
         world.schedule(after: .seconds(5)) { [self] in
@@ -95,7 +106,8 @@ final class GatewayRun {
         }
         return try GatewayScenario.settle(gateway, until: end) {
             clients.allSatisfy(\.isDone) && rivals.allSatisfy(\.isDone)
-                && faults.membership.isAtRest && gateway.nodes.allSatisfy(\.hasJoined)
+                && lookers.allSatisfy(\.isDone) && faults.membership.isAtRest
+                && gateway.nodes.allSatisfy(\.hasJoined)
         }
     }
 

@@ -16,6 +16,8 @@ public enum GatewayScenario {
         public var faults: [GatewayFault]?
         /// Whether other programs of the merchant do something to the clients' payments meanwhile.
         public var contends = true
+        /// How many programs look, each by way of one node, at what was made last, again and again.
+        public var lookerCount = 0
         /// Something that is wrong on purpose.
         public var flaw: PlantedFlaw?
         /// How long things break.
