@@ -60,6 +60,8 @@ public struct AggregateTable<Aggregate: ShardAggregate>: Sendable {
 
     public var count: Int { slots.count }
     public var dirtyCount: Int { dirtyKeys.count }
+    /// Those that the store may not have, at most: what is being written may have changed again.
+    public var unwrittenCount: Int { dirtyKeys.count + writingKeys.count }
 
     /// True when the table can tell, present or not.
     public func knows(_ key: AggregateKey) -> Bool {

@@ -1,4 +1,5 @@
 import Environment
+import Journal
 import Primitives
 import Topology
 
@@ -12,6 +13,8 @@ extension ClusterNode {
     private static let balanceInterval = Duration.seconds(5)
     /// A peer gets a group only if it leads fewer by so many, or the group would come back.
     private static let balanceSlack = 2
+    /// What a node says that has no room on its disk: nobody gives it anything to lead.
+    private static let fullLoad = 255
     /// How many groups are on their way home at a time: their requests wait for an election each.
     private static let sentHomeCountMax = 4
 
@@ -29,8 +32,9 @@ extension ClusterNode {
         let led = groups.values.filter(\.isLedHere).sorted { $0.group < $1.group }
         // The others cost little, and are led where they are at home.
         let shards = led.filter { isMerchants($0.group) }
-        gossip.setLoad(shards.count)
-        guard isForLeading else { return giveAway(led) }
+        let isFull = journal.refusal != nil || !hasStoreRoom
+        gossip.setLoad(isFull ? Self.fullLoad : min(shards.count, Self.fullLoad - 1))
+        guard isForLeading, !isFull else { return giveAway(led) }
         if sendHome(led) { return }
         for peer in peersByLoad where shards.count >= peer.load + Self.balanceSlack {
             for group in shards where group.canMove(to: peer.member) {
@@ -65,7 +69,7 @@ extension ClusterNode {
 
     /// Peers that may lead, the one that carries least first.
     private var peersByLoad: [(member: MemberID, load: Int)] {
-        gossip?.peersByLoad.filter { isForLeading($0.member) } ?? []
+        gossip?.peersByLoad.filter { isForLeading($0.member) && $0.load < Self.fullLoad } ?? []
     }
 
     /// Peers to offer a group to, the one that is thought to carry least first.

@@ -103,9 +103,13 @@ extension ClusterNode {
         // One that took the place of another has its name.
         let taken = Set(news.map(\.name))
         nodes.removeAll { taken.contains($0.name) }
+        // Who is known and was told of under a name that is somebody else's stays as it was.
+        let chosen = Set((nodes + news).map(\.id))
+        let rest = known.nodes.filter { !chosen.contains($0.id) && !taken.contains($0.name) }
         // As many as a cluster has at most, with those that are known before those that are not.
-        let count = max(0, Topology.nodeCountMax - nodes.count)
-        return nodes + news.sorted { isKnown($0, known) && !isKnown($1, known) }.prefix(count)
+        let count = max(0, Topology.nodeCountMax - nodes.count - rest.count)
+        let sorted = news.sorted { isKnown($0, known) && !isKnown($1, known) }
+        return nodes + rest + sorted.prefix(count)
     }
 
     private static func isKnown(_ node: NodeRecord, _ known: Topology) -> Bool {
@@ -132,7 +136,10 @@ extension ClusterNode {
     /// A peer says that this node has no place in the cluster any more.
     private func hear(_ refusal: PeerRefusal, of peer: MemberID) {
         expulsion.note(refusal, of: peer)
-        let refusal = expulsion.judgement(peers: currentMembers.peers.map(\.id))
+        // Those that were not heard of by hearsay.
+        let nodes = ownTopology.isFounded ? ownTopology.nodes : seat.nodes
+        let peers = nodes.map(\.id).filter { $0 != seat.member }
+        let refusal = expulsion.judgement(peers: peers)
         if let refusal { leave(refusal) }
     }
 

@@ -99,7 +99,9 @@ public actor ClusterNode {
         loop.asUnownedSerialExecutor()
     }
 
-    private let journal: Journal
+    let journal: Journal
+    /// Whether the state store finds room on its disk.
+    private(set) var hasStoreRoom = true
     let links: PeerLinks?
     let halt: any NodeHalt
     let gossip: NodeGossip?
@@ -241,6 +243,11 @@ public actor ClusterNode {
     /// A message to a group was refused.
     nonisolated func noteRefusal() {
         assumeIsolated { $0.refusedMessageCount += 1 }
+    }
+
+    /// The state store finds no room on its disk, or does again.
+    public func set(hasStoreRoom: Bool) {
+        self.hasStoreRoom = hasStoreRoom
     }
 
     package func add(_ group: any GroupShell) {

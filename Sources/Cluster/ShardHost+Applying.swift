@@ -11,13 +11,17 @@ extension ShardHost {
 
     /// How many changed aggregates wait for a store without room, about 4 KiB each. Beyond it
     /// nothing is applied: the log stands on the disk, and the changes would stand in memory.
-    private static var dirtyCountMax: Int { 16_384 }
+    private static var unwrittenCountMax: Int { 16_384 }
+
+    private var mayApply: Bool {
+        hasStoreRoom || table.unwrittenCount < Self.unwrittenCountMax
+    }
 
     func applyCommitted() {
         guard !isApplying, !snapshots.isInstalling else { return }
         isApplying = true
         defer { isApplying = false }
-        while appliedIndex < committedIndex, hasStoreRoom || table.dirtyCount < Self.dirtyCountMax {
+        while appliedIndex < committedIndex, mayApply {
             let last = min(committedIndex, appliedIndex + LogIndex(Self.batchCountMax))
             let batch = raft.entries(from: appliedIndex + 1, through: last)
             let missing = missingKeys(of: batch)

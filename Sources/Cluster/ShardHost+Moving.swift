@@ -60,14 +60,21 @@ extension ShardHost {
             while raft.servingTerm != nil, loop.now < end {
                 await loop.sleep(for: Self.lookInterval)
             }
-            if raft.servingTerm == nil {
+            if raft.servingTerm != nil {
+                noteVain(target)
+            } else if loop.now >= nextMoveAt {
                 vainTargets = []
-            } else {
-                vainTargets.insert(target)
             }
+        } else if raft.servingTerm != nil {
+            nextMoveAt = loop.now + Self.restAfterVain
         }
-        if raft.servingTerm != nil { nextMoveAt = loop.now + Self.restAfterVain }
         endMove()
+    }
+
+    /// The target did not take the leadership.
+    func noteVain(_ target: MemberID) {
+        vainTargets.insert(target)
+        nextMoveAt = loop.now + Self.restAfterVain
     }
 
     /// Begins to hand the leadership over by hand: waits until nothing is under way any more that a

@@ -333,7 +333,8 @@ public actor ShardHost<Machine: ShardMachine> {
             unconfirmedReads.removeValue(forKey: id)?.resume(returning: false)
         case .configurationChanged:
             break
-        case .transferAborted:
+        case .transferAborted(let target):
+            noteVain(target)
             // Whoever was asked to lead did not, and may still: there is no lease in this term.
             if observer?.needsLease == true { raft.renewTerm(node.moment(), &directives) }
         case .prepareSnapshot(let peer):

@@ -91,7 +91,7 @@ public actor StateWriter {
     private var hasRoom = true
     private var roomObserver: (@Sendable (_ hasRoom: Bool) -> Void)?
 
-    /// From one look at what has changed to the next: some ten thousand changes at the highest rate.
+    /// From one look at what has changed to the next: some ten thousand changes at most.
     private static let lookInterval = Duration.milliseconds(200)
     /// Between two tries of a store that finds no room.
     static let fullPause = Duration.milliseconds(500)
@@ -164,7 +164,8 @@ public actor StateWriter {
         defer { isWriting = false }
         lastWrite = loop.now
         let taken = shards.compactMap { $0.takeChanges(after: writtenIndexes[$0.group] ?? 0) }
-        guard !taken.isEmpty else { return }
+        // Where nothing has changed, the next write finds out.
+        guard !taken.isEmpty else { return setRoom(true) }
         let store = store
         let result = await worker.run(on: loop) {
             StoreResult { () throws(StateStoreError) in try store.write(taken.map { $0.batch() }) }

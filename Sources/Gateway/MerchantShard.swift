@@ -38,7 +38,6 @@ actor MerchantShard: ShardObserver, AskHandler {
     private var leaderGuess = LeaderGuess()
     /// When a leader on another node last answered.
     private var answeredAt: MonotonicInstant?
-    private var isCalling = false
 
     /// Between two tries, where nothing says that it is time. Elections take a second, so that a
     /// request in the middle of one looks a few dozen times.
@@ -64,31 +63,33 @@ actor MerchantShard: ShardObserver, AskHandler {
     /// True once it is known who leads; where it is this node, once it serves; where this node has
     /// no replica, while the leader answers.
     var isReady: Bool {
-        guard host.isReplica else {
-            callLeader()
-            return answeredAt.map { loop.now - $0 < Self.answerAgeMax } ?? false
+        get async {
+            guard host.isReplica else {
+                if !hasAnswered { await callLeader() }
+                return hasAnswered
+            }
+            guard let leader = host.knownLeader else { return false }
+            return leader != node.members.own || serving?.hasBegun == true
         }
-        guard let leader = host.knownLeader else { return false }
-        return leader != node.members.own || serving?.hasBegun == true
     }
 
-    /// How long a leader that has answered is taken to lead: an election, and some looks.
-    private static let answerAgeMax = Duration.seconds(10)
-    /// How long it is not asked again.
-    private static let answerAgeMin = Duration.seconds(1)
+    /// How long a leader that has answered is taken to lead.
+    private static let answerAgeMax = Duration.seconds(2)
+    /// How long it may take to answer: round trips to other regions, and hints.
+    private static let callTimeout = Duration.seconds(1)
 
-    /// Asks the leader of a shard that is elsewhere whether it serves. Nothing is waited for.
-    private func callLeader() {
-        let isNew = answeredAt.map { loop.now - $0 < Self.answerAgeMin } ?? false
-        guard !isCalling, !isNew else { return }
-        isCalling = true
-        _ = Task {
-            if let leader = leaderGuess.memberToAsk(of: host, node) {
-                let outcome = await node.ask(
-                    leader, of: group, Self.call, deadline: loop.now + Self.answerAgeMin)
-                learn(from: outcome, of: leader)
-            }
-            isCalling = false
+    private var hasAnswered: Bool {
+        answeredAt.map { loop.now - $0 < Self.answerAgeMax } ?? false
+    }
+
+    /// Asks whoever leads a shard that is elsewhere whether it serves.
+    private func callLeader() async {
+        let end = loop.now + Self.callTimeout
+        while loop.now < end, let leader = leaderGuess.memberToAsk(of: host, node) {
+            let outcome = await node.ask(leader, of: group, Self.call, deadline: end)
+            learn(from: outcome, of: leader)
+            if case .answer = outcome { return }
+            await loop.sleep(for: Self.pause)
         }
     }
 

@@ -360,6 +360,7 @@ public actor Node {
 
     private func heard(_ hasStoreRoom: Bool) {
         onNews(.storeHasRoom(hasStoreRoom))
+        cluster.assumeIsolated { $0.set(hasStoreRoom: hasStoreRoom) }
         if !hasStoreRoom { giveAway() }
     }
 

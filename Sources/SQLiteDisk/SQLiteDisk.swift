@@ -8,8 +8,8 @@ import Synchronization
 ///
 /// It is registered with SQLite, under a name that no other has, from `init` to `deinit`. A
 /// database is opened on it by that name (`sqlite3_open_v2`, or `vfs` in a URI). Locks and the
-/// shared memory of write-ahead logs are the process's own: two such disks on one file system do not
-/// see each other's, as a process that is gone leaves none behind.
+/// shared memory of write-ahead logs are the process's own: two such disks on one file system do
+/// not see each other's, as a process that is gone leaves none behind.
 ///
 /// Made after SQLite's `os_unix.c` in what it syncs and which errors it gives (SQLite, "The SQLite
 /// OS Interface or VFS").

@@ -22,8 +22,9 @@ public enum GatewayScenario {
         public var flaw: PlantedFlaw?
         /// How long things break.
         public var faultDuration: Duration = .seconds(60)
-        /// How long everything then has to come to rest.
-        public var settleDuration: Duration = .seconds(180)
+        /// How long everything then has to come to rest: the links' silence, what the clients have
+        /// not done yet, the last hold's forty seconds, and the look for it half a minute later.
+        public var settleDuration: Duration = .seconds(240)
         /// Told of every step, to look at one seed.
         public var onTraceLine: (@Sendable (String) -> Void)?
 

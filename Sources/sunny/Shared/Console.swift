@@ -20,16 +20,19 @@ enum Console {
         write(Array(text.utf8), to: descriptor)
     }
 
-    static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    /// False when the system did not take all of it.
+    @discardableResult
+    static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 rest = rest.dropFirst(count)
             } else if errno != EINTR {
-                return
+                return false
             }
         }
+        return true
     }
 }
 

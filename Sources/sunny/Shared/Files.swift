@@ -33,10 +33,11 @@ enum Files {
         let draft = "\(path).\(getpid()).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure("write", draft) }
-        Console.write(bytes, to: descriptor)
-        let isSynced = fsync(descriptor) == 0
+        let isWritten = Console.write(bytes, to: descriptor) && fsync(descriptor) == 0
+        let failed = isWritten ? 0 : errno
         close(descriptor)
-        guard isSynced, rename(draft, path) == 0 else {
+        errno = failed
+        guard isWritten, rename(draft, path) == 0 else {
             let failure = failure("write", path)
             unlink(draft)
             throw failure
