@@ -165,11 +165,13 @@ class MadeCluster(Endpoints):
         return json.loads(done.stdout)
 
     def await_replicas(self, count: int) -> None:
-        """Returns when every node that runs says that every shard is on so many, and settled."""
+        """Returns when every node that runs says that every shard, those of links among them, is on
+        so many, and settled."""
 
         def are_there() -> bool:
             for name in self.names:
-                for shard in self.page(name)["shards"]:
+                page = self.page(name)
+                for shard in page["shards"] + page["link_shards"]:
                     assert len(shard["replicas"]) == count, f"{name}: {shard}"
                     assert shard["is_settled"], f"{name}: {shard}"
             return True
