@@ -5,8 +5,8 @@ import Topology
 
 // Leadership of merchants' shards goes where there is less of it. Each node looks at what gossip
 // says of its peers, and offers one group at a time to the one that leads the fewest; Raft decides
-// whether it is taken.
-// Groups that have a home region are led there if they can be, however much its nodes lead.
+// whether it is taken. Groups that have a home region are led there if they can be, however much
+// its nodes lead.
 
 extension ClusterNode {
     /// From one look to the next: an offer, its election and the news of it are over by then.

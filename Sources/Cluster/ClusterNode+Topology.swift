@@ -83,37 +83,10 @@ extension ClusterNode {
     /// Links with those whom the own replica knows, and with those whom peers tell of beside them.
     func relink() {
         let linked = links?.assumeIsolated { Set($0.connected) } ?? []
-        let nodes = Self.nodes(known: ownTopology, told: currentTopology) {
+        let nodes = ownTopology.nodesToLink(told: currentTopology) {
             $0 == seat.member || linked.contains($0)
         }
         update(ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: nodes))
-    }
-
-    /// - Parameter isLinked: whose places nobody takes on a peer's word.
-    private static func nodes(
-        known: Topology, told: Topology, isLinked: (MemberID) -> Bool
-    ) -> [NodeRecord] {
-        guard told.epoch > known.epoch else { return known.nodes }
-        var nodes = known.nodes.filter { isLinked($0.id) || told[$0.id] == nil }
-        let names = Set(nodes.filter { isLinked($0.id) }.map(\.name))
-        let ids = Set(nodes.map(\.id))
-        let news = told.nodes.filter {
-            !names.contains($0.name) && !ids.contains($0.id) && known.departed($0.id) == nil
-        }
-        // One that took the place of another has its name.
-        let taken = Set(news.map(\.name))
-        nodes.removeAll { taken.contains($0.name) }
-        // Who is known and was told of under a name that is somebody else's stays as it was.
-        let chosen = Set((nodes + news).map(\.id))
-        let rest = known.nodes.filter { !chosen.contains($0.id) && !taken.contains($0.name) }
-        // As many as a cluster has at most, with those that are known before those that are not.
-        let count = max(0, Topology.nodeCountMax - nodes.count - rest.count)
-        let sorted = news.sorted { isKnown($0, known) && !isKnown($1, known) }
-        return nodes + rest + sorted.prefix(count)
-    }
-
-    private static func isKnown(_ node: NodeRecord, _ known: Topology) -> Bool {
-        known[node.id] != nil
     }
 
     /// Has the link shards hosted that the node's own replica of the meta group knows of: their

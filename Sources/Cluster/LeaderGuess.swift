@@ -22,6 +22,9 @@ package struct LeaderGuess: Hashable, Sendable {
     private var vain: [MemberID: Vain] = [:]
     private var vainCount = 0
 
+    /// More than a cluster has nodes: whom hints name is a peer's word.
+    private static let vainCountMax = 32
+
     package init() {}
 
     /// Nil when nobody can be asked now.
@@ -78,8 +81,7 @@ package struct LeaderGuess: Hashable, Sendable {
     }
 
     private mutating func note(_ asked: MemberID, _ reason: Vain, hint: MemberID?) {
-        // Members are few, and their ids come from peers: what was noted is bounded by what is
-        // asked, and the peers' words are not.
+        if vain.count >= Self.vainCountMax { vain = [:] }
         vain[asked] = reason
         vainCount &+= 1
         self.hint = hint

@@ -192,7 +192,7 @@ public actor StateWriter {
     }
 
     /// How many rows of generations that do not count one turn removes: some ten milliseconds, a
-    /// fifth of the time between two turns.
+    /// twentieth of the time between two turns.
     private static let staleCountMax = 1_000
 
     private func removeStaleRows() async {

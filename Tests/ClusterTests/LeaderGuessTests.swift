@@ -64,6 +64,24 @@ struct LeaderGuessTests {
         #expect(Self.way(&guess, leader: 8).count <= Self.voters.count)
     }
 
+    @Test("who names somebody new each time does not keep from the leader")
+    func liar() {
+        var guess = LeaderGuess()
+        for turn in 0..<100 {
+            var asked = 0
+            while asked < 20 {
+                let next = guess.memberToAsk(
+                    known: nil, voters: Self.voters, own: MemberID(1), awaitsElection: false)
+                guard let next, next != MemberID(9) else { break }
+                asked += 1
+                let isMember = Self.voters.contains(next)
+                let invented = MemberID(UInt64(1_000 + turn * 20 + asked))
+                guess.learn(from: isMember ? .moved(to: invented) : .unreachable, of: next)
+            }
+            #expect(asked < 20, "turn \(turn)")
+        }
+    }
+
     @Test("a replica that knows of no leader waits for one, and forgets what it was told before")
     func replica() {
         var guess = LeaderGuess()

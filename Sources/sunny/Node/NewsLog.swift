@@ -1,18 +1,31 @@
 import Journal
 import Logging
 import Node
+import Operations
 import Primitives
+import Synchronization
+import Transport
 
 /// Logs what happens to a node.
-enum NewsLog {
-    static func tell(_ news: NodeNews, _ logger: Logger) {
+final class NewsLog: Sendable {
+    private let logger: Logger
+    private let loop: UVLoop
+    /// A disk that is stuck is told of twice a second.
+    private let stalls = Mutex(NewsThrottle<String>(interval: .seconds(10)))
+
+    init(_ logger: Logger, loop: UVLoop) {
+        self.logger = logger
+        self.loop = loop
+    }
+
+    func tell(_ news: NodeNews) {
         switch news {
         case .linksOwned(let region, let term?):
             logger.info("owns the links", metadata: ["region": "\(region)", "term": "\(term)"])
         case .linksOwned(let region, nil):
             logger.info("owns the links no more", metadata: ["region": "\(region)"])
         case .journal(let event):
-            tell(event, logger)
+            tell(event)
         case .storeHasRoom(false):
             logger.error(
                 "the disk of the state is full: what is new is refused here, until there is room")
@@ -21,9 +34,10 @@ enum NewsLog {
         }
     }
 
-    private static func tell(_ event: Journal.Event, _ logger: Logger) {
+    private func tell(_ event: Journal.Event) {
         switch event {
         case .stalled(let duration):
+            guard stalls.withLock({ $0.admit("journal", at: loop.now) }) != nil else { return }
             logger.warning(
                 "the disk of the journal does not answer; others lead meanwhile",
                 metadata: ["for": "\(duration)"])

@@ -66,11 +66,12 @@ struct NodeProcess: Sendable {
         ).seat(signals)
         links = Self.makeLinks(
             seat, channels, loop: loop, network: network, random: SystemRandom(), logger: logger)
+        let news = NewsLog(logger, loop: loop)
         let environment = NodeEnvironment(
             loop: loop, network: network, links: links, fileSystem: PosixFileSystem(),
             journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
             random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt(),
-            onNews: { NewsLog.tell($0, logger) })
+            onNews: { news.tell($0) })
         do throws(NodeStartError) {
             node = try Node(file.configuration, seat, in: environment, metrics: metrics)
         } catch {
