@@ -10,12 +10,12 @@ import Primitives
 ///
 /// One commit is under way at a time; what comes in meanwhile shares the next. A commit that fails
 /// halts the host: what it decided since can neither be kept nor taken back.
-public actor AcquirerHost {
+public actor AcquirerHost: LoopActor {
     /// Late answers that wait outside their connection's order. A fault beyond them is silence.
     static let lateAnswerCountMaximum = 4096
 
     public nonisolated let options: Options
-    nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     let network: any Network
     private let journal: AcquirerJournal
     private let worker: any BlockingWorker
@@ -90,7 +90,7 @@ public actor AcquirerHost {
         worker.submit { [journal] in
             Result { () throws(AcquirerJournalError) in try journal.records() }
         } then: { [self] records in
-            completion(assumeIsolated { host in host.started(with: records) })
+            completion(onLoop { host in host.started(with: records) })
         }
     }
 
@@ -119,7 +119,7 @@ public actor AcquirerHost {
             }
             phase = .running(
                 try network.listen(on: options.address) { [self] stream in
-                    assumeIsolated { $0.accepted(stream) }
+                    onLoop { $0.accepted(stream) }
                 })
             return .success(())
         } catch {
@@ -311,7 +311,7 @@ extension AcquirerHost {
         lateAnswerCount += 1
         let batch = openBatch
         loop.schedule(after: .milliseconds(milliseconds)) { [self] in
-            assumeIsolated { host in
+            onLoop { host in
                 host.lateAnswerCount -= 1
                 guard let session = host.session(id), !session.isClosing else { return }
                 session.outbox.append(
@@ -338,7 +338,7 @@ extension AcquirerHost {
         if let dueAt = session.outbox.dueAt(committed: committedBatch) {
             let id = session.id
             session.timer = loop.schedule(after: dueAt - loop.now) { [self] in
-                assumeIsolated { host in
+                onLoop { host in
                     if let session = host.session(id) { host.flush(session) }
                 }
             }
@@ -355,7 +355,7 @@ extension AcquirerHost {
         guard !batch.isEmpty, !isCommitting, !isCommitPlanned else { return }
         isCommitPlanned = true
         loop.atEndOfTurn { [self] in
-            assumeIsolated { host in
+            onLoop { host in
                 host.isCommitPlanned = false
                 host.commit()
             }
@@ -371,7 +371,7 @@ extension AcquirerHost {
         worker.submit {
             Result { () throws(AcquirerJournalError) in try journal.append(content) }
         } then: { [self] result in
-            assumeIsolated { $0.committed(number, result) }
+            onLoop { $0.committed(number, result) }
         }
     }
 

@@ -16,7 +16,7 @@ final class ControlPort {
 
     init(host: isolated AcquirerHost, on address: SocketAddress) throws(NetworkError) {
         listener = try host.network.listen(on: address) { [host] stream in
-            host.assumeIsolated { $0.controlPort?.accepted(stream, $0) }
+            host.onLoop { $0.controlPort?.accepted(stream, $0) }
         }
     }
 
@@ -71,13 +71,13 @@ private final class ControlHandler: ByteStreamHandler {
     }
 
     func streamReceived(_ bytes: [UInt8]) {
-        host.assumeIsolated { $0.controlPort?.received(bytes, on: id, $0) }
+        host.onLoop { $0.controlPort?.received(bytes, on: id, $0) }
     }
 
     func streamDrained() {}
 
     func streamEnded(_ end: StreamEnd) {
-        host.assumeIsolated { $0.controlPort?.ended(id) }
+        host.onLoop { $0.controlPort?.ended(id) }
     }
 }
 

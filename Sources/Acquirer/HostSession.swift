@@ -39,14 +39,14 @@ final class HostSessionHandler: ByteStreamHandler {
     }
 
     func streamReceived(_ bytes: [UInt8]) {
-        host.assumeIsolated { $0.received(bytes, on: id) }
+        host.onLoop { $0.received(bytes, on: id) }
     }
 
     func streamDrained() {
-        host.assumeIsolated { $0.drained(id) }
+        host.onLoop { $0.drained(id) }
     }
 
     func streamEnded(_ end: StreamEnd) {
-        host.assumeIsolated { $0.ended(id) }
+        host.onLoop { $0.ended(id) }
     }
 }

@@ -20,7 +20,7 @@ extension ClusterNode {
 
     func scheduleBalance() {
         loop.schedule(after: Self.balanceInterval) { [self] in
-            assumeIsolated { node in
+            onLoop { node in
                 node.balance()
                 node.scheduleBalance()
             }
@@ -74,7 +74,7 @@ extension ClusterNode {
 
     /// Peers to offer a group to, the one that is thought to carry least first.
     nonisolated var peersForHandOver: [MemberID] {
-        assumeIsolated { node in
+        onLoop { node in
             node.gossip == nil ? node.members.peers.map(\.id) : node.peersByLoad.map(\.member)
         }
     }

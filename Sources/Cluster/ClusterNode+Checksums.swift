@@ -12,7 +12,7 @@ extension ClusterNode {
 
     func scheduleComparison() {
         loop.schedule(after: Self.comparisonInterval) { [self] in
-            assumeIsolated { node in
+            onLoop { node in
                 guard !node.isStopped else { return }
                 if node.confirmedTopology.isOn(.stateChecksums) {
                     for group in node.groups.keys.sorted() { node.groups[group]?.compareStates() }

@@ -38,7 +38,9 @@ extension ClusterNode {
         }
         // Of before this node was admitted: what it says of it is nothing.
         guard seat.member.rawValue < topology.nextMember else { return }
+        let before = ownTopology
         ownTopology = topology
+        foreignGroups = topology.groups(settledWithout: seat.member)
         if topology.epoch > currentTopology.epoch { currentTopology = topology }
         // Whoever is no member any more hears of it before the link ends.
         for peer in currentMembers.peers where topology[peer.id] == nil {
@@ -50,9 +52,15 @@ extension ClusterNode {
         guard record.token == 0 || record.token == seat.token else { return leave(.copiedFolder) }
         relink()
         hostLinkShards(of: topology)
+        // Most changes are of a few groups, and a node may hold a thousand.
         for group in groups.keys.sorted() {
-            groups[group]?.prefer(preferredLeaders(of: group))
-            groups[group]?.wake()
+            let preferred = preferredLeaders(of: group, by: topology)
+            if preferred != preferredLeaders(of: group, by: before) {
+                groups[group]?.prefer(preferred)
+            }
+            if topology.placement(of: group) != before.placement(of: group) {
+                groups[group]?.wake()
+            }
         }
     }
 
@@ -82,7 +90,7 @@ extension ClusterNode {
 
     /// Links with those whom the own replica knows, and with those whom peers tell of beside them.
     func relink() {
-        let linked = links?.assumeIsolated { Set($0.connected) } ?? []
+        let linked = links?.onLoop { Set($0.connected) } ?? []
         let nodes = ownTopology.nodesToLink(told: currentTopology) {
             $0 == seat.member || linked.contains($0)
         }
@@ -134,7 +142,7 @@ extension ClusterNode {
     /// A leader has counted on what this node's disk does not have: it is a copy from before, or
     /// has lost what was synced, and its votes and promises with it.
     nonisolated func endAsOlderDisk(_ group: GroupID) {
-        assumeIsolated { node in
+        onLoop { node in
             node.halt.halt(
                 "\(node.seat.name), \(node.seat.member): its disk is older than what it has "
                     + "acknowledged to the leader of \(group); to come back as a new member, start "
@@ -147,7 +155,7 @@ extension ClusterNode {
         target(of: group, by: confirmedTopology)
     }
 
-    private nonisolated func target(of group: GroupID, by topology: Topology) -> GroupTarget? {
+    nonisolated func target(of group: GroupID, by topology: Topology) -> GroupTarget? {
         guard topology.isFounded else { return nil }
         if group == Self.metaGroup {
             let voters = topology.meta.replicas
@@ -162,7 +170,12 @@ extension ClusterNode {
     /// Who should lead a group: those of its replicas that are in its home region. Empty where it
     /// has no home, or nobody there.
     nonisolated func preferredLeaders(of group: GroupID) -> [MemberID] {
-        let topology = confirmedTopology
+        preferredLeaders(of: group, by: confirmedTopology)
+    }
+
+    private nonisolated func preferredLeaders(
+        of group: GroupID, by topology: Topology
+    ) -> [MemberID] {
         guard topology.isOn(.leaderPreference), let home = topology.rule(of: group)?.home else {
             return []
         }
@@ -183,16 +196,12 @@ extension ClusterNode {
 
     /// False where the topology has settled on other members for a group than this node.
     nonisolated func mayHoldReplica(of group: GroupID) -> Bool {
-        let topology = confirmedTopology
-        guard topology.isFounded, group != Self.metaGroup,
-            let place = topology.placement(of: group)
-        else { return true }
-        return !place.isSettled || place.replicas.contains(seat.member)
+        onLoop { !$0.foreignGroups.contains(group) }
     }
 
     /// Peers that are thought to be up, and this node.
     package nonisolated var reachable: Set<MemberID> {
-        assumeIsolated { node in
+        onLoop { node in
             Set(node.gossip?.peersByLoad.map(\.member) ?? []).union([node.seat.member])
         }
     }
@@ -229,14 +238,14 @@ extension ClusterNode {
     package nonisolated func heard(_ hello: PeerHello) {
         let topology = topology
         guard topology.epoch > hello.topologyEpoch else { return }
-        assumeIsolated { _ = $0.links?.post(.topology(topology), to: hello.member) }
+        onLoop { _ = $0.links?.post(.topology(topology), to: hello.member) }
     }
 
     package nonisolated func wasRefused(_ refusal: PeerRefusal, by member: MemberID) {
         switch refusal {
         // The peer may know too little yet, and is asked again; a wrong cluster stands in the log.
         case .otherCluster, .otherFounding, .unknownMember: break
-        case .departed, .copiedFolder: assumeIsolated { $0.hear(refusal, of: member) }
+        case .departed, .copiedFolder: onLoop { $0.hear(refusal, of: member) }
         }
     }
 }

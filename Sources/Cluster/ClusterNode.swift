@@ -79,22 +79,24 @@ extension AskOutcome {
 }
 
 /// What the groups of one node share.
-public actor ClusterNode {
+public actor ClusterNode: LoopActor {
     /// This node and its peers, as the newest topology has them. Loop only.
-    public nonisolated var members: ClusterMembers { assumeIsolated { $0.currentMembers } }
+    public nonisolated var members: ClusterMembers { onLoop { $0.currentMembers } }
     var currentMembers: ClusterMembers
     /// The newest topology that this node has heard of; not founded before it has. Loop only.
-    public nonisolated var topology: Topology { assumeIsolated { $0.currentTopology } }
+    public nonisolated var topology: Topology { onLoop { $0.currentTopology } }
     var currentTopology = Topology()
     /// The topology as this node's own replica of the meta group has it: what says where groups
     /// shall be. Loop only.
-    nonisolated var confirmedTopology: Topology { assumeIsolated { $0.ownTopology } }
+    nonisolated var confirmedTopology: Topology { onLoop { $0.ownTopology } }
     var ownTopology = Topology()
+    /// Groups that have settled on other members than this node, by that.
+    var foreignGroups: Set<GroupID> = []
     /// Who says that this node has no place any more.
     var expulsion = Expulsion()
     public nonisolated let seat: Seat
     nonisolated let foundingChecksum: UInt32
-    nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -210,15 +212,19 @@ public actor ClusterNode {
         performLiveness()
     }
 
-    /// How long peers are asked to support this node. Within a region nothing but a fault takes
-    /// longer than this; between regions a link that loses a packet may be silent for a second.
-    private static func supportDuration(among members: ClusterMembers) -> Duration {
-        let isOneRegion = Set(members.all.map(\.region)).count == 1
-        return isOneRegion ? .milliseconds(500) : .seconds(2)
+    /// How long peers are asked to support this node, and how often. Within a region nothing but a
+    /// fault takes longer than this; between regions a link that loses a packet may be silent for a
+    /// second, and an ask or two of a promise may come to nothing.
+    private func setSupportDuration() {
+        if Set(currentMembers.all.map(\.region)).count == 1 {
+            liveness?.setSupportDuration(.milliseconds(500), askedEvery: .milliseconds(200))
+        } else {
+            liveness?.setSupportDuration(.seconds(2), askedEvery: .milliseconds(500))
+        }
     }
 
     private func setLivenessPeers() {
-        liveness?.setSupportDuration(Self.supportDuration(among: currentMembers))
+        setSupportDuration()
         do {
             try liveness?.setPeers(
                 currentMembers.peers.map(\.id), now: loop.now, &livenessDirectives)
@@ -242,7 +248,7 @@ public actor ClusterNode {
 
     /// A message to a group was refused.
     nonisolated func noteRefusal() {
-        assumeIsolated { $0.refusedMessageCount += 1 }
+        onLoop { $0.refusedMessageCount += 1 }
     }
 
     /// The state store finds no room on its disk, or does again.
@@ -263,7 +269,7 @@ public actor ClusterNode {
 
     /// Now, by a fresh look at the clock, and who supports whom.
     package nonisolated func moment() -> Moment {
-        assumeIsolated { $0.currentMoment() }
+        onLoop { $0.currentMoment() }
     }
 
     private func currentMoment() -> Moment {
@@ -272,13 +278,13 @@ public actor ClusterNode {
         if now < lastSeen {
             // The clock ran backwards: nothing that was received counts any more.
             liveness?.onTick(now: now, &livenessDirectives)
-            loop.post { [self] in assumeIsolated { $0.performLiveness() } }
+            loop.post { [self] in onLoop { $0.performLiveness() } }
         }
         return Moment(now: now, support: liveness!.table)
     }
 
     package nonisolated func send(_ message: Message) {
-        assumeIsolated { $0.gather(message) }
+        onLoop { $0.gather(message) }
     }
 
     private func gather(_ message: Message) {
@@ -288,7 +294,7 @@ public actor ClusterNode {
         isFlushAwaited = true
         // What groups gather until then says something to the same peers.
         loop.atEndOfTurn { [self] in
-            loop.atEndOfTurn { [self] in assumeIsolated { $0.flushAll() } }
+            loop.atEndOfTurn { [self] in onLoop { $0.flushAll() } }
         }
     }
 
@@ -313,14 +319,21 @@ extension ClusterNode {
         guard !isPerformingLiveness else { return }
         isPerformingLiveness = true
         defer { isPerformingLiveness = false }
-        while !livenessDirectives.isEmpty {
+        var hasChanged = false
+        while !livenessDirectives.isEmpty || hasChanged {
+            if livenessDirectives.isEmpty {
+                // However many peers' support has changed, groups look at all of it.
+                hasChanged = false
+                wakeGroups()
+                continue
+            }
             let batch = livenessDirectives
             livenessDirectives.removeAll(keepingCapacity: true)
             for directive in batch {
                 switch directive {
                 case .persist(let token, let durable): persist(token, durable)
                 case .send(let message): _ = links?.post(.liveness(message.encoded), to: message.to)
-                case .supportWithdrawn, .supportLost, .supportGained: wakeGroups()
+                case .supportWithdrawn, .supportLost, .supportGained: hasChanged = true
                 }
             }
         }
@@ -332,7 +345,7 @@ extension ClusterNode {
         let entry = LogEntry(
             index: livenessIndex, term: 1, kind: .command, payload: durable.encoded)
         journal.append(Self.livenessGroup, entries: [entry], hardState: nil) { [self] in
-            assumeIsolated { $0.persisted(token) }
+            onLoop { $0.persisted(token) }
         }
     }
 
@@ -354,7 +367,7 @@ extension ClusterNode {
         livenessTimer = nil
         guard let deadline = liveness?.nextDeadline else { return }
         livenessTimer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
-            assumeIsolated { node in
+            onLoop { node in
                 node.liveness?.onTick(now: node.loop.now, &node.livenessDirectives)
                 node.performLiveness()
             }
@@ -366,18 +379,18 @@ extension ClusterNode {
 
 extension ClusterNode: PeerReceiver {
     package nonisolated func received(_ message: PeerMessage, from member: MemberID) {
-        assumeIsolated { $0.take(message, from: member) }
+        onLoop { $0.take(message, from: member) }
     }
 
     package nonisolated func linkBegan(_ member: MemberID) {
-        assumeIsolated { node in
+        onLoop { node in
             node.expulsion.withdraw(member)
             for group in node.groups.keys.sorted() { node.groups[group]?.linkBegan(member) }
         }
     }
 
     package nonisolated func linkEnded(_ member: MemberID) {
-        assumeIsolated { node in
+        onLoop { node in
             for waiting in node.asks.takeAll(from: member) { waiting.resume(returning: .lost) }
             // Somebody may have been told to be in its place.
             if node.currentTopology.epoch > node.ownTopology.epoch, !node.isStopped {
@@ -445,7 +458,7 @@ extension ClusterNode {
         guard links.post(.ask(ask), to: member) else { return .unreachable }
         return await loop.suspend { resumption in
             let timer = loop.schedule(after: budget) { [self] in
-                assumeIsolated { $0.asks.take(id)?.resume(returning: .lost) }
+                onLoop { $0.asks.take(id)?.resume(returning: .lost) }
             }
             asks.wait(id, askedOf: member, timer, resumption)
         }

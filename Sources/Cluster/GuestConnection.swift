@@ -3,8 +3,8 @@ import PeerWire
 import Primitives
 
 /// One question of a node that has no seat yet, to one node of the cluster. Ends once.
-actor GuestConnection: ByteStreamHandler {
-    private nonisolated let loop: any NodeLoop
+actor GuestConnection: LoopActor, ByteStreamHandler {
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let stream: any ByteStream
@@ -29,7 +29,7 @@ actor GuestConnection: ByteStreamHandler {
         await loop.suspend { resumption in
             self.resumption = resumption
             timer = loop.schedule(after: timeout) { [self] in
-                assumeIsolated { $0.finish(.failed("it did not answer in time")) }
+                onLoop { $0.finish(.failed("it did not answer in time")) }
             }
             stream.start(self)
             writeOutgoing()
@@ -52,13 +52,13 @@ actor GuestConnection: ByteStreamHandler {
     }
 
     nonisolated func streamReceived(_ bytes: [UInt8]) {
-        assumeIsolated { $0.take($0.channel.receive(bytes)) }
+        onLoop { $0.take($0.channel.receive(bytes)) }
     }
 
     nonisolated func streamDrained() {}
 
     nonisolated func streamEnded(_ end: StreamEnd) {
-        assumeIsolated { connection in
+        onLoop { connection in
             switch end {
             case .failed(let error): connection.finish(.failed("\(error)"))
             case .closedByPeer, .closedHere:

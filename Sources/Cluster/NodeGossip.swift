@@ -6,8 +6,8 @@ import Primitives
 ///
 /// A hint and never a decision: it says to whom leadership is offered first, and what operators
 /// see. Whether the offer is taken, Raft decides.
-actor NodeGossip {
-    private nonisolated let loop: any NodeLoop
+actor NodeGossip: LoopActor {
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private var members: ClusterMembers
@@ -55,12 +55,12 @@ actor NodeGossip {
 
     /// Begins to gossip with the members that are known.
     nonisolated func start() {
-        assumeIsolated { $0.introduce($0.members.peers) }
+        onLoop { $0.introduce($0.members.peers) }
     }
 
     /// Gossips with other members from now on. Those who are gone are left to be found silent.
     nonisolated func update(_ members: ClusterMembers) {
-        assumeIsolated { gossip in
+        onLoop { gossip in
             let new = members.peers.filter { gossip.members[$0.id] == nil }
             gossip.members = members
             gossip.introduce(new)
@@ -78,7 +78,7 @@ actor NodeGossip {
     }
 
     nonisolated func stop() {
-        assumeIsolated { gossip in
+        onLoop { gossip in
             gossip.instance.leave(now: gossip.loop.now, &gossip.directives)
             gossip.perform()
             gossip.timer?.cancel()
@@ -87,7 +87,7 @@ actor NodeGossip {
 
     /// Says how much this node carries: how many groups it leads, up to 255.
     nonisolated func setLoad(_ load: Int) {
-        assumeIsolated { gossip in
+        onLoop { gossip in
             let load = UInt8(clamping: load)
             guard load != gossip.load, let own = gossip.members[gossip.members.own] else { return }
             gossip.load = load
@@ -99,7 +99,7 @@ actor NodeGossip {
 
     /// The peers that are thought to be up, with what they carry, by rising load and id.
     nonisolated var peersByLoad: [(member: MemberID, load: Int)] {
-        assumeIsolated { gossip in
+        onLoop { gossip in
             gossip.members.peers.compactMap { peer in
                 guard let known = gossip.instance.member(peer.id), known.isUp else { return nil }
                 return (peer.id, Int(known.profile.metadata.load))
@@ -110,7 +110,7 @@ actor NodeGossip {
 
     /// What a peer said. True when it was refused.
     nonisolated func receive(_ bytes: [UInt8], from member: MemberID) -> Bool {
-        assumeIsolated { gossip in
+        onLoop { gossip in
             let reception = gossip.instance.onMessage(
                 bytes, from: member, now: gossip.loop.now, &gossip.directives)
             gossip.perform()
@@ -149,7 +149,7 @@ actor NodeGossip {
         network.connect(to: peer.address, timeout: Self.probeTimeout) { [self] result in
             guard case .success(let stream) = result else { return }
             stream.abort()
-            assumeIsolated { $0.instance.onTransportProbe(probe, isReachable: true) }
+            onLoop { $0.instance.onTransportProbe(probe, isReachable: true) }
         }
     }
 
@@ -158,7 +158,7 @@ actor NodeGossip {
         timer = nil
         guard let deadline = instance.nextDeadline else { return }
         timer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
-            assumeIsolated { gossip in
+            onLoop { gossip in
                 gossip.instance.onTick(now: gossip.loop.now, &gossip.directives)
                 gossip.perform()
             }

@@ -3,8 +3,8 @@ import PeerWire
 import Primitives
 
 /// One stream to a peer, its channel and its frames. Ends once, and says so to the links.
-actor PeerConnection: ByteStreamHandler {
-    private nonisolated let loop: any NodeLoop
+actor PeerConnection: LoopActor, ByteStreamHandler {
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let stream: any ByteStream
@@ -37,23 +37,23 @@ actor PeerConnection: ByteStreamHandler {
 
     /// The peer, once it is verified and known.
     nonisolated var member: MemberID? {
-        get { assumeIsolated { $0.memberID } }
-        set { assumeIsolated { $0.memberID = newValue } }
+        get { onLoop { $0.memberID } }
+        set { onLoop { $0.memberID = newValue } }
     }
 
     nonisolated func start() {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.stream.start(self)
             connection.writeOutgoing()
             connection.loop.schedule(after: connection.handshakeTimeout) { [self] in
-                assumeIsolated { $0.checkHandshake() }
+                onLoop { $0.checkHandshake() }
             }
         }
     }
 
     /// False when the frame was not taken.
     nonisolated func write(_ frame: [UInt8]) -> Bool {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.hasEnded, connection.verified != nil,
                 connection.stream.unsentByteCount + frame.count <= Self.unsentByteCountMax,
                 connection.channel.send(frame)
@@ -65,7 +65,7 @@ actor PeerConnection: ByteStreamHandler {
 
     /// Tells the peer that nothing follows, and closes.
     nonisolated func close() {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.hasEnded else { return }
             connection.hasEnded = true
             connection.channel.close()
@@ -75,7 +75,7 @@ actor PeerConnection: ByteStreamHandler {
     }
 
     nonisolated func abort() {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.hasEnded = true
             connection.stream.abort()
         }
@@ -83,12 +83,12 @@ actor PeerConnection: ByteStreamHandler {
 
     /// Ends the connection for a reason of this side.
     nonisolated func end(_ trouble: PeerLinks.Trouble) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.hasEnded else { return }
             connection.hasEnded = true
             connection.writeOutgoing()
             connection.stream.close()
-            connection.links.assumeIsolated { $0.ended(self, trouble) }
+            connection.links.onLoop { $0.ended(self, trouble) }
         }
     }
 
@@ -111,13 +111,13 @@ actor PeerConnection: ByteStreamHandler {
         guard let verified, loop.wallTime < verified.validUntil else {
             return end(.certificateOver)
         }
-        loop.schedule(after: rest) { [self] in assumeIsolated { $0.checkSilence() } }
+        loop.schedule(after: rest) { [self] in onLoop { $0.checkSilence() } }
     }
 
     // MARK: The stream
 
     nonisolated func streamReceived(_ bytes: [UInt8]) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.hasEnded else { return }
             connection.lastReceived = connection.loop.now
             connection.take(connection.channel.receive(bytes))
@@ -127,7 +127,7 @@ actor PeerConnection: ByteStreamHandler {
     nonisolated func streamDrained() {}
 
     nonisolated func streamEnded(_ end: StreamEnd) {
-        assumeIsolated { connection in
+        onLoop { connection in
             guard !connection.hasEnded else { return }
             switch end {
             case .failed(let error): connection.end(.network(error))
@@ -145,7 +145,7 @@ actor PeerConnection: ByteStreamHandler {
             switch event {
             case .established(let peer):
                 verified = peer
-                links.assumeIsolated { $0.established(peer, self) }
+                links.onLoop { $0.established(peer, self) }
             case .received(let bytes):
                 takeFrames(bytes)
             case .closed:
@@ -162,9 +162,9 @@ actor PeerConnection: ByteStreamHandler {
             while !hasEnded, let frame = try decoder.next() {
                 let message = try PeerMessage(frame)
                 if let memberID {
-                    links.assumeIsolated { $0.received(message, from: memberID) }
+                    links.onLoop { $0.received(message, from: memberID) }
                 } else if let verified {
-                    links.assumeIsolated { $0.opened(by: message, verified, self) }
+                    links.onLoop { $0.opened(by: message, verified, self) }
                 }
             }
         } catch {

@@ -39,7 +39,7 @@ package protocol PeerReceiver: AnyObject, Sendable {
 }
 
 /// The node's links to its peers.
-public actor PeerLinks {
+public actor PeerLinks: LoopActor {
     /// How links behave.
     public struct Options: Sendable {
         /// For a stream, and again for the channel's handshake.
@@ -69,7 +69,7 @@ public actor PeerLinks {
         case up(PeerConnection)
     }
 
-    private nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -119,10 +119,10 @@ public actor PeerLinks {
 
     /// Listens for peers, before `ClusterNode.start` dials them. Loop only.
     public nonisolated func listen(on address: SocketAddress) throws(NetworkError) {
-        let problem = assumeIsolated { links -> NetworkError? in
+        let problem = onLoop { links -> NetworkError? in
             do throws(NetworkError) {
                 links.listener = try links.network.listen(on: address) { [self] stream in
-                    assumeIsolated { $0.accept(stream) }
+                    onLoop { $0.accept(stream) }
                 }
                 return nil
             } catch {
@@ -140,7 +140,7 @@ public actor PeerLinks {
 
     private func scheduleKnock() {
         loop.schedule(after: options.silenceMax) { [self] in
-            assumeIsolated { links in
+            onLoop { links in
                 guard !links.isStopped else { return }
                 if links.connected.isEmpty { links.knock() }
                 links.scheduleKnock()
@@ -157,7 +157,7 @@ public actor PeerLinks {
 
     /// Takes other members: links to those who are gone end, those to new ones begin.
     package nonisolated func update(_ members: ClusterMembers) {
-        assumeIsolated { links in
+        onLoop { links in
             for peer in links.members.peers where members[peer.id] == nil { links.drop(peer.id) }
             links.members = members
             if links.receiver != nil { links.dialPeers() }
@@ -207,7 +207,7 @@ public actor PeerLinks {
 
     /// Sends a message, or says that it could not: the link is down, or too much waits on it.
     package nonisolated func post(_ message: PeerMessage, to member: MemberID) -> Bool {
-        assumeIsolated { links in
+        onLoop { links in
             guard links.connection(to: member) != nil, let frame = try? message.frame() else {
                 return false
             }
@@ -217,7 +217,7 @@ public actor PeerLinks {
 
     /// The same for a message that is a frame already.
     nonisolated func post(_ frame: [UInt8], to member: MemberID) -> Bool {
-        assumeIsolated { links in
+        onLoop { links in
             guard let connection = links.connection(to: member), connection.write(frame) else {
                 return false
             }
@@ -239,7 +239,7 @@ public actor PeerLinks {
         guard !isStopped, let peer = members[member] else { return }
         dials[member] = .dialling
         network.connect(to: peer.address, timeout: options.connectTimeout) { [self] result in
-            assumeIsolated { $0.dialled(member, result) }
+            onLoop { $0.dialled(member, result) }
         }
     }
 
@@ -272,7 +272,7 @@ public actor PeerLinks {
         backoffs[member] = backoff
         dials[member] = .resting(
             loop.schedule(after: pause) { [self] in
-                assumeIsolated { links in
+                onLoop { links in
                     if case .resting? = links.dials[member] { links.dial(member) }
                 }
             })

@@ -29,6 +29,7 @@ extension ShardHost {
             for entry in batch { apply(entry) }
             raft.onApplied(through: appliedIndex, node.moment(), &directives)
             finishReads()
+            noteChange()
             observer?.shardApplied(group)
         }
     }
@@ -51,7 +52,7 @@ extension ShardHost {
         let generation = snapshots.generation
         reader.submit({ StoreResult { () throws(StateStoreError) in try store.load(keys) } }) {
             [self] rows in
-            assumeIsolated {
+            onLoop {
                 // Of the state before a snapshot was installed: it is read again.
                 if generation == $0.snapshots.generation { $0.admit(rows, for: keys) }
                 $0.applyCommitted()

@@ -9,13 +9,13 @@ import Raft
 
 extension ShardHost {
     package nonisolated func compareStates() {
-        assumeIsolated { $0.compare() }
+        onLoop { $0.compare() }
     }
 
     package nonisolated func answer(
         _ report: ChecksumReport, from asker: MemberID
     ) -> ChecksumReport? {
-        assumeIsolated { $0.take(report, from: asker) }
+        onLoop { $0.take(report, from: asker) }
     }
 
     private func compare() {

@@ -160,6 +160,7 @@ extension ShardHost {
         finishReads()
         perform()
         wakeWaiters()
+        noteChange()
         observer?.shardApplied(group)
     }
 

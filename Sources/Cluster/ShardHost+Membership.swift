@@ -16,7 +16,7 @@ package import Raft
 
 extension ShardHost {
     package nonisolated func approach(_ target: GroupTarget) -> Bool {
-        assumeIsolated { $0.takeStep(towards: target) }
+        onLoop { $0.takeStep(towards: target) }
     }
 
     private func takeStep(towards target: GroupTarget) -> Bool {

@@ -28,7 +28,7 @@ extension ShardHost {
     private static var lookInterval: Duration { .milliseconds(5) }
 
     /// Whether the leadership is being handed over in good order. Loop only.
-    public nonisolated var isMovingNow: Bool { assumeIsolated { $0.isMoving } }
+    public nonisolated var isMovingNow: Bool { onLoop { $0.isMoving } }
 
     /// Begins to hand the leadership to any peer.
     public nonisolated func moveAway() {
@@ -37,7 +37,7 @@ extension ShardHost {
 
     @discardableResult
     package nonisolated func move(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool {
-        assumeIsolated { $0.beginMove(to: peers, urgency) }
+        onLoop { $0.beginMove(to: peers, urgency) }
     }
 
     private func beginMove(to peers: [MemberID], _ urgency: MoveUrgency) -> Bool {

@@ -25,7 +25,7 @@ extension ShardHost {
                 GatheredProposal(
                     payload: payload, expectedTerm: expectedTerm, resumption: resumption))
             guard gathered.count == 1 else { return }
-            loop.atEndOfTurn { [self] in assumeIsolated { $0.proposeGathered() } }
+            loop.atEndOfTurn { [self] in onLoop { $0.proposeGathered() } }
         }
     }
 

@@ -47,7 +47,7 @@ extension ShardHost {
         } where: {
             $0.isOpen
         }
-        return stored.map(\.aggregate)
+        return stored.map { $0.aggregate }
     }
 
     /// Every aggregate of a kind, in the order of their ids: for reconciliation and checks, which
@@ -61,7 +61,7 @@ extension ShardHost {
         } where: { _ in
             true
         }
-        return stored.map(\.aggregate)
+        return stored.map { $0.aggregate }
     }
 
     /// A page of an owner's aggregates, newest first.
@@ -74,8 +74,8 @@ extension ShardHost {
         }
         let merged = stored.sorted { $0.row.isNewer(than: $1.row) }
         switch query.cursor {
-        case .before: return merged.suffix(query.limit).map(\.aggregate)
-        case .after, nil: return merged.prefix(query.limit).map(\.aggregate)
+        case .before: return merged.suffix(query.limit).map { $0.aggregate }
+        case .after, nil: return merged.prefix(query.limit).map { $0.aggregate }
         }
     }
 

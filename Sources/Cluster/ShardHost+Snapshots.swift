@@ -37,7 +37,7 @@ extension ShardHost {
                 try storage.make(group, id: id, from: store)
             }
         } then: { [self] result in
-            assumeIsolated { $0.made(result) }
+            onLoop { $0.made(result) }
         }
     }
 
@@ -97,7 +97,7 @@ extension ShardHost {
                 try storage.read(path, at: start, count: byteCount)
             }
         } then: { [self] result in
-            assumeIsolated { host in
+            onLoop { host in
                 guard let bytes = host.value(of: result) else { return }
                 host.raft.onSnapshotRead(
                     for: peer, id: id, offset: offset, bytes: bytes, &host.directives)
@@ -119,7 +119,7 @@ extension ShardHost {
                 try storage.receive(bytes, at: start, for: group)
             }
         } then: { [self] result in
-            assumeIsolated { host in
+            onLoop { host in
                 guard number == host.snapshots.receptionNumber else { return }
                 if case .failure(let error) = result, error.isNoRoom {
                     return host.storeLater(id: id, offset: offset, bytes: bytes)
@@ -136,7 +136,7 @@ extension ShardHost {
     private func storeLater(id: UInt64, offset: UInt64, bytes: [UInt8]) {
         let number = snapshots.receptionNumber
         loop.schedule(after: raft.options.electionTimeout) { [self] in
-            assumeIsolated { host in
+            onLoop { host in
                 guard number == host.snapshots.receptionNumber else { return }
                 host.storeSnapshot(id: id, offset: offset, bytes: bytes)
             }
@@ -153,7 +153,7 @@ extension ShardHost {
         reader.submit {
             FileResult { () throws(FileError) in try storage.remove(path) }
         } then: { [self] result in
-            assumeIsolated { _ = $0.value(of: result) }
+            onLoop { _ = $0.value(of: result) }
         }
     }
 

@@ -11,6 +11,7 @@ extension ShardHost {
     func takeBatch(after written: LogIndex) -> TakenChanges? {
         // A snapshot brings the store itself to where it was taken.
         guard !snapshots.isInstalling else { return nil }
+        isChangeNoted = false
         guard appliedIndex > max(written, snapshots.installedIndex) else {
             table.trim()
             return nil
@@ -23,8 +24,15 @@ extension ShardHost {
         return TakenChanges(group: group, appliedIndex: index) {
             StateBatch(
                 group: group, appliedIndex: index, appliedTerm: term, configuration: encoded,
-                rows: changed.map(\.row))
+                rows: changed.map { $0.row })
         }
+    }
+
+    /// Something was applied: whoever writes it is told, once until it takes it.
+    func noteChange() {
+        guard !isChangeNoted, let changeObserver else { return }
+        isChangeNoted = true
+        changeObserver()
     }
 
     func written() {
@@ -39,6 +47,7 @@ extension ShardHost {
     func notWritten() {
         table.notWritten()
         configurationBeingStored = nil
+        noteChange()
     }
 
     func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {

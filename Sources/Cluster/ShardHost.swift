@@ -58,9 +58,9 @@ public enum ProposalRefusal: Hashable, Sendable {
 // What a directive makes others do may come back at once as the next event of this instance. Its
 // directives wait until those before them are done (`isPerforming`), so that writes and messages
 // leave in the instance's order.
-public actor ShardHost<Machine: ShardMachine> {
+public actor ShardHost<Machine: ShardMachine>: LoopActor {
     public nonisolated let group: GroupID
-    nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -88,6 +88,10 @@ public actor ShardHost<Machine: ShardMachine> {
     var storedConfiguration: Configuration
     /// The members of the batch that is being written.
     var configurationBeingStored: Configuration?
+    /// Who writes to the store what is applied.
+    var changeObserver: (@Sendable () -> Void)?
+    /// It was told of something that it has not taken.
+    var isChangeNoted = false
     /// False while the store finds no room on its disk: nothing new is taken then.
     var hasStoreRoom = true
     var isApplying = false
@@ -164,10 +168,10 @@ public actor ShardHost<Machine: ShardMachine> {
     }
 
     /// The term that is served here, or nil.
-    public nonisolated var servingTerm: Term? { assumeIsolated { $0.raft.servingTerm } }
+    public nonisolated var servingTerm: Term? { onLoop { $0.raft.servingTerm } }
 
     /// Who leads the group, as far as this node knows.
-    public nonisolated var knownLeader: MemberID? { assumeIsolated { $0.leader } }
+    public nonisolated var knownLeader: MemberID? { onLoop { $0.leader } }
 
     /// The leader that others can be told of: nil where this node has no replica, as it would not
     /// hear of the next one.
@@ -175,12 +179,12 @@ public actor ShardHost<Machine: ShardMachine> {
 
     /// Whether this node may act for the group at this moment, by a fresh look at the clock: it
     /// serves, and nobody else can while a quorum is bound to it.
-    public nonisolated var holdsLease: Bool { assumeIsolated { $0.isLeased(byMeasured: true) } }
+    public nonisolated var holdsLease: Bool { onLoop { $0.isLeased(byMeasured: true) } }
 
     /// The same by the clocks' declared rates, where they have not been measured yet: for what has
     /// other fences too, and cannot wait for a minute after each start.
     package nonisolated var holdsLeaseByDeclaredRates: Bool {
-        assumeIsolated { $0.isLeased(byMeasured: false) }
+        onLoop { $0.isLeased(byMeasured: false) }
     }
 
     private func isLeased(byMeasured areRatesMeasured: Bool) -> Bool {
@@ -191,7 +195,7 @@ public actor ShardHost<Machine: ShardMachine> {
 
     /// True when this node decides for the group alone.
     public nonisolated var isAlone: Bool {
-        assumeIsolated { host in
+        onLoop { host in
             let configuration = host.raft.configuration
             return configuration.voters == [host.node.seat.member] && !configuration.isJoint
         }
@@ -205,8 +209,8 @@ public actor ShardHost<Machine: ShardMachine> {
     /// A member that was taken out is not told: what its log says last may be that it is one. So
     /// the topology is asked too; where it has settled without this node, that counts.
     public nonisolated var isReplica: Bool {
-        assumeIsolated { host in
-            host.raft.configuration.contains(host.node.seat.member)
+        onLoop { host in
+            Self.look(&host.raft) { $0.configuration.contains(host.node.seat.member) }
                 && host.node.mayHoldReplica(of: host.group)
         }
     }
@@ -214,7 +218,7 @@ public actor ShardHost<Machine: ShardMachine> {
     /// Hands the leadership to a peer that can take it, if this node leads; nil when there is none.
     @discardableResult
     public nonisolated func handOver() -> MemberID? {
-        assumeIsolated { $0.transferToAny() }
+        onLoop { $0.transferToAny() }
     }
 
     private func transferToAny() -> MemberID? {
@@ -268,7 +272,7 @@ public actor ShardHost<Machine: ShardMachine> {
                 unconfirmedReads[id] != nil || confirmedReads.contains { $0.id == id }
             guard isOpen else { return }
             loop.schedule(after: raft.options.electionTimeout) { [self] in
-                assumeIsolated { $0.forgetRead(id) }
+                onLoop { $0.forgetRead(id) }
             }
         }
     }
@@ -352,7 +356,7 @@ public actor ShardHost<Machine: ShardMachine> {
 
     private func persist(_ token: UInt64, _ hardState: HardState?, _ entries: [LogEntry]) {
         journal.append(group, entries: entries, hardState: hardState) { [self] in
-            assumeIsolated { $0.persisted(token) }
+            onLoop { $0.persisted(token) }
         }
     }
 
@@ -360,6 +364,14 @@ public actor ShardHost<Machine: ShardMachine> {
         step { raft, moment, directives in
             raft.onPersisted(token: token, moment, &directives)
         }
+    }
+
+    /// Reads what the instance computes. Read in place, by an actor of any machine, the whole
+    /// instance would be copied for it, with a count for each of its parts.
+    static func look<Value>(
+        _ raft: inout Instance, _ body: (borrowing Instance) -> Value
+    ) -> Value {
+        body(raft)
     }
 
     /// Gives the instance an event, and does what it says.
@@ -371,12 +383,12 @@ public actor ShardHost<Machine: ShardMachine> {
     /// The timer runs no later than the instance's next deadline. One that comes early costs less
     /// than setting it anew with every event.
     private func armTimer() {
-        guard let deadline = raft.nextDeadline else { return }
+        guard let deadline = Self.look(&raft, { $0.nextDeadline }) else { return }
         if let timerAt, timerAt <= deadline { return }
         timer?.cancel()
         timerAt = deadline
         timer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
-            assumeIsolated { $0.tick() }
+            onLoop { $0.tick() }
         }
     }
 
@@ -395,7 +407,7 @@ public actor ShardHost<Machine: ShardMachine> {
 
 extension ShardHost: GroupShell {
     package nonisolated func receive(_ message: Message) {
-        assumeIsolated { $0.take(message) }
+        onLoop { $0.take(message) }
     }
 
     private func take(_ message: Message) {
@@ -407,14 +419,14 @@ extension ShardHost: GroupShell {
         perform()
     }
 
-    package nonisolated var isLedHere: Bool { assumeIsolated { $0.raft.isLeader } }
+    package nonisolated var isLedHere: Bool { onLoop { $0.raft.isLeader } }
 
     package nonisolated func canMove(to member: MemberID) -> Bool {
-        assumeIsolated { $0.raft.configuration.voters.contains(member) }
+        onLoop { $0.raft.configuration.voters.contains(member) }
     }
 
     package nonisolated func prefer(_ members: [MemberID]) {
-        assumeIsolated { host in
+        onLoop { host in
             host.step { raft, moment, directives in
                 raft.prefer(members, handsOver: false, moment, &directives)
             }
@@ -422,7 +434,7 @@ extension ShardHost: GroupShell {
     }
 
     package nonisolated func linkBegan(_ member: MemberID) {
-        assumeIsolated { host in
+        onLoop { host in
             host.step { raft, moment, directives in
                 raft.onReconnected(to: member, moment, &directives)
             }
@@ -430,6 +442,6 @@ extension ShardHost: GroupShell {
     }
 
     package nonisolated func wake() {
-        assumeIsolated { $0.wakeIfReplica() }
+        onLoop { $0.wakeIfReplica() }
     }
 }

@@ -12,6 +12,10 @@ struct TakenChanges: Sendable {
 /// A shard as the state writer sees it. Loop only.
 protocol WrittenBack: Sendable {
     var group: GroupID { get }
+    /// Has it told of the first change after each `takeChanges`, and of those that there are.
+    func observeChanges(_ observer: @escaping @Sendable () -> Void)
+    /// Whether something was applied that was not taken.
+    var hasChanges: Bool { get }
     /// How many aggregates wait to be written.
     var changedCount: Int { get }
     func takeChanges(after written: LogIndex) -> TakenChanges?
@@ -25,30 +29,39 @@ protocol WrittenBack: Sendable {
 }
 
 extension ShardHost: WrittenBack {
-    nonisolated var changedCount: Int { assumeIsolated { $0.table.dirtyCount } }
+    nonisolated func observeChanges(_ observer: @escaping @Sendable () -> Void) {
+        onLoop { host in
+            host.changeObserver = observer
+            host.noteChange()
+        }
+    }
+
+    nonisolated var hasChanges: Bool { onLoop { $0.isChangeNoted } }
+
+    nonisolated var changedCount: Int { onLoop { $0.table.dirtyCount } }
 
     nonisolated func takeChanges(after written: LogIndex) -> TakenChanges? {
-        assumeIsolated { $0.takeBatch(after: written) }
+        onLoop { $0.takeBatch(after: written) }
     }
 
     nonisolated func changesWritten() {
-        assumeIsolated { $0.written() }
+        onLoop { $0.written() }
     }
 
     nonisolated func changesNotWritten() {
-        assumeIsolated { $0.notWritten() }
+        onLoop { $0.notWritten() }
     }
 
     nonisolated func storeHasRoom(_ hasRoom: Bool) {
-        assumeIsolated { $0.hasStoreRoom = hasRoom }
+        onLoop { $0.hasStoreRoom = hasRoom }
     }
 
     nonisolated func expiredRows() -> [(kind: AggregateKind, createdBefore: Int64)] {
-        assumeIsolated { $0.expired() }
+        onLoop { $0.expired() }
     }
 
     nonisolated func stateIsDurable(through index: LogIndex) {
-        assumeIsolated { $0.letGo(through: index) }
+        onLoop { $0.letGo(through: index) }
     }
 }
 
@@ -57,7 +70,7 @@ extension ShardHost: WrittenBack {
 ///
 /// A store that finds no room on its disk keeps what it has. The shards refuse what is new until a
 /// write succeeds, which is tried twice a second: the journal has everything meanwhile.
-public actor StateWriter {
+public actor StateWriter: LoopActor {
     public struct Options: Sendable {
         /// How long a change may stay in memory only. The journal has it; this bounds the replay.
         /// A payment changes some eight times within a second, and is written once for that.
@@ -73,7 +86,7 @@ public actor StateWriter {
         public init() {}
     }
 
-    private nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -83,15 +96,23 @@ public actor StateWriter {
     private let halt: any NodeHalt
     private let options: Options
     private var shards: [any WrittenBack] = []
+    /// Places in `shards` of those that have changed, in the order in which they did.
+    private var changed: [Int] = []
+    /// When the oldest change came that is not being written.
+    private var changedSince: MonotonicInstant
     private var writtenIndexes: [GroupID: LogIndex] = [:]
+    /// Places of those in which rows may have expired since they were looked through.
+    private var expiring: Set<Int> = []
     private var isWriting = false
     private var isStopped = false
+    private var timer: (any LoopTimer)?
+    /// There is nothing to do before the next checkpoint.
+    private var isResting = false
     private var lastCheckpoint: MonotonicInstant
-    private var lastWrite: MonotonicInstant
     private var hasRoom = true
     private var roomObserver: (@Sendable (_ hasRoom: Bool) -> Void)?
 
-    /// From one look at what has changed to the next: some ten thousand changes at most.
+    /// From one look at how much has changed to the next: some ten thousand changes at most.
     private static let lookInterval = Duration.milliseconds(200)
     /// Between two tries of a store that finds no room.
     static let fullPause = Duration.milliseconds(500)
@@ -106,14 +127,17 @@ public actor StateWriter {
         self.halt = halt
         self.options = options
         lastCheckpoint = loop.now
-        lastWrite = loop.now
+        changedSince = loop.now
     }
 
     /// Adds a shard whose stored state is that of `written`.
     public func add<Machine>(_ shard: ShardHost<Machine>, written: LogIndex) {
+        let place = shards.count
         shards.append(shard)
         if !hasRoom { shard.storeHasRoom(false) }
         writtenIndexes[shard.group] = written
+        expiring.insert(place)
+        shard.observeChanges { [weak self] in self?.onLoop { $0.noteChange(place) } }
     }
 
     public func start() {
@@ -129,18 +153,33 @@ public actor StateWriter {
     /// Writes everything back, syncs, and stops.
     public func stop() async {
         isStopped = true
+        timer?.cancel()
         while isWriting { await loop.sleep(for: .milliseconds(1)) }
         await write()
         await checkpoint()
     }
 
+    private func noteChange(_ place: Int) {
+        if changed.isEmpty { changedSince = loop.now }
+        changed.append(place)
+        guard isResting, !isStopped else { return }
+        timer?.cancel()
+        scheduleTick()
+    }
+
     private func scheduleTick() {
-        loop.schedule(after: hasRoom ? Self.lookInterval : Self.fullPause) { [self] in
-            assumeIsolated { $0.tick() }
-        }
+        isResting = hasRoom && changed.isEmpty && !store.mayHaveStaleRows
+        let pause =
+            if isResting {
+                max(.zero, lastCheckpoint + options.checkpointInterval - loop.now)
+            } else {
+                hasRoom ? Self.lookInterval : Self.fullPause
+            }
+        timer = loop.schedule(after: pause) { [self] in onLoop { $0.tick() } }
     }
 
     private func tick() {
+        isResting = false
         guard !isStopped else { return }
         Task { await self.turn() }
     }
@@ -155,30 +194,38 @@ public actor StateWriter {
     }
 
     private var isWriteDue: Bool {
-        !hasRoom || loop.now - lastWrite >= options.interval
-            || shards.reduce(0) { $0 + $1.changedCount } >= options.changedCountMax
+        guard hasRoom else { return true }
+        guard !changed.isEmpty else { return false }
+        return loop.now - changedSince >= options.interval
+            || changed.reduce(0) { $0 + shards[$1].changedCount } >= options.changedCountMax
     }
 
     private func write() async {
         isWriting = true
         defer { isWriting = false }
-        lastWrite = loop.now
-        let taken = shards.compactMap { $0.takeChanges(after: writtenIndexes[$0.group] ?? 0) }
+        let places = changed.sorted()
+        let writers = places.map { shards[$0] }
+        changedSince = loop.now
+        let taken = writers.compactMap { $0.takeChanges(after: writtenIndexes[$0.group] ?? 0) }
+        // One that a snapshot is being installed in has not been taken from.
+        changed.removeAll { !shards[$0].hasChanges }
         // Where nothing has changed, the next write finds out.
         guard !taken.isEmpty else { return setRoom(true) }
         let store = store
         let result = await worker.run(on: loop) {
             StoreResult { () throws(StateStoreError) in try store.write(taken.map { $0.batch() }) }
         }
-        let writers = shards.filter { shard in taken.contains { $0.group == shard.group } }
+        let takenGroups = Set(taken.map(\.group))
+        let written = writers.filter { takenGroups.contains($0.group) }
         switch result {
         case .success:
             for changes in taken { writtenIndexes[changes.group] = changes.appliedIndex }
+            expiring.formUnion(places.filter { takenGroups.contains(shards[$0].group) })
             setRoom(true)
-            for shard in writers { shard.changesWritten() }
+            for shard in written { shard.changesWritten() }
         case .failure(.full):
             setRoom(false)
-            for shard in writers { shard.changesNotWritten() }
+            for shard in written { shard.changesNotWritten() }
         case .failure(let error):
             halt.halt("state store: \(error)")
         }
@@ -215,21 +262,26 @@ public actor StateWriter {
     private func checkpoint() async {
         lastCheckpoint = loop.now
         let store = store
-        let expired = shards.flatMap { shard in
-            shard.expiredRows().map { (shard.group, $0.kind, $0.createdBefore) }
+        // Where nothing was written, the time by which rows expire stands still.
+        let places = expiring.sorted()
+        expiring = []
+        let expired = places.flatMap { place in
+            let group = shards[place].group
+            return shards[place].expiredRows().map {
+                ExpiredRows(group: group, kind: $0.kind, createdBefore: $0.createdBefore)
+            }
         }
         let result = await worker.run(on: loop) {
             StoreResult { () throws(StateStoreError) in
-                for (group, kind, createdBefore) in expired {
-                    _ = try store.removeExpired(
-                        group: group, kind: kind, createdBefore: createdBefore,
-                        limit: Self.expiredCountMax)
-                }
-                return try store.checkpoint()
+                let removed = try store.removeExpired(expired, limit: Self.expiredCountMax)
+                return (removed, try store.checkpoint())
             }
         }
         switch result {
-        case .success(let covered):
+        case .success(let (removed, covered)):
+            let unfinished = Set(
+                zip(expired, removed).filter { $1 == Self.expiredCountMax }.map(\.0.group))
+            expiring.formUnion(places.filter { unfinished.contains(shards[$0].group) })
             options.checkpointed?(covered)
             for shard in shards {
                 if let index = covered[shard.group] { shard.stateIsDurable(through: index) }
@@ -237,7 +289,7 @@ public actor StateWriter {
         case .failure(.busy), .failure(.full):
             // A read that takes long, as that of a snapshot, is under way, or the disk is full: the
             // journal is kept, and the next checkpoint covers more.
-            break
+            expiring.formUnion(places)
         case .failure(let error):
             halt.halt("state store: \(error)")
         }

@@ -18,12 +18,12 @@ public import Topology
 // One change is under way at a time, so that each is decided on the newest topology.
 
 /// Keeps the topology on one node.
-public actor TopologyKeeper: ShardObserver, AskHandler {
+public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     public typealias Host = ShardHost<TopologyMachine>
 
     public nonisolated let host: Host
     private nonisolated let node: ClusterNode
-    private nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -36,6 +36,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     /// The terms of groups led here in which this node has looked at the newest topology.
     private var confirmedTerms: [GroupID: Term] = [:]
     private var confirming: Set<GroupID> = []
+    private var conductTimer: (any LoopTimer)?
     private var isStopped = false
     private var isReporting = false
     /// A topology that a peer told is held against the group's.
@@ -55,6 +56,8 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     private static let key = TopologyMachine.key(in: ClusterNode.metaGroup)
     /// From one look at the groups to the next: a step of a change takes a round trip and a sync.
     private static let conductInterval = Duration.milliseconds(250)
+    /// The same while every group is where it shall be.
+    private static let restInterval = Duration.seconds(1)
     /// Between two tries of a request, as elections take a second.
     private static let pause = Duration.milliseconds(50)
     /// How long a node has to be down until another one gets what was on its way to it: longer than
@@ -77,7 +80,7 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         shardApplied(host.group)
         await node.answer(for: host.group, by: self)
         await host.start(observer: self)
-        scheduleConduct()
+        scheduleConduct(after: Self.conductInterval)
         _ = Task { await self.announce() }
     }
 
@@ -89,18 +92,18 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     // MARK: What the group says
 
     public nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
-        assumeIsolated { keeper in _ = Task { await keeper.found() } }
+        onLoop { keeper in _ = Task { await keeper.found() } }
     }
 
     public nonisolated func shardEndedServing(_ group: GroupID, term: Term) {}
     public nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
-        assumeIsolated { $0.leaderGuess.leaderChanged() }
+        onLoop { $0.leaderGuess.leaderChanged() }
     }
 
     /// The replica has gone on: the node takes the topology as it is now.
     public nonisolated func shardApplied(_ group: GroupID) {
-        assumeIsolated { keeper in
-            let topology = keeper.host.assumeIsolated { $0.aggregate(Self.key)?.topology }
+        onLoop { keeper in
+            let topology = keeper.host.onLoop { $0.aggregate(Self.key)?.topology }
             if let topology {
                 keeper.adopt(topology)
             } else {
@@ -115,7 +118,9 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
     }
 
     private func adopt(_ topology: Topology) {
-        node.assumeIsolated { $0.confirm(topology) }
+        let isNew = topology.epoch > node.confirmedTopology.epoch
+        node.onLoop { $0.confirm(topology) }
+        if isNew, conductTimer != nil { scheduleConduct(after: Self.conductInterval) }
     }
 
     // MARK: Requests
@@ -288,14 +293,22 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
 
     // MARK: Conducting
 
-    private func scheduleConduct() {
-        loop.schedule(after: Self.conductInterval) { [self] in
-            assumeIsolated { keeper in
+    private func scheduleConduct(after interval: Duration) {
+        conductTimer?.cancel()
+        conductTimer = loop.schedule(after: interval) { [self] in
+            onLoop { keeper in
                 guard !keeper.isStopped else { return }
                 keeper.conduct()
-                keeper.scheduleConduct()
+                keeper.scheduleConduct(
+                    after: keeper.isAtRest ? Self.restInterval : Self.conductInterval)
             }
         }
+    }
+
+    private var isAtRest: Bool {
+        let topology = node.confirmedTopology
+        return topology.isFounded && topology.isSettled
+            && node.topology.epoch <= topology.epoch && confirming.isEmpty
     }
 
     private func conduct() {
@@ -306,16 +319,12 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
             if host.servingTerm != nil, !isChanging { _ = Task { await self.found() } }
             return
         }
-        let groups = node.assumeIsolated { node in
-            node.groups.values.sorted { $0.group < $1.group }
-        }
         var settled: [SettledShard] = []
         var metaEpoch: UInt64?
-        for group in groups where group.isLedHere {
+        for group in groupsToLead(by: topology) where group.isLedHere {
             guard isConfirmed(group) else { continue }
-            guard let target = node.target(of: group.group), group.approach(target) else {
-                continue
-            }
+            guard let target = node.target(of: group.group, by: topology), group.approach(target)
+            else { continue }
             if group.group == ClusterNode.metaGroup {
                 metaEpoch = topology.meta.isSettled ? nil : topology.meta.epoch
             } else {
@@ -329,6 +338,18 @@ public actor TopologyKeeper: ShardObserver, AskHandler {
         guard host.servingTerm != nil else { return downSince.removeAll() }
         let lost = lostNodes(of: topology)
         if !isChanging { takeNextStep(topology, lost) }
+    }
+
+    /// The groups of this node that are not where they shall be, as far as it knows. At rest it
+    /// looks at all of them.
+    private func groupsToLead(by topology: Topology) -> [any GroupShell] {
+        let isAtRest = isAtRest
+        return node.onLoop { node in
+            let groups = node.groups.filter { group, _ in
+                isAtRest || topology.placement(of: group)?.isSettled != true
+            }
+            return groups.values.sorted { $0.group < $1.group }
+        }
     }
 
     /// Nodes that have been down for long.

@@ -4,8 +4,8 @@ import Resilience
 
 /// The circuit breaker of a link: whether new attempts may go there. What follows an authorization
 /// goes to the acquirer that gave it whatever the breaker says.
-actor BreakerActor {
-    private nonisolated let loop: any NodeLoop
+actor BreakerActor: LoopActor {
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }

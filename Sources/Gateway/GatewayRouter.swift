@@ -1,12 +1,12 @@
 package import Cluster
-package import Environment
+public import Environment
 public import Payments
 public import Primitives
 import Resilience
 
 /// The shards of this node as the API sees them: routes by the merchant's slot and keeps deadlines.
-public actor GatewayRouter: MerchantGateway {
-    private nonisolated let loop: any NodeLoop
+public actor GatewayRouter: LoopActor, MerchantGateway {
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -161,8 +161,8 @@ package struct ShardBooks: Sendable {
 }
 
 /// One answer out of two that may come: the work's or the clock's.
-private actor Race<Reply: Sendable> {
-    private nonisolated let loop: any NodeLoop
+private actor Race<Reply: Sendable>: LoopActor {
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private var waiting: Resumption<Reply>?
 
@@ -177,7 +177,7 @@ private actor Race<Reply: Sendable> {
         await loop.suspend { resumption in
             waiting = resumption
             let timer = loop.schedule(after: max(.zero, deadline - loop.now)) { [self] in
-                assumeIsolated { $0.finish(late) }
+                onLoop { $0.finish(late) }
             }
             Task {
                 let reply = await work()

@@ -1,11 +1,11 @@
 package import Cluster
-import Environment
+package import Environment
 import Primitives
 package import Resilience
 
 /// The links of all regions, as one node reaches them. A region's come with its link shard.
-package actor LinkDirectory {
-    private nonisolated let loop: any NodeLoop
+package actor LinkDirectory: LoopActor {
+    package nonisolated let loop: any NodeLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -52,7 +52,7 @@ package actor LinkDirectory {
     /// The links that a shard's payments take: those of its home region, or of this node's where it
     /// has none. Nil before they are there. Loop only.
     nonisolated func links(of shard: GroupID) -> RegionLinks? {
-        assumeIsolated { directory in
+        onLoop { directory in
             let home = directory.home(shard)
             return directory.regions.first { $0.region == home }
                 ?? directory.regions.first { $0.region == directory.ownRegion }
@@ -61,7 +61,7 @@ package actor LinkDirectory {
 
     /// Whether a link of this node's region is up.
     nonisolated var isUp: Bool {
-        assumeIsolated { directory in
+        onLoop { directory in
             directory.regions.first { $0.region == directory.ownRegion }?.statuses?
                 .contains { $0.session == .up } ?? false
         }

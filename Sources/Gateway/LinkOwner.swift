@@ -15,7 +15,7 @@ import Vault
 // its lease is over, writes nothing.
 
 /// Writes what the region's shards ask for.
-actor LinkOwner {
+actor LinkOwner: LoopActor {
     struct Link: Sendable {
         let actor: ProcessorLinkActor
         let breaker: BreakerActor
@@ -25,7 +25,7 @@ actor LinkOwner {
     nonisolated let term: Term
     nonisolated let group: GroupID
     nonisolated let region: String
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private nonisolated let links: [Link]
@@ -93,7 +93,7 @@ actor LinkOwner {
 
     /// The term is over: nothing is written any more. What is in flight is unanswered.
     nonisolated func end() {
-        assumeIsolated { owner in
+        onLoop { owner in
             guard !owner.isOver else { return }
             owner.isOver = true
             owner.lease.end()
@@ -101,13 +101,13 @@ actor LinkOwner {
                 owner.metrics.ownsLinks(of: owner.region, false)
                 owner.onOwned(owner.region, nil)
             }
-            for link in owner.links { link.actor.assumeIsolated { $0.stop() } }
+            for link in owner.links { link.actor.onLoop { $0.stop() } }
         }
     }
 
     /// Messages without an answer, on all links. Loop only.
     nonisolated var inFlightCount: Int {
-        links.reduce(0) { sum, link in sum + link.actor.assumeIsolated { $0.inFlightCount } }
+        links.reduce(0) { sum, link in sum + link.actor.onLoop { $0.inFlightCount } }
     }
 
     // MARK: What operators decided
@@ -129,17 +129,17 @@ actor LinkOwner {
     // MARK: What is told
 
     /// How the links are at this moment. Loop only.
-    nonisolated var statuses: [LinkStatus] { assumeIsolated { $0.currentStatuses } }
+    nonisolated var statuses: [LinkStatus] { onLoop { $0.currentStatuses } }
 
     private var currentStatuses: [LinkStatus] {
         links.map { link in
             let record = register[link.name]
             return LinkStatus(
                 name: link.name, isLive: link.actor.options.isLive,
-                session: link.actor.assumeIsolated { $0.sessionState },
-                breaker: link.breaker.assumeIsolated { $0.stateName },
-                mayAdmit: link.breaker.assumeIsolated { $0.mayAdmit }, standing: record.standing,
-                epoch: record.epoch, inFlightCount: link.actor.assumeIsolated { $0.inFlightCount })
+                session: link.actor.onLoop { $0.sessionState },
+                breaker: link.breaker.onLoop { $0.stateName },
+                mayAdmit: link.breaker.onLoop { $0.mayAdmit }, standing: record.standing,
+                epoch: record.epoch, inFlightCount: link.actor.onLoop { $0.inFlightCount })
         }
     }
 

@@ -7,10 +7,10 @@ import Primitives
 ///
 /// The keys whose first proposal is under way are remembered here, so that two requests with one
 /// key cannot both find it free: there is no await between the look and the reservation.
-actor MerchantActor {
+actor MerchantActor: LoopActor {
     let id: MerchantID
     private let shard: ShardGateway
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let random: any RandomSource
 

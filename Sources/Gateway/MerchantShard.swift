@@ -17,12 +17,12 @@ import StateStore
 // for.
 
 /// A shard's place on this node.
-actor MerchantShard: ShardObserver, AskHandler {
+actor MerchantShard: LoopActor, ShardObserver, AskHandler {
     typealias Host = ShardHost<GatewayMachine>
 
     nonisolated let host: Host
     private nonisolated let node: ClusterNode
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// Makes what serves a term.
@@ -104,7 +104,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     // MARK: Terms
 
     nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
-        assumeIsolated { shard in
+        onLoop { shard in
             let gateway = shard.makeTerm(term)
             shard.serving = (gateway, hasBegun: false)
             _ = Task { await shard.begin(gateway) }
@@ -119,18 +119,18 @@ actor MerchantShard: ShardObserver, AskHandler {
     }
 
     nonisolated func shardIsMoving(_ group: GroupID) -> Bool {
-        assumeIsolated { shard in
+        onLoop { shard in
             shard.isMoving = true
             return shard.performingCount > 0
         }
     }
 
     nonisolated func shardStays(_ group: GroupID) {
-        assumeIsolated { $0.isMoving = false }
+        onLoop { $0.isMoving = false }
     }
 
     nonisolated func shardEndedServing(_ group: GroupID, term: Term) {
-        assumeIsolated { shard in
+        onLoop { shard in
             guard let gateway = shard.serving?.gateway, gateway.term == term else { return }
             shard.serving = nil
             gateway.end()
@@ -138,7 +138,7 @@ actor MerchantShard: ShardObserver, AskHandler {
     }
 
     nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
-        assumeIsolated { shard in
+        onLoop { shard in
             shard.leaderGuess.leaderChanged()
             shard.wakeWaiters()
         }
@@ -349,7 +349,7 @@ actor MerchantShard: ShardObserver, AskHandler {
 
     /// Takes a late approval to the leader of the shard.
     nonisolated func approvedLate(_ approval: LateApproval) {
-        assumeIsolated { shard in
+        onLoop { shard in
             guard shard.lateApprovalCount < Self.lateApprovalCountMax else { return }
             shard.lateApprovalCount += 1
             _ = Task { await shard.deliver(approval) }

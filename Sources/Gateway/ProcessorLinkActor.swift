@@ -38,7 +38,7 @@ public struct LinkOptions: Sendable {
 }
 
 /// The only one who writes to a link's socket.
-actor ProcessorLinkActor {
+actor ProcessorLinkActor: LoopActor {
     private enum State {
         case stopped
         case connecting
@@ -53,7 +53,7 @@ actor ProcessorLinkActor {
     }
 
     nonisolated let options: LinkOptions
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -212,7 +212,7 @@ actor ProcessorLinkActor {
     private func connect() {
         state = .connecting
         network.connect(to: options.address, timeout: options.connectTimeout) { [self] result in
-            assumeIsolated { $0.connected(result) }
+            onLoop { $0.connected(result) }
         }
     }
 
@@ -262,7 +262,7 @@ actor ProcessorLinkActor {
     private func retryLater() {
         state = .waiting
         retryTimer = loop.schedule(after: backoff.next(chance: random.next())) { [self] in
-            assumeIsolated { link in
+            onLoop { link in
                 if case .waiting = link.state { link.connect() }
             }
         }
@@ -271,7 +271,7 @@ actor ProcessorLinkActor {
     private func scheduleEcho() {
         echoTimer?.cancel()
         echoTimer = loop.schedule(after: options.echoInterval) { [self] in
-            assumeIsolated { link in
+            onLoop { link in
                 guard case .up(let stream) = link.state else { return }
                 Task { await link.echo(stream, session: link.stream) }
             }
@@ -368,7 +368,7 @@ actor ProcessorLinkActor {
             scheduled.timer.cancel()
         }
         let timer = loop.schedule(after: max(.zero, next - loop.now)) { [self] in
-            assumeIsolated { $0.expire() }
+            onLoop { $0.expire() }
         }
         expiryTimer = (timer, next)
     }
@@ -397,12 +397,12 @@ private final class SessionHandler: ByteStreamHandler {
     }
 
     func streamReceived(_ bytes: [UInt8]) {
-        link.assumeIsolated { $0.received(bytes, session: session) }
+        link.onLoop { $0.received(bytes, session: session) }
     }
 
     func streamDrained() {}
 
     func streamEnded(_ end: StreamEnd) {
-        link.assumeIsolated { $0.ended(end, session: session) }
+        link.onLoop { $0.ended(end, session: session) }
     }
 }

@@ -1,5 +1,5 @@
 package import Cluster
-import Environment
+package import Environment
 import ISO8583
 package import Primitives
 import Resilience
@@ -19,13 +19,13 @@ import Vault
 // them: a hint, so that nothing is begun that the owner would refuse. Admission is the owner's.
 
 /// A region's links as one node reaches them.
-package actor RegionLinks: ShardObserver, AskHandler {
+package actor RegionLinks: LoopActor, ShardObserver, AskHandler {
     package typealias Host = ShardHost<LinkMachine>
 
     package nonisolated let region: String
     nonisolated let host: Host
     nonisolated let node: ClusterNode
-    nonisolated let loop: any NodeLoop
+    package nonisolated let loop: any NodeLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -91,12 +91,12 @@ package actor RegionLinks: ShardObserver, AskHandler {
     // MARK: Terms
 
     package nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
-        assumeIsolated { links in
+        onLoop { links in
             guard !links.isStopped else { return }
             let owner = LinkOwner(
                 links.parts, host: links.host, term: term, region: links.region,
                 onEmptied: { [unowned links] name, epoch in
-                    links.assumeIsolated { $0.emptied(name, epoch, term) }
+                    links.onLoop { $0.emptied(name, epoch, term) }
                 })
             links.serving = (owner, hasBegun: false)
             links.known = nil
@@ -114,7 +114,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
     }
 
     package nonisolated func shardEndedServing(_ group: GroupID, term: Term) {
-        assumeIsolated { links in
+        onLoop { links in
             guard let owner = links.serving?.owner, owner.term == term else { return }
             links.serving = nil
             owner.end()
@@ -123,7 +123,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
     }
 
     package nonisolated func shardIsMoving(_ group: GroupID) -> Bool {
-        assumeIsolated { links in
+        onLoop { links in
             links.isMoving = true
             return (links.serving?.owner.inFlightCount ?? 0) > 0
         }
@@ -133,11 +133,11 @@ package actor RegionLinks: ShardObserver, AskHandler {
     package nonisolated var needsLease: Bool { true }
 
     package nonisolated func shardStays(_ group: GroupID) {
-        assumeIsolated { $0.isMoving = false }
+        onLoop { $0.isMoving = false }
     }
 
     package nonisolated func shardLeaderChanged(_ group: GroupID, to leader: MemberID?) {
-        assumeIsolated { links in
+        onLoop { links in
             links.leaderGuess.leaderChanged()
             if links.known?.owner != leader { links.known = nil }
             if links.isUsed, leader != nil { _ = Task { await links.refresh() } }
@@ -145,7 +145,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
     }
 
     package nonisolated func shardApplied(_ group: GroupID) {
-        assumeIsolated { links in
+        onLoop { links in
             guard let owner = links.serving?.owner else { return }
             _ = Task { await links.tell(owner) }
         }
@@ -179,7 +179,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
 
     private func scheduleRefresh() {
         loop.schedule(after: Self.refreshInterval) { [self] in
-            assumeIsolated { links in
+            onLoop { links in
                 guard !links.isStopped else { return }
                 if links.isUsed, links.serving == nil { _ = Task { await links.refresh() } }
                 links.scheduleRefresh()
@@ -188,7 +188,7 @@ package actor RegionLinks: ShardObserver, AskHandler {
     }
 
     /// The links by the owner's word, if it is new enough; nil otherwise. Loop only.
-    package nonisolated var statuses: [LinkStatus]? { assumeIsolated { $0.currentStatuses() } }
+    package nonisolated var statuses: [LinkStatus]? { onLoop { $0.currentStatuses() } }
 
     private func currentStatuses() -> [LinkStatus]? {
         let wasUsed = isUsed

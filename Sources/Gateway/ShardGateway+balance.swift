@@ -1,4 +1,5 @@
 import Cluster
+import Environment
 import Payments
 import StateStore
 
@@ -26,12 +27,12 @@ extension ShardGateway {
     ) -> Result<[PaymentEvent], Refusal> {
         // The books may have changed since they were fetched: then they are still in memory.
         var balance: Int64 = 0
-        if case .books(let sums, _)? = host.assumeIsolated({ $0.aggregate(books) }) ?? found {
+        if case .books(let sums, _)? = host.onLoop({ $0.aggregate(books) }) ?? found {
             balance = sums.merchantBalance
         }
         let taken = tentative.sum(from: books) { payment in
             let key = AggregateKey.payment(payment, in: group)
-            guard case .payment(let current)? = host.assumeIsolated({ $0.aggregate(key) }) else {
+            guard case .payment(let current)? = host.onLoop({ $0.aggregate(key) }) else {
                 return nil
             }
             return current.version

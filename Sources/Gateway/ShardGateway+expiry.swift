@@ -32,7 +32,7 @@ extension ShardGateway {
     /// Looks for what ran out, again and again while the term lasts.
     func scheduleExpiry(after delay: Duration = ShardGateway.firstExpiryDelay) {
         loop.schedule(after: delay) { [self] in
-            assumeIsolated { shard in
+            onLoop { shard in
                 guard !shard.hasEnded else { return }
                 shard.expireVerificationCodes()
                 shard.scheduleExpiry(after: shard.expiryInterval)

@@ -35,7 +35,7 @@ public struct GatewayOptions: Sendable {
 
 /// One merchant shard for one term of the node that serves it: hosts the merchants and the payments
 /// that are active, decides with them, and proposes. It ends with the term, and they with it.
-actor ShardGateway {
+actor ShardGateway: LoopActor {
     typealias Host = ShardHost<GatewayMachine>
 
     nonisolated let options: GatewayOptions
@@ -122,7 +122,7 @@ actor ShardGateway {
     /// The term is over. Who waits is told that the outcome is not known here; what was written to
     /// a processor and not answered is the next leader's to resolve.
     nonisolated func end() {
-        assumeIsolated { shard in
+        onLoop { shard in
             guard !shard.isOver else { return }
             shard.isOver = true
             shard.verificationCodes = EphemeralCardSecrets(random: shard.random)
@@ -133,15 +133,15 @@ actor ShardGateway {
         }
     }
 
-    nonisolated var hasEnded: Bool { assumeIsolated { $0.isOver } }
+    nonisolated var hasEnded: Bool { onLoop { $0.isOver } }
 
     /// Whether somebody else may serve what could not be done here.
-    nonisolated var isElsewhere: Bool { assumeIsolated { $0.isOver || $0.isGivenAway } }
+    nonisolated var isElsewhere: Bool { onLoop { $0.isOver || $0.isGivenAway } }
 
     /// Whether this node still acts for the shard: read right before something is sent that cannot
     /// be taken back.
     nonisolated var mayAct: Bool {
-        assumeIsolated { !$0.isOver } && host.servingTerm == term
+        onLoop { !$0.isOver } && host.servingTerm == term
     }
 
     /// From then on nothing that an earlier leader has begun can be written: each of its messages
@@ -307,12 +307,12 @@ actor ShardGateway {
     /// Lets a payment's actor go when nothing of it is active any more.
     func passivate(_ actor: TransactionActor) {
         guard payments[actor.id] === actor else { return }
-        if actor.assumeIsolated({ $0.isIdle }) { payments[actor.id] = nil }
+        if actor.onLoop({ $0.isIdle }) { payments[actor.id] = nil }
     }
 
     func passivate(_ actor: MerchantActor) {
         guard merchants[actor.id] === actor else { return }
-        if actor.assumeIsolated({ $0.isIdle }) { merchants[actor.id] = nil }
+        if actor.onLoop({ $0.isIdle }) { merchants[actor.id] = nil }
     }
 
     // MARK: Late approvals

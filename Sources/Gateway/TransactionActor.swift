@@ -15,7 +15,7 @@ import Primitives
 
 /// Runs one payment's commands, its attempt and its outbox. Lives on the shard's leader, while it
 /// is needed.
-actor TransactionActor {
+actor TransactionActor: LoopActor {
     let id: PaymentID
     let shard: ShardGateway
     nonisolated let loop: any NodeLoop
@@ -187,7 +187,7 @@ actor TransactionActor {
 
     /// The term is over: another leader finds in the log what is open.
     nonisolated func end() {
-        assumeIsolated { actor in
+        onLoop { actor in
             let open = actor.claims
             actor.claims.removeAll()
             for claim in open { actor.finish(claim, .failure(.unavailable)) }
@@ -210,7 +210,7 @@ actor TransactionActor {
         let claimID = nextClaimID
         nextClaimID += 1
         let timer = loop.schedule(after: patience) { [self] in
-            assumeIsolated { actor in _ = Task { await actor.patienceEnded(claimID) } }
+            onLoop { actor in _ = Task { await actor.patienceEnded(claimID) } }
         }
         claims.append(
             Claim(id: claimID, awaited: awaited, key: key, hasCaller: hasCaller, timer: timer))

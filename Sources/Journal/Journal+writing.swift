@@ -38,7 +38,7 @@ extension Journal {
         isEndOfTurnAwaited = true
         // What others gather until then is appended at the end of the turn as well.
         loop.atEndOfTurn {
-            self.loop.atEndOfTurn { self.assumeIsolated { $0.writeNext() } }
+            self.loop.atEndOfTurn { self.onLoop { $0.writeNext() } }
         }
     }
 
@@ -58,7 +58,7 @@ extension Journal {
         worker.submit { [store] in
             store.write(gathering.records)
         } then: { outcome in
-            self.assumeIsolated { $0.wrote(outcome) }
+            self.onLoop { $0.wrote(outcome) }
         }
         watchOn()
     }
@@ -135,7 +135,7 @@ extension Journal {
                 return .failure(error)
             }
         } then: { result in
-            self.assumeIsolated { journal in
+            self.onLoop { journal in
                 switch result {
                 case .failure(let error): journal.fail(error)
                 case .success: journal.written.segmentsRemoved += segments.count
@@ -178,7 +178,7 @@ extension Journal {
         guard isNeeded, !watch.isScheduled else { return }
         watch.isScheduled = true
         loop.schedule(after: options.stallBound / 2) {
-            self.assumeIsolated { $0.look() }
+            self.onLoop { $0.look() }
         }
     }
 
@@ -199,7 +199,7 @@ extension Journal {
             worker.submit { [store] in
                 store.retry()
             } then: { outcome in
-                self.assumeIsolated { $0.wrote(outcome) }
+                self.onLoop { $0.wrote(outcome) }
             }
         case .idle:
             if watch.refusal != nil { restoreReserve() }
@@ -221,7 +221,7 @@ extension Journal {
                 return .failure(error)
             }
         } then: { result in
-            self.assumeIsolated { journal in
+            self.onLoop { journal in
                 journal.watch.isRestoringReserve = false
                 switch result {
                 case .failure(let error): journal.fail(error)

@@ -18,7 +18,7 @@ public import Primitives
 ///
 /// The journal has no entry in memory, so it cannot move an idle group's old entries forward by
 /// itself; it names the groups that keep old segments (`Event.pinned`), and they can.
-public actor Journal {
+public actor Journal: LoopActor {
     /// What becomes one write.
     struct Gathering {
         var records: [JournalRecord] = []
@@ -41,7 +41,7 @@ public actor Journal {
     /// megabytes a larger write is no faster.
     static let gatheringByteCountMax = JournalFormat.gatheringByteCountMax / 8
 
-    nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     let worker: any BlockingWorker
     let halt: any NodeHalt
     let store: SegmentStore
@@ -107,7 +107,7 @@ public actor Journal {
         _ group: GroupID, entries: [LogEntry], hardState: HardState?,
         then completion: @escaping @Sendable () -> Void
     ) {
-        assumeIsolated { journal in
+        onLoop { journal in
             // The hard state goes first: entries of a term never stand in a log that does not
             // know the term.
             var records = hardState.map { [JournalRecord.hardState(group, $0)] } ?? []
@@ -131,7 +131,7 @@ public actor Journal {
     }
 
     /// Why nothing new should be proposed; nil as a rule.
-    public nonisolated var refusal: JournalRefusal? { assumeIsolated { $0.watch.refusal } }
+    public nonisolated var refusal: JournalRefusal? { onLoop { $0.watch.refusal } }
 
     /// Puts entries in the place of damaged ones and makes them durable. Nothing behind them is
     /// replaced. They are those that a majority has committed, and need not follow each other.
@@ -143,7 +143,7 @@ public actor Journal {
     public nonisolated func repair(
         _ group: GroupID, entries: [LogEntry], then completion: @escaping @Sendable () -> Void
     ) {
-        assumeIsolated { journal in
+        onLoop { journal in
             journal.gather(entries.map { .restored(group, $0) }, completion)
             journal.awaitEndOfTurn()
         }
@@ -156,7 +156,7 @@ public actor Journal {
     public nonisolated func remove(
         _ group: GroupID, then completion: @escaping @Sendable () -> Void
     ) {
-        assumeIsolated { journal in
+        onLoop { journal in
             journal.gather([.removed(group)], completion)
             journal.awaitEndOfTurn()
         }
@@ -179,7 +179,7 @@ public actor Journal {
         then completion: (@Sendable () -> Void)? = nil
     ) {
         let mark = CompactionMark(upTo: upTo, term: term, discardsSuffix: discardingSuffix)
-        assumeIsolated { journal in
+        onLoop { journal in
             journal.gather([.compacted(group, mark)], completion)
             if completion != nil { journal.awaitEndOfTurn() }
         }
@@ -191,7 +191,7 @@ public actor Journal {
     /// - Parameter completion: is called on the loop when the journal is done; at once when it has
     ///   been halted.
     public nonisolated func close(then completion: @escaping @Sendable () -> Void) {
-        assumeIsolated { journal in
+        onLoop { journal in
             if case .ended = journal.phase { return completion() }
             journal.closing.append(completion)
             journal.awaitEndOfTurn()
@@ -200,15 +200,15 @@ public actor Journal {
 
     /// Has stalls, a full disk and pinned segments told to `observer`, on the loop. There is one.
     public nonisolated func observe(_ observer: @escaping @Sendable (Event) -> Void) {
-        assumeIsolated { $0.observer = observer }
+        onLoop { $0.observer = observer }
     }
 
     /// What has been written since the journal was opened.
-    public nonisolated var counters: Counters { assumeIsolated { $0.written } }
+    public nonisolated var counters: Counters { onLoop { $0.written } }
 
     /// Bytes that were appended and are not yet durable.
     public nonisolated var pendingByteCount: Int {
-        assumeIsolated { journal in
+        onLoop { journal in
             let waiting = journal.waiting.reduce(0) { $0 + $1.recordsByteCount }
             switch journal.phase {
             case .idle, .ended: return waiting
@@ -220,5 +220,5 @@ public actor Journal {
 
     /// The groups that keep the oldest full segment from being removed, as of the last batch, by
     /// rising id: those to compact next when the disk fills.
-    public nonisolated var pinningGroups: [GroupID] { assumeIsolated { $0.pinning } }
+    public nonisolated var pinningGroups: [GroupID] { onLoop { $0.pinning } }
 }

@@ -57,8 +57,7 @@ extension Liveness {
         rounds.append(
             Round(
                 number: roundNumber, sentAt: now, leaseEnd: now.advanced(byNanoseconds: lease)))
-        let interval = options.heartbeatIntervalNanoseconds
-        asking = .resting(until: began.advanced(byNanoseconds: interval))
+        asking = .resting(until: began.advanced(byNanoseconds: heartbeatIntervalNanoseconds))
         let body = LivenessMessage.Body.heartbeat(
             epoch: epoch, round: roundNumber,
             durationNanoseconds: supportDurationNanoseconds)

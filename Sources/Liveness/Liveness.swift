@@ -109,8 +109,9 @@ public struct Liveness: Hashable, Sendable {
 
     /// The epoch of the first round, another one in each life of the node.
     var life: SupportEpoch?
-    /// How long the next round will ask for.
+    /// How long the next round will ask for, and after what time another one does.
     var supportDurationNanoseconds: Int64
+    var heartbeatIntervalNanoseconds: Int64
     /// What the next round will speak under.
     var nextEpoch: SupportEpoch
     var floor: SupportEpoch
@@ -136,6 +137,7 @@ public struct Liveness: Hashable, Sendable {
         self.member = member
         self.options = options
         supportDurationNanoseconds = options.supportDurationNanoseconds
+        heartbeatIntervalNanoseconds = options.heartbeatIntervalNanoseconds
         nextEpoch = min(durable.epoch, Self.epochMax - 1) + 1
         floor = durable.floor
         let clock = PromiseClock(lastSeen: now)
@@ -211,12 +213,19 @@ public struct Liveness: Hashable, Sendable {
         return reception
     }
 
-    /// How long peers are asked to support this node, from the next round on: no shorter than the
-    /// heartbeat interval, and no longer than 15 of them.
-    public mutating func setSupportDuration(_ duration: Duration) {
+    /// How long peers are asked to support this node, and how often, from the next round on. The
+    /// duration is no shorter than the interval, and no longer than 15 of them; the interval is
+    /// that of the options where none is given.
+    public mutating func setSupportDuration(
+        _ duration: Duration, askedEvery interval: Duration? = nil
+    ) {
         let nanoseconds = duration.wholeNanoseconds
-        precondition(options.canAsk(forNanoseconds: nanoseconds), "\(member) asks for \(duration)")
+        let every = interval?.wholeNanoseconds ?? options.heartbeatIntervalNanoseconds
+        precondition(
+            options.canAsk(forNanoseconds: nanoseconds, everyNanoseconds: every),
+            "\(member) asks for \(duration) every \(interval ?? options.heartbeatInterval)")
         supportDurationNanoseconds = nanoseconds
+        heartbeatIntervalNanoseconds = every
     }
 
     /// Who the peers are from now on; this node itself, and repetitions, do not count. One that

@@ -3,7 +3,8 @@ public import Primitives
 extension Liveness {
     /// The durations and bounds of the protocol. Durations are measured on each node's own clock.
     public struct Options: Hashable, Sendable {
-        /// How often support is asked for: one disk write, and one message to each peer.
+        /// How often support is asked for, as long as `setSupportDuration` does not say otherwise:
+        /// one disk write, and one message to each peer.
         public let heartbeatInterval: Duration
         /// How long peers are asked to support this node, as long as `setSupportDuration` does not
         /// say otherwise.
@@ -67,7 +68,10 @@ extension Liveness {
             if supportDurationMaxNanoseconds < supportDurationNanoseconds {
                 return "own support duration beyond the longest"
             }
-            if !canAsk(forNanoseconds: supportDurationNanoseconds) {
+            let isAskable = canAsk(
+                forNanoseconds: supportDurationNanoseconds,
+                everyNanoseconds: heartbeatIntervalNanoseconds)
+            if !isAskable {
                 return "too many rounds in flight"
             }
             // A day: longer promises would make sums of times overflow for no use.
@@ -96,10 +100,12 @@ extension Liveness {
 
         /// Whether support may be asked for so long: all the rounds that fit a promise are
         /// remembered.
-        func canAsk(forNanoseconds nanoseconds: Int64) -> Bool {
-            nanoseconds >= heartbeatIntervalNanoseconds
+        func canAsk(
+            forNanoseconds nanoseconds: Int64, everyNanoseconds interval: Int64
+        ) -> Bool {
+            interval > 0 && nanoseconds >= interval
                 && nanoseconds <= supportDurationMaxNanoseconds
-                && nanoseconds / heartbeatIntervalNanoseconds < Int64(Liveness.roundCountMax)
+                && nanoseconds / interval < Int64(Liveness.roundCountMax)
         }
 
         /// A clock stays trusted for so long after the last proof, so that a peer whose answers

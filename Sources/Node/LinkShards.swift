@@ -9,10 +9,10 @@ import Topology
 // so while the node runs: a region gets one with its first node.
 
 /// Makes and holds the groups of link shards.
-actor LinkShards: LinkShardHosting {
+actor LinkShards: LoopActor, LinkShardHosting {
     typealias Host = ShardHost<LinkMachine>
 
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let parts: HostParts
@@ -33,7 +33,7 @@ actor LinkShards: LinkShardHosting {
     var shards: [(region: String, host: Host)] { found }
 
     nonisolated func host(_ shard: LinkShard, as group: GroupID) {
-        assumeIsolated { $0.begin(shard, group) }
+        onLoop { $0.begin(shard, group) }
     }
 
     private func begin(_ shard: LinkShard, _ group: GroupID) {

@@ -1,5 +1,5 @@
 public import Cluster
-import Environment
+public import Environment
 package import Gateway
 import Journal
 public import MerchantAPI
@@ -71,8 +71,8 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
 }
 
 /// One node: shards, links and API over one loop, one journal and one state store.
-public actor Node {
-    nonisolated let loop: any NodeLoop
+public actor Node: LoopActor {
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -294,8 +294,8 @@ public actor Node {
         for host in hosts {
             await writer.add(host, written: storedIndexes[host.group] ?? 0)
         }
-        journal.observe { [self] event in assumeIsolated { $0.heard(event) } }
-        await writer.observeRoom { [self] hasRoom in assumeIsolated { $0.heard(hasRoom) } }
+        journal.observe { [self] event in onLoop { $0.heard(event) } }
+        await writer.observeRoom { [self] hasRoom in onLoop { $0.heard(hasRoom) } }
         await writer.start()
         await cluster.set(linkShardHosting: linkShards)
         await keeper.start()
@@ -360,7 +360,7 @@ public actor Node {
 
     private func heard(_ hasStoreRoom: Bool) {
         onNews(.storeHasRoom(hasStoreRoom))
-        cluster.assumeIsolated { $0.set(hasStoreRoom: hasStoreRoom) }
+        cluster.onLoop { $0.set(hasStoreRoom: hasStoreRoom) }
         if !hasStoreRoom { giveAway() }
     }
 

@@ -5,7 +5,7 @@ import Renewal
 import SecureLink
 
 /// One stream to the signer: a handshake, a request, an answer. Ends once.
-actor SignerConnection: ByteStreamHandler {
+actor SignerConnection: LoopActor, ByteStreamHandler {
     private enum State {
         case securing
         case waiting(VerifiedPeer)
@@ -13,7 +13,7 @@ actor SignerConnection: ByteStreamHandler {
         case ended
     }
 
-    private nonisolated let loop: any NodeLoop
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let stream: any ByteStream
@@ -34,16 +34,16 @@ actor SignerConnection: ByteStreamHandler {
     }
 
     nonisolated func start(within limit: Duration) {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.stream.start(self)
             connection.timer = connection.loop.schedule(after: limit) { [self] in
-                assumeIsolated { $0.timeOut() }
+                onLoop { $0.timeOut() }
             }
         }
     }
 
     nonisolated func abort() {
-        assumeIsolated { connection in
+        onLoop { connection in
             connection.stream.abort()
             connection.end(nil)
         }
@@ -64,7 +64,7 @@ actor SignerConnection: ByteStreamHandler {
         channel.close()
         writeOutgoing()
         stream.close()
-        service.assumeIsolated { $0.ended(self, reason) }
+        service.onLoop { $0.ended(self, reason) }
     }
 
     private func writeOutgoing() {
@@ -75,7 +75,7 @@ actor SignerConnection: ByteStreamHandler {
     // MARK: The stream
 
     nonisolated func streamReceived(_ bytes: [UInt8]) {
-        assumeIsolated { connection in
+        onLoop { connection in
             switch connection.state {
             case .securing, .waiting: connection.take(connection.channel.receive(bytes))
             // One request a stream: what follows it is not looked at.
@@ -87,7 +87,7 @@ actor SignerConnection: ByteStreamHandler {
     nonisolated func streamDrained() {}
 
     nonisolated func streamEnded(_ end: StreamEnd) {
-        assumeIsolated { connection in
+        onLoop { connection in
             switch connection.state {
             case .securing, .waiting: connection.end(.channel(.truncated))
             case .answering: connection.end(nil)
@@ -118,7 +118,7 @@ actor SignerConnection: ByteStreamHandler {
             switch error {
             case .notAFrame: return end(.frame(peer.identity))
             case .tooLong:
-                return say(service.assumeIsolated { $0.refuse(.tooLong, peer.identity) })
+                return say(service.onLoop { $0.refuse(.tooLong, peer.identity) })
             }
         }
         guard let frame else { return }

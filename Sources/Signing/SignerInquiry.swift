@@ -13,8 +13,8 @@ enum SignerAnswer: Hashable, Sendable {
 }
 
 /// One request of a node to the signer. Ends once.
-actor SignerInquiry: ByteStreamHandler {
-    private nonisolated let loop: any NodeLoop
+actor SignerInquiry: LoopActor, ByteStreamHandler {
+    nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let stream: any ByteStream
@@ -43,7 +43,7 @@ actor SignerInquiry: ByteStreamHandler {
         await loop.suspend { resumption in
             self.resumption = resumption
             timer = loop.schedule(after: timeout) { [self] in
-                assumeIsolated { $0.finish(.failed(.silent)) }
+                onLoop { $0.finish(.failed(.silent)) }
             }
             stream.start(self)
             writeOutgoing()
@@ -66,7 +66,7 @@ actor SignerInquiry: ByteStreamHandler {
     }
 
     nonisolated func streamReceived(_ bytes: [UInt8]) {
-        assumeIsolated { inquiry in
+        onLoop { inquiry in
             guard inquiry.resumption != nil else { return }
             inquiry.take(inquiry.channel.receive(bytes))
         }
@@ -75,7 +75,7 @@ actor SignerInquiry: ByteStreamHandler {
     nonisolated func streamDrained() {}
 
     nonisolated func streamEnded(_ end: StreamEnd) {
-        assumeIsolated { inquiry in
+        onLoop { inquiry in
             switch end {
             case .failed(let error): inquiry.finish(.failed(.network(error)))
             case .closedByPeer, .closedHere: inquiry.finish(.failed(.channel(.truncated)))

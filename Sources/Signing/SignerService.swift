@@ -10,7 +10,7 @@ public import SecureLink
 //         └─────── refused, too long, silent: closed ────┘
 
 /// The signer's process: listens, and answers each node's request with a certificate of that node.
-public actor SignerService {
+public actor SignerService: LoopActor {
     /// What is worth a line in the log.
     public enum News: Sendable {
         case issued(IssuedCertificate)
@@ -52,7 +52,7 @@ public actor SignerService {
         }
     }
 
-    private nonisolated let loop: any NodeLoop
+    public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -103,10 +103,10 @@ public actor SignerService {
     public nonisolated func listen(
         on address: SocketAddress
     ) throws(NetworkError) -> SocketAddress {
-        let result = assumeIsolated { service -> Result<SocketAddress, NetworkError> in
+        let result = onLoop { service -> Result<SocketAddress, NetworkError> in
             do throws(NetworkError) {
                 let listener = try service.network.listen(on: address) { [self] stream in
-                    assumeIsolated { $0.accept(stream) }
+                    onLoop { $0.accept(stream) }
                 }
                 service.listener = listener
                 return .success(listener.address)

@@ -27,6 +27,20 @@ public struct AggregateKey: Hashable, Sendable {
     }
 }
 
+/// Rows that mean the same as none: those of a kind that were created before a moment, in
+/// milliseconds since the Unix epoch.
+public struct ExpiredRows: Hashable, Sendable {
+    public let group: GroupID
+    public let kind: AggregateKind
+    public let createdBefore: Int64
+
+    public init(group: GroupID, kind: AggregateKind, createdBefore: Int64) {
+        self.group = group
+        self.kind = kind
+        self.createdBefore = createdBefore
+    }
+}
+
 /// One aggregate as it is stored: what it is found and listed by in clear, the rest as bytes that
 /// the store does not read.
 public struct AggregateRow: Hashable, Sendable {

@@ -34,6 +34,15 @@ enum StateConnection: Sendable {
         }
     }
 
+    /// A view that is consistent within each statement, which is its own transaction: a third of
+    /// the cost for who has one.
+    func readEach<Output>(_ body: (Database) throws -> Output) throws -> Output {
+        switch self {
+        case .pool(let pool): try pool.unsafeRead(body)
+        case .memory(let queue), .readOnly(let queue): try queue.unsafeRead(body)
+        }
+    }
+
     /// A first look, on the connection that is open already: a reader of a pool that was opened and
     /// is closed last would leave the write-ahead log where it is.
     func first<Output>(_ body: (Database) throws -> Output) throws -> Output {

@@ -40,7 +40,9 @@ extension StateStore {
     /// The rows of the keys that exist, in the order of the keys.
     public func load(_ keys: [AggregateKey]) throws(StateStoreError) -> [AggregateRow] {
         guard !keys.isEmpty else { return [] }
-        return try viewRows("load rows") { database, slots, counts in
+        let isOneStatement = keys.count == 1
+        return try viewRows("load rows", isOneStatement: isOneStatement) {
+            database, slots, counts in
             let run = try SQLRun(
                 database,
                 """
@@ -65,7 +67,7 @@ extension StateStore {
     /// One page of a listing, newest first.
     public func list(_ query: AggregateQuery) throws(StateStoreError) -> [AggregateRow] {
         guard query.limit > 0 else { return [] }
-        return try viewRows("list rows") { database, slots, counts in
+        return try viewRows("list rows", isOneStatement: true) { database, slots, counts in
             let rows = try ListStatement(query).rows(database, in: slots[query.group])
             counts.statements += 1
             counts.rowsRead += UInt64(rows.count)
@@ -78,7 +80,7 @@ extension StateStore {
     public func scan(
         group: GroupID, kind: AggregateKind, after: String? = nil
     ) throws(StateStoreError) -> [AggregateRow] {
-        try viewRows("scan rows") { database, slots, counts in
+        try viewRows("scan rows", isOneStatement: true) { database, slots, counts in
             let comparison = after == nil ? ">=" : ">"
             let run = try SQLRun(
                 database,
@@ -105,7 +107,7 @@ extension StateStore {
         limit: Int = AggregateQuery.limitMax
     ) throws(StateStoreError) -> [AggregateRow] {
         guard limit > 0 else { return [] }
-        return try viewRows("read open rows") { database, slots, counts in
+        return try viewRows("read open rows", isOneStatement: true) { database, slots, counts in
             // The first page has the empty id too, if there is one.
             let comparison = after == nil ? ">=" : ">"
             // Left to itself SQLite takes the primary key, and walks over every finished row.

@@ -1,5 +1,5 @@
 import GRDB
-public import Primitives
+import Primitives
 import Synchronization
 
 /// The applied state of all shards of a node: one SQLite file, or one database in memory.
@@ -99,28 +99,32 @@ public final class StateStore: Sendable {
         }
     }
 
-    /// Removes rows of a kind that were created before a moment and have no open outbox work.
+    /// Removes rows that have expired and have no open outbox work, all in one transaction.
     ///
-    /// Which ones go first when there are more than `limit` is not promised; call until fewer than
-    /// `limit` come back. It takes a look-up per owner of the shard and a step per row found, so it
+    /// Which ones go first when there are more than `limit` of a set is not promised; call until
+    /// fewer come back. It takes a look-up per owner of the shard and a step per row found, so it
     /// is for kinds whose old rows all go, such as idempotency keys.
     ///
-    /// - Returns: how many rows were removed, at most `limit`.
+    /// - Returns: how many rows of each set were removed, at most `limit`.
     public func removeExpired(
-        group: GroupID, kind: AggregateKind, createdBefore: Int64, limit: Int
-    ) throws(StateStoreError) -> Int {
-        guard limit > 0 else { return 0 }
-        let slot = slots.withLock { $0[group] }
+        _ expired: [ExpiredRows], limit: Int
+    ) throws(StateStoreError) -> [Int] {
+        guard limit > 0, !expired.isEmpty else { return expired.map { _ in 0 } }
+        let slots = slots.withLock { $0 }
         return try change("remove expired rows") { database, counts in
             let run = try SQLRun(database, Self.removeExpiredSQL)
-            try run.bind(slot.number, at: 1)
-            try run.bind(Int64(kind.rawValue), at: 2)
-            try run.bind(createdBefore, at: 3)
-            try run.bind(Int64(limit), at: 4)
-            let removedCount = try run.execute()
-            counts.statements += 1
-            counts.rowsChanged += UInt64(removedCount)
-            return removedCount
+            var removedCounts: [Int] = []
+            for rows in expired {
+                try run.bind(slots[rows.group].number, at: 1)
+                try run.bind(Int64(rows.kind.rawValue), at: 2)
+                try run.bind(rows.createdBefore, at: 3)
+                try run.bind(Int64(limit), at: 4)
+                let removedCount = try run.execute()
+                counts.statements += 1
+                counts.rowsChanged += UInt64(removedCount)
+                removedCounts.append(removedCount)
+            }
+            return removedCounts
         }
     }
 
@@ -166,13 +170,17 @@ public final class StateStore: Sendable {
     }
 
     /// Runs `body` on a consistent view of the rows and counts what it read.
+    /// - Parameter isOneStatement: `body` runs one statement, which needs no transaction around it.
     func view<Output>(
-        _ operation: StaticName,
+        _ operation: StaticName, isOneStatement: Bool = false,
         _ body: (Database, inout StatementCounts) throws -> Output
     ) throws(StateStoreError) -> Output {
         var counts = StatementCounts()
         do {
-            let output = try connection.read { try body($0, &counts) }
+            let output =
+                isOneStatement
+                ? try connection.readEach { try body($0, &counts) }
+                : try connection.read { try body($0, &counts) }
             tally.withLock { $0 += counts }
             return output
         } catch {
@@ -182,7 +190,7 @@ public final class StateStore: Sendable {
 
     /// The same for rows of shards: with the slots that count.
     func viewRows<Output>(
-        _ operation: StaticName,
+        _ operation: StaticName, isOneStatement: Bool = false,
         _ body: (Database, SlotTable, inout StatementCounts) throws -> Output
     ) throws(StateStoreError) -> Output {
         // The writer of a file that is only looked at may have switched slots since.
@@ -190,7 +198,7 @@ public final class StateStore: Sendable {
             return try view(operation) { try body($0, SlotTable($0), &$1) }
         }
         let slots = slots.withLock { $0 }
-        return try view(operation) { try body($0, slots, &$1) }
+        return try view(operation, isOneStatement: isOneStatement) { try body($0, slots, &$1) }
     }
 
     /// Makes the file look as if another version had written it, for tests of the refusal.

@@ -72,6 +72,14 @@ extension Topology {
         return linkShard(group)?.place
     }
 
+    /// The merchants' shards and link shards that have settled on other members than this one.
+    public func groups(settledWithout member: MemberID) -> Set<GroupID> {
+        Set(
+            shardGroups.filter { group in
+                placement(of: group).map { $0.isSettled && !$0.replicas.contains(member) } ?? false
+            })
+    }
+
     /// What the places of a merchants' shard or a link shard have to keep to.
     public func rule(of group: GroupID) -> PlacementRule? {
         if let shard = linkShard(group) { return shard.rule }

@@ -215,6 +215,11 @@ extension Topology {
         departed.removeFirst(max(0, departed.count - Self.departedCountMax))
     }
 
+    /// Whether every group has got to where it shall be.
+    public var isSettled: Bool {
+        meta.isSettled && shards.allSatisfy(\.isSettled) && linkShards.allSatisfy(\.place.isSettled)
+    }
+
     /// Whether a group shall have a replica on the node, or may have one still.
     public func holdsReplicas(_ id: MemberID) -> Bool {
         meta.replicas.contains(id) || !meta.isSettled

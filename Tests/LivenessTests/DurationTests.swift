@@ -56,4 +56,16 @@ struct DurationTests {
         _ = node.onMessage(Sample.message(answer), now: last, &directives)
         #expect(try #require(until(node)) - first == Self.interval * 2)
     }
+
+    @Test("an interval that is named with the wish counts from the next round on")
+    func interval() throws {
+        var node = Sample.supportedNode()
+        node.setSupportDuration(
+            Sample.options.supportDuration, askedEvery: Self.interval + Self.interval)
+        // The round under way was begun with the interval before.
+        let later = Sample.now + Self.interval
+        _ = try #require(nextRound(of: &node, at: later))
+        #expect(nextRound(of: &node, at: later + Self.interval) == nil)
+        #expect(nextRound(of: &node, at: later + Self.interval + Self.interval) != nil)
+    }
 }

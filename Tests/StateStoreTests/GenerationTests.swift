@@ -79,9 +79,8 @@ struct GenerationTests {
             batch(41, term: 3, group: Self.group, [later], removed: [Self.new[0].key])
         ])
         #expect(try store.scan(group: Self.group, kind: payment) == [later, Self.new[1]])
-        let removed = try store.removeExpired(
-            group: Self.group, kind: idempotencyKey, createdBefore: 5_000, limit: 10)
-        #expect(removed == 1)
+        let old = ExpiredRows(group: Self.group, kind: idempotencyKey, createdBefore: 5_000)
+        #expect(try store.removeExpired([old], limit: 10) == [1])
         #expect(try store.integrityCheck() == [])
     }
 

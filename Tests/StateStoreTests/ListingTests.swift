@@ -142,8 +142,11 @@ struct ListingTests {
         ])
 
         func remove(_ limit: Int) throws -> Int {
-            try store.removeExpired(
-                group: GroupID(0), kind: idempotencyKey, createdBefore: 30, limit: limit)
+            let old = ExpiredRows(group: GroupID(0), kind: idempotencyKey, createdBefore: 30)
+            let none = ExpiredRows(group: GroupID(7), kind: idempotencyKey, createdBefore: 30)
+            let removed = try store.removeExpired([none, old], limit: limit)
+            #expect(removed.first == 0)
+            return removed[1]
         }
         #expect(try remove(0) == 0)
         #expect(try remove(3) == 3)

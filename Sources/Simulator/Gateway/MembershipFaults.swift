@@ -123,10 +123,3 @@ final class MembershipFaults {
 private struct TopologyCallback: @unchecked Sendable {
     let body: (Topology, MemberID) -> Void
 }
-
-extension Topology {
-    /// Whether the cluster has begun, and every group is where it shall be.
-    fileprivate var isSettled: Bool {
-        isFounded && meta.isSettled && shards.allSatisfy(\.isSettled)
-    }
-}
