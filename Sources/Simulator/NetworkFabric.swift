@@ -2,7 +2,7 @@ import Environment
 import Primitives
 
 /// One direction between two processes.
-private final class Link {
+final class Link {
     var latency: LatencyModel
     var isCut = false
     var stalledUntilNanoseconds: Int64 = 0
@@ -31,7 +31,8 @@ public final class NetworkFabric: @unchecked Sendable {
         let to: Int
     }
 
-    private unowned let world: World
+    /// Set by the world that owns it, as it begins.
+    unowned var world: World!
     private var links: [Pair: Link] = [:]
     private var listeners: [SocketAddress: SimulatedListener] = [:]
     /// Streams that may still be open, oldest first.
@@ -40,9 +41,8 @@ public final class NetworkFabric: @unchecked Sendable {
     private var streamCount = 0
     var random: SeededRandom
 
-    init(world: World) {
-        self.world = world
-        random = world.makeRandom("network")
+    init(random: SeededRandom) {
+        self.random = random
     }
 
     // MARK: Faults
@@ -113,7 +113,16 @@ public final class NetworkFabric: @unchecked Sendable {
         _ kind: StepKind, from sender: SimulatedProcess, to receiver: SimulatedProcess,
         notBefore earliest: Int64 = 0, _ arrival: @escaping () -> Void
     ) -> Int64 {
-        let link = link(from: sender, to: receiver)
+        carry(
+            kind, over: link(from: sender, to: receiver), to: receiver, notBefore: earliest,
+            arrival)
+    }
+
+    /// The same over a link that was looked up before.
+    func carry(
+        _ kind: StepKind, over link: Link, to receiver: SimulatedProcess,
+        notBefore earliest: Int64 = 0, _ arrival: @escaping () -> Void
+    ) -> Int64 {
         let time = max(
             world.elapsedNanoseconds + link.latency.draw(&random), earliest)
         world.schedule(kind, subject: receiver.identifier, atNanoseconds: time) { [world] in
@@ -161,7 +170,7 @@ public final class NetworkFabric: @unchecked Sendable {
         streams = []
     }
 
-    private func link(from sender: SimulatedProcess, to receiver: SimulatedProcess) -> Link {
+    func link(from sender: SimulatedProcess, to receiver: SimulatedProcess) -> Link {
         let pair = Pair(from: sender.identifier, to: receiver.identifier)
         if let link = links[pair] { return link }
         let parameters = world.parameters

@@ -18,11 +18,12 @@ public final class SimulatedLoop: NodeLoop, CustomStringConvertible, @unchecked 
     let world: World
     let process: SimulatedProcess
     private let name: String
-    private var work = Deque<Work>()
-    private var endOfTurnActions: [() -> Void] = []
-    private(set) var isAlive = true
+    // As in `World`: looked at several times a step, and never held by reference meanwhile.
+    @exclusivity(unchecked) private var work = Deque<Work>()
+    @exclusivity(unchecked) private var endOfTurnActions: [() -> Void] = []
+    @exclusivity(unchecked) private(set) var isAlive = true
     /// Where the world's list of ready loops has this one.
-    var readyIndex: Int?
+    @exclusivity(unchecked) var readyIndex: Int?
 
     init(process: SimulatedProcess, incarnation: Int) {
         self.process = process

@@ -26,6 +26,8 @@ final class SimulatedStream: ByteStream, @unchecked Sendable {
     private let identifier: Int
     private let incarnation: Incarnation
     private var peer: SimulatedStream?
+    /// To the peer's machine; there as soon as the peer is.
+    private var link: Link?
     private var state = State.open
     private var handler: (any ByteStreamHandler)?
     private var isStarted = false
@@ -114,8 +116,13 @@ final class SimulatedStream: ByteStream, @unchecked Sendable {
     var isEnded: Bool { state == .ended }
 
     func connect(with peer: SimulatedStream) {
+        join(peer)
+        peer.join(self)
+    }
+
+    private func join(_ peer: SimulatedStream) {
         self.peer = peer
-        peer.peer = self
+        link = world.fabric.link(from: process, to: peer.process)
     }
 
     /// Nothing may overtake the answer to the connection's request.
@@ -182,26 +189,25 @@ final class SimulatedStream: ByteStream, @unchecked Sendable {
         if state == .closing {
             send(.end)
             end(.closedHere)
-        } else if hadBytes {
-            loop.push(.stream) { [self] in
-                if state == .open, unsent.isEmpty { handler?.streamDrained() }
-            }
+        } else if hadBytes, state == .open {
+            handler?.streamDrained()
         }
     }
 
-    /// TCP keeps no boundaries: half of what is sent at once arrives in odd pieces.
+    /// TCP keeps no boundaries: some of what is sent at once arrives in odd pieces.
     private func segmentLength(limit: Int) -> Int {
         let whole = min(limit, world.parameters.segmentByteLimit)
-        guard world.fabric.random.chance(1, in: 2) else { return whole }
+        let isWhole = !world.fabric.random.chance(1, in: world.parameters.oddSegmentOneIn)
+        if isWhole { return whole }
         // Quadratic towards short pieces would make a large flow slow, so it is uniform.
         return Int.random(in: 1...whole, using: &world.fabric.random)
     }
 
     private func send(_ segment: Segment) {
-        guard let peer else { return }
+        guard let peer, let link else { return }
         segments.append(segment)
         lastArrivalNanoseconds = world.fabric.carry(
-            .segment, from: process, to: peer.process, notBefore: lastArrivalNanoseconds + 1
+            .segment, over: link, to: peer.process, notBefore: lastArrivalNanoseconds + 1
         ) { [self] in
             // Arrivals come in order, whatever was held on the way.
             if let first = segments.popFirst() { peer.arrived(first) }
@@ -278,10 +284,10 @@ final class SimulatedStream: ByteStream, @unchecked Sendable {
     }
 
     private func acknowledge() {
-        guard let peer else { return }
+        guard let peer, let link else { return }
         announcedConsumedByteCount = consumedByteCount
         let (received, consumed) = (receivedByteCount, consumedByteCount)
-        _ = world.fabric.carry(.acknowledgement, from: process, to: peer.process) {
+        _ = world.fabric.carry(.acknowledgement, over: link, to: peer.process) {
             peer.acknowledged(received: received, consumed: consumed)
         }
     }

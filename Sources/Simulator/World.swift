@@ -31,29 +31,33 @@ public enum WorldFailure: Error, Sendable, CustomStringConvertible {
 //
 // Proof of `Sendable`: a world is made, used and ended on the one thread that `simulate` starts.
 // Every way in, the loops' included, passes `requireThread`, which traps on any other thread.
+//
+// `@exclusivity(unchecked)`: what each step reads and writes is looked at some ten times a step,
+// and a check at run time costs as much as the step itself. None of these properties is held by
+// reference while other code runs.
 public final class World: @unchecked Sendable {
     public let seed: UInt64
     public let parameters: WorldParameters
     /// Nanoseconds since the run began.
-    public private(set) var elapsedNanoseconds: Int64 = 0
-    public private(set) var stepCount: UInt64 = 0
+    @exclusivity(unchecked) public private(set) var elapsedNanoseconds: Int64 = 0
+    @exclusivity(unchecked) public private(set) var stepCount: UInt64 = 0
     /// The first failure; the run does not go on after it.
-    public private(set) var failure: WorldFailure?
+    @exclusivity(unchecked) public private(set) var failure: WorldFailure?
     /// Processes in the order of their making.
     public private(set) var processes: [SimulatedProcess] = []
     /// Chance for the scenario: when to break what.
     public var random: SeededRandom
     /// The network of all processes.
-    public private(set) lazy var fabric = NetworkFabric(world: self)
+    public let fabric: NetworkFabric
 
-    private var scheduling: SeededRandom
-    private var events: EventQueue
-    private var ready: [SimulatedLoop] = []
-    private var trace = TraceHash()
-    private var stepsThisInstant: UInt64 = 0
+    @exclusivity(unchecked) private var scheduling: SeededRandom
+    @exclusivity(unchecked) private var events: EventQueue
+    @exclusivity(unchecked) private var ready: [SimulatedLoop] = []
+    @exclusivity(unchecked) private var trace = TraceHash()
+    @exclusivity(unchecked) private var stepsThisInstant: UInt64 = 0
     private var loopCount = 0
     /// The loop whose work is running.
-    private(set) var currentLoop: SimulatedLoop?
+    @exclusivity(unchecked) private(set) var currentLoop: SimulatedLoop?
 
     init(seed: UInt64, parameters: WorldParameters) {
         self.seed = seed
@@ -61,6 +65,8 @@ public final class World: @unchecked Sendable {
         random = SeededRandom(seed: derivedSeed(seed, "scenario"))
         scheduling = SeededRandom(seed: derivedSeed(seed, "scheduling"))
         events = EventQueue(seed: derivedSeed(seed, "ties"))
+        fabric = NetworkFabric(random: SeededRandom(seed: derivedSeed(seed, "network")))
+        fabric.world = self
     }
 
     /// The time since the run began.

@@ -61,6 +61,8 @@ public struct WorldParameters: Sendable {
     public var windowByteCount = 256 * 1024
     /// The most bytes that arrive in one piece.
     public var segmentByteLimit = 64 * 1024
+    /// One in so many sends arrives in pieces of odd lengths.
+    public var oddSegmentOneIn: UInt64 = 4
     /// How long bytes stay unacknowledged until the sender's system gives the stream up.
     public var retransmissionLimit: Duration = .seconds(20)
 

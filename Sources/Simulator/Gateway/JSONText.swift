@@ -1,12 +1,20 @@
 /// A JSON text as values: what a simulated client reads of an answer. Reads well-formed texts of
 /// the gateway's own making; nil for anything else.
+///
+/// Clients read a seventh of what a world computes: members stay in their order, and are looked for
+/// one by one.
 enum JSONText: Hashable {
     case null
     case bool(Bool)
     case number(Int64)
     case string(String)
     case array([JSONText])
-    case object([String: JSONText])
+    case object([Member])
+
+    struct Member: Hashable {
+        let name: String
+        let value: JSONText
+    }
 
     init?(_ bytes: [UInt8]) {
         var reader = Reader(bytes: bytes)
@@ -17,7 +25,8 @@ enum JSONText: Hashable {
     }
 
     subscript(name: String) -> JSONText? {
-        if case .object(let members) = self { members[name] } else { nil }
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.name == name }?.value
     }
 
     var text: String? { if case .string(let text) = self { text } else { nil } }
@@ -36,10 +45,18 @@ enum JSONText: Hashable {
             }
         }
 
-        mutating func take(_ expected: String) -> Bool {
-            let wanted = Array(expected.utf8)
-            guard bytes[position...].starts(with: wanted) else { return false }
-            position += wanted.count
+        private mutating func take(_ expected: Unicode.Scalar) -> Bool {
+            guard next == UInt8(ascii: expected) else { return false }
+            position += 1
+            return true
+        }
+
+        private mutating func takeWord(_ expected: StaticString) -> Bool {
+            let end = position + expected.utf8CodeUnitCount
+            guard end <= bytes.count else { return false }
+            for offset in 0..<expected.utf8CodeUnitCount
+            where bytes[position + offset] != expected.utf8Start[offset] { return false }
+            position = end
             return true
         }
 
@@ -50,24 +67,24 @@ enum JSONText: Hashable {
             case UInt8(ascii: "{"): return object(depth)
             case UInt8(ascii: "["): return array(depth)
             case UInt8(ascii: "\""): return string().map { .string($0) }
-            case UInt8(ascii: "t"): return take("true") ? .bool(true) : nil
-            case UInt8(ascii: "f"): return take("false") ? .bool(false) : nil
-            case UInt8(ascii: "n"): return take("null") ? .null : nil
+            case UInt8(ascii: "t"): return takeWord("true") ? .bool(true) : nil
+            case UInt8(ascii: "f"): return takeWord("false") ? .bool(false) : nil
+            case UInt8(ascii: "n"): return takeWord("null") ? .null : nil
             default: return number()
             }
         }
 
         private mutating func object(_ depth: Int) -> JSONText? {
             position += 1
-            var members: [String: JSONText] = [:]
+            var members: [Member] = []
             skipBlanks()
             if take("}") { return .object(members) }
             while true {
                 skipBlanks()
                 guard let name = string() else { return nil }
                 skipBlanks()
-                guard take(":"), let member = value(depth: depth + 1) else { return nil }
-                members[name] = member
+                guard take(":"), let value = value(depth: depth + 1) else { return nil }
+                members.append(Member(name: name, value: value))
                 skipBlanks()
                 if take("}") { return .object(members) }
                 guard take(",") else { return nil }
@@ -90,34 +107,32 @@ enum JSONText: Hashable {
 
         private mutating func string() -> String? {
             guard take("\"") else { return nil }
-            var text: [UInt8] = []
+            let start = position
             while let byte = next {
                 position += 1
                 switch byte {
-                case UInt8(ascii: "\""): return String(validating: text, as: UTF8.self)
+                case UInt8(ascii: "\""):
+                    return String(decoding: bytes[start..<position - 1], as: UTF8.self)
                 case UInt8(ascii: "\\"):
                     // Escapes are kept as they are: no check looks at text that has them.
-                    text.append(byte)
-                    if let escaped = next {
-                        text.append(escaped)
-                        position += 1
-                    }
-                default: text.append(byte)
+                    if !isAtEnd { position += 1 }
+                default: break
                 }
             }
             return nil
         }
 
         private mutating func number() -> JSONText? {
-            var digits: [UInt8] = []
+            let start = position
             while let byte = next,
                 byte == UInt8(ascii: "-")
                     || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
             {
-                digits.append(byte)
                 position += 1
             }
-            return Int64(String(decoding: digits, as: UTF8.self)).map { .number($0) }
+            return Int64(String(decoding: bytes[start..<position], as: UTF8.self)).map {
+                .number($0)
+            }
         }
     }
 }
