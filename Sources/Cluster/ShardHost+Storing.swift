@@ -1,3 +1,4 @@
+import Environment
 import Journal
 public import Primitives
 import Raft
@@ -54,12 +55,20 @@ extension ShardHost {
         Machine.expired(in: group, table)
     }
 
+    /// How many entries the log lets go of at a time: to free them takes about half a millisecond,
+    /// and there may be as many as were committed between two checkpoints.
+    private static var letGoCountMax: LogIndex { 4_096 }
+
     /// The state through `index` is in the store and synced: the log lets go of what nobody needs
-    /// of it, and the journal is told.
+    /// of it, and then the journal is told.
     func letGo(through index: LogIndex) {
         // The mark of a snapshot that is being installed goes further.
         guard !snapshots.isInstalling else { return }
-        let base = raft.compact(through: index, node.moment())
+        let step = min(index, raft.firstIndex - 1 + Self.letGoCountMax)
+        let base = raft.compact(through: step, node.moment())
+        if base.index == step, step < index {
+            return loop.post { [self] in onLoop { $0.letGo(through: index) } }
+        }
         guard base.index > compactedIndex else { return }
         compactedIndex = base.index
         journal.compact(group, upTo: base.index, term: base.term)

@@ -11,8 +11,10 @@ package struct Log: Hashable, Sendable {
     /// Bytes of payload that are here.
     package private(set) var byteCount = 0
     private var storage: [LogEntry]
-    /// Entries at the start of `storage` that were compacted and not yet moved over.
+    /// Entries at the start of `storage` that were compacted and not yet moved over: `gone`.
     private var head = 0
+
+    private static let gone = LogEntry(index: 0, term: 0, kind: .noOperation, payload: [])
 
     package init(base: LogPosition, entries: [LogEntry]) {
         self.base = base
@@ -97,7 +99,11 @@ package struct Log: Hashable, Sendable {
     package mutating func compact(through index: LogIndex) {
         guard index > base.index, let term = term(at: index) else { return }
         let end = place(of: index) + 1
-        for entry in storage[head..<end] { byteCount -= entry.payload.count }
+        // Freed here and not with the move, which would free half of all at once.
+        for place in head..<end {
+            byteCount -= storage[place].payload.count
+            storage[place] = Self.gone
+        }
         head = end
         base = LogPosition(index: index, term: term)
         // Moved over once half is gone, so that each entry is moved once on average.
