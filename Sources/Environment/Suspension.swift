@@ -1,6 +1,6 @@
-// Nothing of it is used here. Of two modules that have a C header, the one that is loaded first owns
-// what is in it, and with this import that is the C library, before Dispatch (Swift 6.3.1): whoever
-// names `timespec` has to import the one who owns it.
+// Nothing of it is used here. Of two modules that have a C header, the one that is loaded first
+// owns what is in it, and with this import that is the C library, before Dispatch (Swift 6.3.1):
+// whoever names `timespec` has to import the one who owns it.
 import Synchronization
 
 // How an actor of a loop waits for something without leaving the loop.
@@ -97,6 +97,8 @@ class Gate: SerialExecutor, @unchecked Sendable {
 }
 
 /// A gate with what its task is to go on with.
+//
+// Proof of `Sendable`: as of `Gate`.
 @usableFromInline
 final class ValueGate<Value: Sendable>: Gate, @unchecked Sendable {
     @usableFromInline var given: Value?
