@@ -39,11 +39,12 @@ extension Resumption where Value == Void {
 
 extension NodeLoop {
     /// Suspends the caller, an actor on this loop, until the resumption that `body` is given is
-    /// used.
+    /// used. From elsewhere it ends the process.
     @inlinable
     public func suspend<Value: Sendable>(
         _ body: (Resumption<Value>) -> Void
     ) async -> Value {
+        checkIsolated()
         let gate = ValueGate<Value>()
         body(Resumption(gate: gate))
         if !gate.isOpen { await Passage(gate: gate).pass() }

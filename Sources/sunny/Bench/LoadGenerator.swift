@@ -53,6 +53,7 @@ actor LoadGenerator {
     /// Sends `count` requests over `connectionCount` connections; `interval` is the time between
     /// two that are due, or nil for as many as the answers allow.
     func run(count: Int, connectionCount: Int, interval: Duration?) async -> Result {
+        wantedCount = count
         for _ in 0..<connectionCount {
             guard let stream = await connect() else { continue }
             let connection = LoadConnection(generator: self, stream: stream)
@@ -60,7 +61,10 @@ actor LoadGenerator {
             idle.append(connection)
             stream.start(connection)
         }
-        wantedCount = count
+        guard !connections.isEmpty else {
+            result.failureCount = count
+            return result
+        }
         begun = loop.now
         isOpenLoop = interval != nil
         if let interval {
@@ -68,8 +72,32 @@ actor LoadGenerator {
         } else {
             for _ in 0..<count { waiting.append(begun) }
         }
-        pump()
-        return await loop.suspend { finished = $0 }
+        watch(answeredBefore: 0)
+        return await loop.suspend {
+            finished = $0
+            finishOrGoOn()
+        }
+    }
+
+    private var answeredCount: Int {
+        result.latenciesMicroseconds.count + result.failureCount
+    }
+
+    /// From one look at whether anything is answered to the next: what is silent for as long will
+    /// not answer any more.
+    private static let silenceMax = Duration.seconds(30)
+
+    /// Gives up connections that have fallen silent.
+    private func watch(answeredBefore: Int) {
+        loop.schedule(after: Self.silenceMax) { [self] in
+            assumeIsolated { generator in
+                guard generator.finished != nil else { return }
+                if generator.answeredCount == answeredBefore {
+                    for connection in generator.connections { connection.abort() }
+                }
+                generator.watch(answeredBefore: generator.answeredCount)
+            }
+        }
     }
 
     private func connect() async -> (any ByteStream)? {
@@ -121,16 +149,12 @@ actor LoadGenerator {
         idle.removeAll { $0 === connection }
         connections.removeAll { $0 === connection }
         if wasBusy { result.failureCount += 1 }
-        if connections.isEmpty {
-            wantedCount = result.latenciesMicroseconds.count + result.failureCount
-        }
+        if connections.isEmpty { wantedCount = answeredCount }
         finishOrGoOn()
     }
 
     private func finishOrGoOn() {
-        guard result.latenciesMicroseconds.count + result.failureCount >= wantedCount else {
-            return pump()
-        }
+        guard answeredCount >= wantedCount else { return pump() }
         result.elapsedNanoseconds = (loop.now - begun).wholeNanoseconds
         finished?.resume(returning: result)
         finished = nil
@@ -158,6 +182,7 @@ private final class LoadConnection: ByteStreamHandler, @unchecked Sendable {
     }
 
     func close() { stream.close() }
+    func abort() { stream.abort() }
 
     func streamReceived(_ bytes: [UInt8]) {
         received += bytes
