@@ -37,6 +37,8 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     private var confirmedTerms: [GroupID: Term] = [:]
     private var confirming: Set<GroupID> = []
     private var conductTimer: (any LoopTimer)?
+    /// The next look is that of somebody who has nothing to do.
+    private var isResting = false
     private var isStopped = false
     private var isReporting = false
     /// A topology that a peer told is held against the group's.
@@ -80,7 +82,7 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
         shardApplied(host.group)
         await node.answer(for: host.group, by: self)
         await host.start(observer: self)
-        scheduleConduct(after: Self.conductInterval)
+        scheduleConduct(isResting: false)
         _ = Task { await self.announce() }
     }
 
@@ -120,7 +122,8 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     private func adopt(_ topology: Topology) {
         let isNew = topology.epoch > node.confirmedTopology.epoch
         node.onLoop { $0.confirm(topology) }
-        if isNew, conductTimer != nil { scheduleConduct(after: Self.conductInterval) }
+        // Only a rest is cut short: changes that follow each other would put the next look off.
+        if isNew, isResting { scheduleConduct(isResting: false) }
     }
 
     // MARK: Requests
@@ -293,14 +296,15 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
 
     // MARK: Conducting
 
-    private func scheduleConduct(after interval: Duration) {
+    private func scheduleConduct(isResting: Bool) {
+        self.isResting = isResting
         conductTimer?.cancel()
+        let interval = isResting ? Self.restInterval : Self.conductInterval
         conductTimer = loop.schedule(after: interval) { [self] in
             onLoop { keeper in
                 guard !keeper.isStopped else { return }
                 keeper.conduct()
-                keeper.scheduleConduct(
-                    after: keeper.isAtRest ? Self.restInterval : Self.conductInterval)
+                keeper.scheduleConduct(isResting: keeper.isAtRest)
             }
         }
     }

@@ -3,25 +3,6 @@ import Primitives
 import StateStore
 import Testing
 
-/// Counts how often it was named.
-private struct Tally: ShardAggregate {
-    var count: UInt64
-
-    init(count: UInt64) {
-        self.count = count
-    }
-
-    init(row: AggregateRow) throws(Primitives.DecodingError) {
-        count = row.version
-    }
-
-    func row(key: AggregateKey) -> AggregateRow {
-        AggregateRow(
-            key: key, owner: "o", created: 7, version: count, isOpen: count % 2 == 1,
-            payload: [UInt8(truncatingIfNeeded: count)])
-    }
-}
-
 /// A replica without its shell: a table, what is stored, and the checksums.
 private struct Replica {
     private static let group = GroupID(3)
