@@ -34,8 +34,8 @@ enum StateConnection: Sendable {
         }
     }
 
-    /// A view that is consistent within each statement, which is a transaction of its own: it spares
-    /// whoever has only one the beginning and the end of another.
+    /// A view that is consistent within each statement, which is a transaction of its own: whoever
+    /// has only one is spared the beginning and the end of another.
     func readEach<Output>(_ body: (Database) throws -> Output) throws -> Output {
         switch self {
         case .pool(let pool): try pool.unsafeRead(body)

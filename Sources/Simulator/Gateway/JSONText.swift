@@ -1,8 +1,8 @@
 /// A JSON text as values: what a simulated client reads of an answer. Reads well-formed texts of
 /// the gateway's own making; nil for anything else.
 ///
-/// Members stay in their order and are looked for one by one: to hash them took a tenth of a world's
-/// instructions.
+/// Members stay in their order and are looked for one by one: to hash them was a good part of a
+/// world's instructions.
 enum JSONText: Hashable {
     case null
     case bool(Bool)
