@@ -7,6 +7,7 @@ by side; the tests wait for their case.
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -258,12 +259,12 @@ CASES: list[Case] = [
 
 @pytest.fixture(scope="module")
 def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, module_path: Path
 ) -> Iterator[dict[Case, Future[None]]]:
     """The selected cases, each with its demo, all of them under way."""
 
     def run(case: Case) -> None:
-        demo = Demo(tmp_path_factory.mktemp("silence", numbered=True))
+        demo = Demo(module_path / case.__name__)
         try:
             demo.start()
             case(demo)

@@ -24,9 +24,9 @@ PAYMENTS = "/v1/payment_intents"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(module_path: Path) -> Iterator[Cluster]:
     """Three nodes that all tests here share: each leaves them running."""
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster = Cluster(module_path)
     try:
         yield cluster.start()
         cluster.assert_reconciled()

@@ -191,8 +191,8 @@ def test_every_command_for_clusters_links_and_files_takes_json() -> None:
 
 
 @pytest.fixture(scope="module")
-def lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MadeCluster]:
-    cluster = MadeCluster(tmp_path_factory.mktemp("lone"), "n-1@eu").start()
+def lone(module_path: Path) -> Iterator[MadeCluster]:
+    cluster = MadeCluster(module_path, "n-1@eu").start()
     try:
         yield cluster
     finally:

@@ -26,10 +26,8 @@ PAYLOAD_BYTES_MAX = 4 << 20
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MadeCluster]:
-    cluster = MadeCluster(
-        tmp_path_factory.mktemp("hostile"), "eu-1@eu", "us-1@us", "ap-1@ap"
-    ).start()
+def cluster(module_path: Path) -> Iterator[MadeCluster]:
+    cluster = MadeCluster(module_path, "eu-1@eu", "us-1@us", "ap-1@ap").start()
     try:
         yield cluster
         cluster.assert_reconciled()

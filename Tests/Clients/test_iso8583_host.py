@@ -17,8 +17,8 @@ from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway(tmp_path_factory.mktemp("iso8583")) as gateway:
+def gateway(module_path: Path) -> Iterator[Gateway]:
+    with running_gateway(module_path) as gateway:
         yield gateway
 
 

@@ -64,8 +64,8 @@ class TwoJurisdictions(MadeCluster):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoJurisdictions]:
-    cluster = TwoJurisdictions(tmp_path_factory.mktemp("jurisdictions"))
+def cluster(module_path: Path) -> Iterator[TwoJurisdictions]:
+    cluster = TwoJurisdictions(module_path)
     try:
         yield cluster.start()
         cluster.assert_reconciled()

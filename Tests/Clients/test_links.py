@@ -19,9 +19,9 @@ REGIONS = ["ap", "eu", "us"]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(module_path: Path) -> Iterator[Cluster]:
     """Three nodes and two acquirers that all tests here share: each leaves all links open."""
-    cluster = Cluster(tmp_path_factory.mktemp("links"))
+    cluster = Cluster(module_path)
     try:
         yield cluster.start()
         cluster.assert_reconciled()

@@ -23,8 +23,8 @@ PAYMENTS = "/v1/payment_intents"
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway(tmp_path_factory.mktemp("merchants")) as gateway:
+def gateway(module_path: Path) -> Iterator[Gateway]:
+    with running_gateway(module_path) as gateway:
         yield gateway
 
 

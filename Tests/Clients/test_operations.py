@@ -320,9 +320,9 @@ def test_a_demo_without_payments_is_reconciled(new_demo: Demo) -> None:
 
 
 @pytest.fixture(scope="module")
-def broken_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def broken_demo(module_path: Path) -> Iterator[Demo]:
     """A demo whose journal tests falsify; each repairs what it broke."""
-    demo = Demo(tmp_path_factory.mktemp("broken-demo"))
+    demo = Demo(module_path / "broken-demo")
     try:
         yield demo.start()
     finally:
