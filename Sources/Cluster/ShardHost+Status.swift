@@ -10,6 +10,8 @@ public struct ShardStatus: Hashable, Sendable {
     /// What is known to be committed, and what of it is applied here.
     public let commitIndex: LogIndex
     public let appliedIndex: LogIndex
+    /// The log holds what is from the one to the other; what came before is in the state.
+    public let firstIndex: LogIndex
     public let lastIndex: LogIndex
     /// Whether this node votes in the shard, or listens.
     public let isReplica: Bool
@@ -47,7 +49,8 @@ extension ShardHost {
         ShardStatus(
             group: group, leader: leaderToTell, term: raft.hardState.term,
             commitIndex: max(committedIndex, raft.commitIndex), appliedIndex: appliedIndex,
-            lastIndex: raft.lastIndex, isReplica: isReplica, isServing: raft.servingTerm != nil,
+            firstIndex: raft.firstIndex, lastIndex: raft.lastIndex, isReplica: isReplica,
+            isServing: raft.servingTerm != nil,
             holdsLease: holdsLease, recoversThrough: raft.hardState.recovery?.index,
             blockers: raft.blockers(node.moment()),
             comparedWindowCount: comparison.comparedCount,

@@ -58,6 +58,9 @@ extension ShardHost {
     /// How many entries the log lets go of at a time: to free them takes about half a millisecond,
     /// and there may be as many as were committed between two checkpoints.
     private static var letGoCountMax: LogIndex { 4_096 }
+    /// From one portion to the next: an eighth of the loop's time at most. Posted, all of them
+    /// would run in one turn; so they go ten times as fast as entries can come.
+    private static var letGoPause: Duration { .milliseconds(4) }
 
     /// The state through `index` is in the store and synced: the log lets go of what nobody needs
     /// of it, and then the journal is told.
@@ -67,7 +70,10 @@ extension ShardHost {
         let step = min(index, raft.firstIndex - 1 + Self.letGoCountMax)
         let base = raft.compact(through: step, node.moment())
         if base.index == step, step < index {
-            return loop.post { [self] in onLoop { $0.letGo(through: index) } }
+            loop.schedule(after: Self.letGoPause) { [self] in
+                onLoop { $0.letGo(through: index) }
+            }
+            return
         }
         guard base.index > compactedIndex else { return }
         compactedIndex = base.index

@@ -213,7 +213,10 @@ public actor StateWriter: LoopActor {
         guard !taken.isEmpty else { return setRoom(true) }
         let store = store
         let result = await worker.run(on: loop) {
-            StoreResult { () throws(StateStoreError) in try store.write(taken.map { $0.batch() }) }
+            StoreResult { () throws(StateStoreError) in
+                try store.write(taken.map { $0.batch() })
+                try store.writeBack()
+            }
         }
         let takenGroups = Set(taken.map(\.group))
         let written = writers.filter { takenGroups.contains($0.group) }

@@ -54,6 +54,22 @@ enum StateFile {
         return true
     }
 
+    /// Syncs the write-ahead log of the store at `path`, where there is one. SQLite takes no locks on
+    /// it that a descriptor's end could drop.
+    static func synchronizeLog(of path: String) throws(StateStoreError) {
+        let log = path + "-wal"
+        let descriptor = Glibc.open(log, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            guard errno == ENOENT else { throw failure(log) }
+            return
+        }
+        defer { Glibc.close(descriptor) }
+        guard fdatasync(descriptor) == 0 else {
+            throw .io(
+                operation: "sync the log", code: ResultCode.SQLITE_IOERR_FSYNC.rawValue)
+        }
+    }
+
     /// Opening for writing would already change the file, so the look comes first.
     private static func checkSchema(
         _ path: String, on medium: StateMedium

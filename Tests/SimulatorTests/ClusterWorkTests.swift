@@ -49,6 +49,30 @@ struct ClusterWorkTests {
         }
     }
 
+    @Test("a log lets go of what is stored in portions, and others get the loop in between")
+    func portions() throws {
+        try World.simulate(seed: 2) { world in
+            let members = try (1...3 as ClosedRange<UInt64>).map { try Member(world, $0) }
+            for member in members { member.start() }
+            try world.run(for: .seconds(10))
+            let leader = try #require(members.first { $0.isServing })
+            let entries = 4 * 3_500
+            leader.propose(4, of: 3_500, Counter())
+            try world.run(for: .seconds(10))
+
+            leader.startWriting()
+            var firsts = [leader.firstIndex]
+            for _ in 0..<500 {
+                try world.run(for: .milliseconds(1))
+                let first = leader.firstIndex
+                if first != firsts.last { firsts.append(first) }
+            }
+            #expect(firsts.last! > LogIndex(entries), "let go up to \(firsts.last!)")
+            let portions = zip(firsts.dropFirst(), firsts).map { $0 - $1 }
+            #expect(portions.allSatisfy { $0 <= 4_096 }, "\(portions) at once")
+        }
+    }
+
     /// Syncs and frames of all members.
     private struct Work {
         var syncs = 0
@@ -112,6 +136,7 @@ private final class Member {
         let journal: Journal
         let links: PeerLinks
         let host: ShardHost<Nothing>
+        let writer: StateWriter
     }
 
     private let world: World
@@ -173,7 +198,12 @@ private final class Member {
             store: store, stored: nil,
             reader: incarnation.makeWorker(), snapshots: snapshots, halt: incarnation.halt,
             seed: incarnation.random.next())
-        parts = Parts(loop: loop, journal: journal, links: links, host: host)
+        var options = StateWriter.Options()
+        options.checkpointInterval = .milliseconds(100)
+        let writer = StateWriter(
+            loop: loop, store: store, worker: incarnation.makeWorker(), halt: incarnation.halt,
+            options: options)
+        parts = Parts(loop: loop, journal: journal, links: links, host: host, writer: writer)
         let observer = observer
         loop.start(node) { node in
             await host.start(observer: observer)
@@ -201,6 +231,17 @@ private final class Member {
         onLoop { $0.links.assumeIsolated { Array($0.sent.values) } } ?? []
     }
     var appliedIndex: LogIndex { onLoop { $0.host.assumeIsolated { $0.applied } } ?? 0 }
+
+    var firstIndex: LogIndex { onLoop { $0.host.assumeIsolated { $0.status.firstIndex } } ?? 0 }
+
+    /// From now on what is applied is stored, and the log lets go of it.
+    func startWriting() {
+        guard let parts else { return }
+        parts.loop.start(parts.writer) { writer in
+            writer.add(parts.host, written: 0)
+            writer.start()
+        }
+    }
 
     /// Proposes batches, each in one turn, and the next once all of one are committed.
     func propose(_ batchCount: Int, of entryCount: Int, _ committed: Counter) {

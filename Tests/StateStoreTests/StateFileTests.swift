@@ -1,3 +1,4 @@
+import Glibc
 import Primitives
 import StateStore
 import Testing
@@ -41,6 +42,26 @@ struct StateFileTests {
         #expect(try store.load([key("later")]) == [row("later")])
         try store.close()
         try copy.close()
+    }
+
+    @Test("What was written is brought to the disk, and it is said where that fails")
+    func writeBack() throws {
+        try StateStore.openInMemory().writeBack()
+        let folder = TemporaryFolder()
+        let store = try StateStore.open(path: folder.state)
+        try store.write([batch(7, [row("a")])])
+        try store.writeBack()
+
+        // A name that leads to itself cannot be opened by anybody.
+        let log = folder.state + "-wal"
+        #expect(rename(log, log + ".away") == 0)
+        #expect(symlink(log, log) == 0)
+        #expect(throws: StateStoreError.self) { try store.writeBack() }
+        unlink(log)
+        // Without a log there is nothing to bring.
+        try store.writeBack()
+        #expect(rename(log + ".away", log) == 0)
+        try store.close()
     }
 
     @Test("A process that ends without closing loses nothing that was committed")
