@@ -69,40 +69,46 @@ package struct JSONWriter {
     }
 
     private mutating func startElement() {
-        if isFollower { raw(",") }
+        if isFollower { bytes.append(UInt8(ascii: ",")) }
         if depth > 0 { newLine() }
         isFollower = true
     }
 
     private mutating func container(
-        _ open: StaticString, _ close: StaticString, _ body: (inout JSONWriter) -> Void
+        _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) -> Void
     ) {
-        raw(open.description)
+        bytes.append(UInt8(ascii: open))
         depth += 1
         isFollower = false
         body(&self)
         depth -= 1
         if isFollower { newLine() }
-        raw(close.description)
+        bytes.append(UInt8(ascii: close))
         isFollower = true
     }
 
     private mutating func newLine() {
         bytes.append(UInt8(ascii: "\n"))
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: depth * 2))
+        for _ in 0..<depth * 2 { bytes.append(UInt8(ascii: " ")) }
     }
 
+    // A payment has a hundred names and texts: each is looked at and copied as the bytes that it
+    // is, and not character by character.
+
     private mutating func raw(_ text: String) {
-        bytes.append(contentsOf: text.utf8)
+        var text = text
+        text.withUTF8 { bytes.append(contentsOf: $0) }
     }
 
     private mutating func quoted(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        if text.utf8.allSatisfy(Self.isPlain) {
-            bytes.append(contentsOf: text.utf8)
-        } else {
-            escaped(text)
+        var text = text
+        let isWritten = text.withUTF8 { utf8 in
+            guard utf8.allSatisfy(Self.isPlain) else { return false }
+            bytes.append(contentsOf: utf8)
+            return true
         }
+        if !isWritten { escaped(text) }
         bytes.append(UInt8(ascii: "\""))
     }
 

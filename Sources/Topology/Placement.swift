@@ -83,10 +83,11 @@ struct Placement {
     func improve(
         _ current: [MemberID], _ rule: PlacementRule, admits: (MemberID) -> Bool
     ) -> [MemberID]? {
-        let chosen = nodes.filter { current.contains($0.id) }
         let candidates = nodes.filter {
-            $0.standing == .active && admits($0.id) && rule.admits($0) && !current.contains($0.id)
+            !current.contains($0.id) && $0.standing == .active && admits($0.id) && rule.admits($0)
         }
+        if candidates.isEmpty { return nil }
+        let chosen = nodes.filter { current.contains($0.id) }
         var best: (cost: Cost, replicas: [MemberID])?
         for out in chosen {
             let rest = chosen.filter { $0.id != out.id }
@@ -179,21 +180,30 @@ extension Topology {
             (merchantGroups, Placement(nodes: nodes, shards: shards, beside: links)),
             (linkGroups, Placement(nodes: nodes, shards: links, beside: shards)),
         ]
+        // Never fewer than now but where somebody has asked for it, by letting nodes leave.
+        let staying = nodes.filter { $0.standing != .leaving }
+        var counts: [PlacementRule: Int] = [:]
         var moves: [ShardMove] = []
         for (groups, start) in kinds {
             var places = start
             for group in groups {
-                guard let shard = placement(of: group), let rule = rule(of: group),
+                guard let shard = placement(of: group), let rule = rule(of: group) else { continue }
+                let count =
+                    counts[rule] ?? rule.replicaCount(among: staying, wanted: replicaCount)
+                counts[rule] = count
+                guard
                     let next = nextPlace(
-                        of: shard, rule, replicaCount, places, (reachable, lost), openCount)
+                        of: shard, rule, count, places, (reachable, lost), openCount)
                 else { continue }
                 places.move(shard.replicas, to: next)
                 moves.append(ShardMove(group: group, replicas: next))
                 openCount += shard.isSettled ? 1 : 0
             }
         }
+        let voterCount = PlacementRule.anywhere.replicaCount(
+            among: staying, wanted: Self.metaReplicaCount)
         let voters = nextPlace(
-            of: meta, .anywhere, Self.metaReplicaCount, Placement(nodes: nodes, shards: []),
+            of: meta, .anywhere, voterCount, Placement(nodes: nodes, shards: []),
             (reachable, lost), 0)
         guard !moves.isEmpty || voters != nil else { return nil }
         return .placed(moves, meta: voters)
@@ -220,14 +230,13 @@ extension Topology {
     }
 
     private func nextPlace(
-        of shard: ShardPlacement, _ rule: PlacementRule, _ wanted: Int, _ places: Placement,
+        of shard: ShardPlacement, _ rule: PlacementRule, _ count: Int, _ places: Placement,
         _ hints: (reachable: Set<MemberID>, lost: Set<MemberID>), _ openCount: Int
     ) -> [MemberID]? {
         let reachable = hints.reachable
-        let staying = nodes.filter { $0.standing != .leaving }
-        // Never fewer than now but where somebody has asked for it, by letting nodes leave.
-        let count = rule.replicaCount(among: staying, wanted: wanted)
-        let isOnLeaving = shard.replicas.contains { self[$0]?.standing == .leaving }
+        let isOnLeaving = nodes.contains {
+            $0.standing == .leaving && shard.replicas.contains($0.id)
+        }
         if isOnLeaving || shard.replicas.count > count {
             let chosen = places.choose(
                 from: shard.replicas, count: count, rule, admits: { reachable.contains($0) })

@@ -142,7 +142,7 @@ extension GatewayWorld {
         guard let running = nodes[place].running, let loop = nodes[place].process.incarnation?.loop
         else { return Topology() }
         let answer = LoopAnswer<Topology>()
-        loop.start(running) { answer.value = await $0.clusterStatus().topology }
+        loop.start(running) { answer.value = $0.cluster.topology }
         _ = try world.run(limit: world.elapsed + .seconds(1)) { answer.value != nil }
         return answer.value ?? Topology()
     }

@@ -113,8 +113,7 @@ final class MembershipFaults {
         }
         let callback = TopologyCallback(body: body)
         loop.start(running) { running in
-            let status = await running.clusterStatus()
-            callback.body(status.topology, status.members.own)
+            callback.body(running.cluster.topology, running.cluster.seat.member)
         }
     }
 }
