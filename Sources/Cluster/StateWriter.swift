@@ -76,8 +76,9 @@ public actor StateWriter: LoopActor {
         /// A payment changes some eight times within a second, and is written once for that.
         public var interval: Duration = .seconds(1)
         /// As many changed aggregates are written before that: their keys are looked through by
-        /// each list, and their rows, about 2 KiB each, are one transaction.
-        public var changedCountMax = 8_192
+        /// each list, and their rows, about 2 KiB each, are one transaction, half of what SQLite's
+        /// log holds. Earlier than need be, fewer changes of an aggregate share its row.
+        public var changedCountMax = 16_384
         /// How often the store is synced and the journal compacted.
         public var checkpointInterval: Duration = .seconds(10)
         /// Told what each checkpoint covers before the journal forgets it. Loop only.

@@ -6,9 +6,9 @@ public protocol LoopActor: Actor {
 extension LoopActor {
     /// Runs `body` as the actor's own code, at once. Loop only: elsewhere it ends the process.
     ///
-    /// As `assumeIsolated` of the standard library, for a tenth of its time: that looks for a running
-    /// task first and asks the executor last, by way of four casts, where here there is most often
-    /// none; and moves what `body` captures to the heap.
+    /// As `assumeIsolated` of the standard library, for a tenth of its time: that looks for a
+    /// running task first and asks the executor last, by way of four casts, where here there is
+    /// most often none; and moves what `body` captures to the heap.
     @inlinable @inline(__always)
     public nonisolated func onLoop<Value: Sendable>(_ body: (isolated Self) -> Value) -> Value {
         loop.checkIsolated()

@@ -54,8 +54,8 @@ enum StateFile {
         return true
     }
 
-    /// Syncs the write-ahead log of the store at `path`, where there is one. SQLite takes no locks on
-    /// it that a descriptor's end could drop.
+    /// Syncs the write-ahead log of the store at `path`, where there is one. SQLite takes no locks
+    /// on it that a descriptor's end could drop.
     static func synchronizeLog(of path: String) throws(StateStoreError) {
         let log = path + "-wal"
         let descriptor = Glibc.open(log, O_RDONLY | O_CLOEXEC)
@@ -65,8 +65,7 @@ enum StateFile {
         }
         defer { Glibc.close(descriptor) }
         guard fdatasync(descriptor) == 0 else {
-            throw .io(
-                operation: "sync the log", code: ResultCode.SQLITE_IOERR_FSYNC.rawValue)
+            throw .io(operation: "sync the log", code: ResultCode.SQLITE_IOERR_FSYNC.rawValue)
         }
     }
 

@@ -199,6 +199,7 @@ private final class Member {
             reader: incarnation.makeWorker(), snapshots: snapshots, halt: incarnation.halt,
             seed: incarnation.random.next())
         var options = StateWriter.Options()
+        options.interval = .milliseconds(100)
         options.checkpointInterval = .milliseconds(100)
         let writer = StateWriter(
             loop: loop, store: store, worker: incarnation.makeWorker(), halt: incarnation.halt,
