@@ -54,15 +54,11 @@ enum StateFile {
         return true
     }
 
-    /// Syncs the write-ahead log of the store at `path`, where there is one. SQLite takes no locks
-    /// on it that a descriptor's end could drop.
+    /// Syncs the write-ahead log of the store at `path`, if it can be opened: a checkpoint does not
+    /// need that it was. SQLite takes no locks on it that a descriptor's end could drop.
     static func synchronizeLog(of path: String) throws(StateStoreError) {
-        let log = path + "-wal"
-        let descriptor = Glibc.open(log, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            guard errno == ENOENT else { throw failure(log) }
-            return
-        }
+        let descriptor = Glibc.open(path + "-wal", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
         defer { Glibc.close(descriptor) }
         guard fdatasync(descriptor) == 0 else {
             throw .io(operation: "sync the log", code: ResultCode.SQLITE_IOERR_FSYNC.rawValue)

@@ -94,7 +94,7 @@ public final class StateStore: Sendable {
     /// Nobody may count on it: what a commit needs to survive the machine is a checkpoint. So a
     /// disk on which losses are tried out is not asked, and loses more than a machine would.
     ///
-    /// - Throws: `open`, `io`.
+    /// - Throws: `io`.
     public func writeBack() throws(StateStoreError) {
         if let writtenPath { try StateFile.synchronizeLog(of: writtenPath) }
     }
