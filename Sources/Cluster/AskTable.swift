@@ -2,7 +2,11 @@ import Environment
 import Primitives
 
 /// The asks of this node that wait for an answer.
-struct AskTable {
+///
+/// A peer may answer over a new link what a node asked before it was started anew. So the asks of
+/// each life have numbers of their own: counted from one in each, the answer to one merchant's
+/// refund was once taken for that to another's payment.
+package struct AskTable {
     private struct Waiting {
         let member: MemberID
         let timer: any LoopTimer
@@ -11,10 +15,18 @@ struct AskTable {
 
     private var waiting: [UInt64: Waiting] = [:]
     private var counts: [MemberID: Int] = [:]
-    private var lastID: UInt64 = 0
+    private var lastID: UInt64
 
-    mutating func nextID() -> UInt64 {
-        lastID += 1
+    /// - Parameter seed: chance that differs between the lives of a node.
+    package init(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        lastID = random.next()
+    }
+
+    /// A number that no ask of this life has, nor, but by a chance of some 2^-50, one of another.
+    package mutating func nextID() -> UInt64 {
+        lastID &+= 1
+        if lastID == 0 { lastID = 1 }
         return lastID
     }
 

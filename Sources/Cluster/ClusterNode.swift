@@ -111,7 +111,7 @@ public actor ClusterNode: LoopActor {
     private(set) var isStopped = false
     private var isStarted = false
     private var handlers: [GroupID: any AskHandler] = [:]
-    private var asks = AskTable()
+    private var asks: AskTable
     private var servedAsks: [MemberID: ServedAsks] = [:]
     /// Who admits nodes; nil until it starts.
     weak var keeper: TopologyKeeper?
@@ -166,6 +166,7 @@ public actor ClusterNode: LoopActor {
         self.links = links
         self.halt = halt
         currentMembers = members
+        asks = AskTable(seed: seed)
         gossip = links.map {
             NodeGossip(members: members, loop: loop, network: network, links: $0, seed: seed)
         }
