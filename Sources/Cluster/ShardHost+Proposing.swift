@@ -3,10 +3,12 @@ import Journal
 public import Primitives
 import Raft
 
-// What is proposed in one turn becomes one append: one message to each follower, one write and one
-// answer, however many entries it has.
+// What is proposed in one turn, or while the journal writes, becomes one append: one message to
+// each follower, one write and one answer, however many entries it has. It waits for nothing that
+// it would not wait for anyway: this disk takes no more until then, and those of the followers are
+// as busy.
 
-/// A proposal that waits for the end of the turn.
+/// A proposal that waits for the end of the turn, or of a write.
 struct GatheredProposal {
     let payload: [UInt8]
     let expectedTerm: Term
@@ -24,14 +26,23 @@ extension ShardHost {
             gathered.append(
                 GatheredProposal(
                     payload: payload, expectedTerm: expectedTerm, resumption: resumption))
+            gatheredByteCount += payload.count
+            if gatheredByteCount >= Self.gatheredByteCountMax { return proposeGathered() }
             guard gathered.count == 1 else { return }
-            loop.atEndOfTurn { [self] in onLoop { $0.proposeGathered() } }
+            journal.beforeNextBatch { [self] in onLoop { $0.proposeGathered() } }
         }
     }
 
-    private func proposeGathered() {
+    /// The journal takes 28 MiB in one append, and an entry is 1 MiB at most. How much is proposed
+    /// and not committed, the instance bounds.
+    private static var gatheredByteCountMax: Int { 8 << 20 }
+
+    /// Also when this node leads no more: what was gathered is refused then, however long a disk
+    /// takes.
+    func proposeGathered() {
         var rest = gathered[...]
         gathered = []
+        gatheredByteCount = 0
         while let first = rest.first {
             // What was decided in a term that is over is refused without the rest.
             let run = rest.prefix { $0.expectedTerm == first.expectedTerm }

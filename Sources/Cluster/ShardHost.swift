@@ -96,8 +96,9 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
     var hasStoreRoom = true
     var isApplying = false
     var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
-    /// Proposals of this turn, oldest first.
+    /// Proposals of this turn, or since the write under way began, oldest first.
     var gathered: [GatheredProposal] = []
+    var gatheredByteCount = 0
     var directives: [Directive] = []
     private var isPerforming = false
     private var leader: MemberID?
@@ -326,6 +327,7 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
             observer?.shardBeganServing(group, term: term)
         case .endServing(let term):
             loseProposals()
+            proposeGathered()
             observer?.shardEndedServing(group, term: term)
         case .leaderChanged(let member, _):
             leader = member

@@ -76,6 +76,7 @@ extension Journal {
         case .noRoom:
             phase = .waitingForRoom(gathering)
             refuse()
+            begin()
         case .durable(let report):
             phase = .idle
             count(report, gathering)
@@ -109,8 +110,15 @@ extension Journal {
     /// What the completions append joins what was gathered meanwhile.
     private func complete(_ gathering: Gathering) {
         for completion in gathering.completions { completion() }
+        begin()
         let isMoreDue = waiting.contains { !$0.completions.isEmpty }
         if isMoreDue || !closing.isEmpty { awaitEndOfTurn() }
+    }
+
+    private func begin() {
+        let actions = beginners
+        beginners = []
+        for action in actions { action() }
     }
 
     private func finishClosing() {

@@ -58,6 +58,8 @@ public actor Journal: LoopActor {
     var watch = JournalWatch()
     /// Called once everything is written; nothing is appended any more.
     var closing: [@Sendable () -> Void] = []
+    /// Those that have something for the next batch, once one is about to be gathered.
+    var beginners: [@Sendable () -> Void] = []
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
@@ -128,6 +130,19 @@ public actor Journal: LoopActor {
     ) throws(JournalRefusal) {
         if let refusal { throw refusal }
         append(group, entries: entries, hardState: hardState, then: completion)
+    }
+
+    /// Runs `action` when what it appends goes into the next batch without a wait: at the end of
+    /// the turn, or while a write is under way, when that has ended. What comes until then can be
+    /// gathered, and costs no more time. Loop only.
+    public nonisolated func beforeNextBatch(_ action: @escaping @Sendable () -> Void) {
+        onLoop { journal in
+            if case .writing = journal.phase {
+                journal.beginners.append(action)
+            } else {
+                journal.loop.atEndOfTurn(action)
+            }
+        }
     }
 
     /// Why nothing new should be proposed; nil as a rule.

@@ -91,6 +91,33 @@ struct JournalTests {
         #expect(journal.counters.batches == 2)
     }
 
+    @Test("who asks before the next batch is asked once a write has ended, and is in that batch")
+    func beforeNextBatch() throws {
+        let life = try Life(disk)
+        let completions = Completions()
+        let (journal, group) = (life.journal, first)
+        journal.beforeNextBatch {
+            journal.append(
+                group, entries: entries(1...1), hardState: nil, then: completions(1))
+        }
+        life.loop.turn()
+        #expect(journal.pendingByteCount > 0, "nothing is written: the end of the turn will do")
+        life.loop.turn()
+        let asked = Completions()
+        journal.beforeNextBatch {
+            asked(0)()
+            journal.append(
+                group, entries: entries(3...3), hardState: nil, then: completions(3))
+        }
+        journal.append(group, entries: entries(2...2), hardState: nil, then: completions(2))
+        for _ in 0..<3 { life.loop.turn() }
+        #expect(asked.numbers == [], "the first write is under way")
+        life.settle()
+        #expect(asked.numbers == [0])
+        #expect(completions.numbers == [1, 2, 3])
+        #expect(journal.counters.batches == 2)
+    }
+
     @Test("a call without anything to write completes in order and writes nothing")
     func emptyAppend() throws {
         let life = try Life(disk)

@@ -49,6 +49,27 @@ struct ClusterWorkTests {
         }
     }
 
+    @Test("entries that come while the disk writes share frames and syncs")
+    func gathered() throws {
+        try World.simulate(seed: 3) { world in
+            let members = try (1...3 as ClosedRange<UInt64>).map { try Member(world, $0) }
+            for member in members { member.start() }
+            try world.run(for: .seconds(10))
+            let leader = try #require(members.first { $0.isServing })
+
+            let before = Work(members)
+            let committed = Counter()
+            leader.trickle(1_000, every: .microseconds(50), committed)
+            try world.run(for: .seconds(1))
+            let work = Work(members) - before
+            #expect(committed.count == 1_000)
+            // One by one it would be two messages and their answers for each entry, and more than a
+            // thousand syncs.
+            #expect(work.frames <= 1_000, "\(work.frames) frames")
+            #expect(work.syncs <= 500, "\(work.syncs) syncs")
+        }
+    }
+
     @Test("a log lets go of what is stored in portions, and others get the loop in between")
     func portions() throws {
         try World.simulate(seed: 2) { world in
@@ -244,6 +265,13 @@ private final class Member {
         }
     }
 
+    /// Proposes single entries, one after each pause, whatever has become of those before.
+    func trickle(_ entryCount: Int, every pause: Duration, _ committed: Counter) {
+        guard let parts else { return }
+        let proposer = Proposer(parts.host, loop: parts.loop, committed)
+        parts.loop.start(proposer) { $0.trickle(entryCount, every: pause) }
+    }
+
     /// Proposes batches, each in one turn, and the next once all of one are committed.
     func propose(_ batchCount: Int, of entryCount: Int, _ committed: Counter) {
         guard let parts else { return }
@@ -277,6 +305,14 @@ private actor Proposer {
         next(entryCount)
     }
 
+    func trickle(_ entryCount: Int, every pause: Duration) {
+        guard entryCount > 0 else { return }
+        Task { await self.propose() }
+        loop.schedule(after: pause) { [self] in
+            assumeIsolated { $0.trickle(entryCount - 1, every: pause) }
+        }
+    }
+
     private func next(_ entryCount: Int) {
         guard batchesLeft > 0 else { return }
         batchesLeft -= 1
@@ -284,10 +320,14 @@ private actor Proposer {
         for _ in 0..<entryCount { Task { await self.propose(entryCount) } }
     }
 
-    private func propose(_ entryCount: Int) async {
+    private func propose() async {
         let payload = [UInt8](repeating: 7, count: 256)
         let outcome = await host.propose(payload, expectedTerm: host.servingTerm ?? 0)
         if case .applied = outcome { committed.add() }
+    }
+
+    private func propose(_ entryCount: Int) async {
+        await propose()
         underWayCount -= 1
         if underWayCount == 0 { next(entryCount) }
     }
