@@ -46,9 +46,7 @@ package struct LeaderGuess: Hashable, Sendable {
     }
 
     /// Whom to ask about the group that `host` has a place in.
-    package func memberToAsk<Machine: ShardMachine>(
-        of host: ShardHost<Machine>, _ node: ClusterNode
-    ) -> MemberID? {
+    package func memberToAsk(of host: ShardHost, _ node: ClusterNode) -> MemberID? {
         memberToAsk(
             known: host.leaderToTell, voters: node.voters(of: host.group), own: node.seat.member,
             awaitsElection: host.isReplica)

@@ -7,11 +7,11 @@ import StateStore
 
 extension ShardHost {
     /// How many entries one pass applies before it lets other work run.
-    private static var batchCountMax: Int { 512 }
+    private static let batchCountMax = 512
 
     /// How many changed aggregates wait for a store without room, about 4 KiB each. Beyond it
     /// nothing is applied: the log stands on the disk, and the changes would stand in memory.
-    private static var unwrittenCountMax: Int { 16_384 }
+    private static let unwrittenCountMax = 16_384
 
     private var mayApply: Bool {
         hasStoreRoom || table.unwrittenCount < Self.unwrittenCountMax
@@ -37,12 +37,10 @@ extension ShardHost {
     private func missingKeys(of batch: [LogEntry]) -> [AggregateKey] {
         var missing: [AggregateKey] = []
         for entry in batch where entry.kind == .command {
-            let keys = decoded(
+            missing += decoded(
                 { () throws(Primitives.DecodingError) in
-                    try Machine.keys(of: entry.payload, in: group)
+                    try table.missingKeys(of: entry.payload)
                 }, of: entry)
-            for key in keys.created { table.admit(key, nil) }
-            for key in keys.known where !table.knows(key) { missing.append(key) }
         }
         return missing
     }
@@ -72,7 +70,7 @@ extension ShardHost {
         if entry.kind == .command {
             verdict = decoded(
                 { () throws(Primitives.DecodingError) in
-                    try Machine.apply(entry.payload, in: group, to: &table)
+                    try table.apply(entry.payload)
                 }, of: entry)
             if case .stale(let key) = verdict { outcome = .stale(key) }
         }

@@ -62,18 +62,18 @@ extension ShardHost {
     }
 
     /// A round trip to another region, with room to spare; the next look asks again.
-    private static var askMax: Duration { .seconds(5) }
+    private static let askMax = Duration.seconds(5)
 
     private func hear(
         _ answer: ChecksumReport?, to asked: [WindowChecksum], from peer: MemberID
     ) {
-        let isComparable = answer?.group == group && answer?.rowFormat == Machine.rowFormat
+        let isComparable = answer?.group == group && answer?.rowFormat == table.rowFormat
         if comparison.hear(isComparable ? answer : nil, to: asked, from: peer) { inquire() }
         judge()
     }
 
     private func take(_ report: ChecksumReport, from asker: MemberID) -> ChecksumReport? {
-        guard raft.configuration.contains(asker), report.rowFormat == Machine.rowFormat,
+        guard raft.configuration.contains(asker), report.rowFormat == table.rowFormat,
             !snapshots.isInstalling
         else { return nil }
         if comparison.hear(report.windows, from: asker) { inquire() }
@@ -83,7 +83,7 @@ extension ShardHost {
 
     private func report(_ windows: [WindowChecksum]) -> ChecksumReport {
         ChecksumReport(
-            group: group, rowFormat: Machine.rowFormat, appliedIndex: appliedIndex,
+            group: group, rowFormat: table.rowFormat, appliedIndex: appliedIndex,
             windows: windows)
     }
 

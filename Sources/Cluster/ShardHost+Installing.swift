@@ -45,19 +45,14 @@ extension ShardHost {
     private func check(
         _ descriptor: SnapshotDescriptor
     ) async -> Result<SnapshotReader, SnapshotReadError> {
-        let (storage, group) = (snapshotStorage, group)
+        let (storage, group, table) = (snapshotStorage, group, type(of: table))
         return await reader.run(on: loop) {
             do throws(SnapshotReadError) {
-                return .success(try storage.check(group, descriptor, Self.isSound))
+                return .success(try storage.check(group, descriptor, table.isSound))
             } catch {
                 return .failure(error)
             }
         }
-    }
-
-    /// Whether a row can be read by the machine, which trusts its own.
-    private static func isSound(_ row: AggregateRow) -> Bool {
-        (try? Machine.Aggregate(row: row)) != nil
     }
 
     /// False when the process is being ended.
@@ -142,7 +137,7 @@ extension ShardHost {
     /// The snapshot is on disk: memory begins anew with it. A follower has no proposals.
     private func begin(at descriptor: SnapshotDescriptor) {
         let position = descriptor.position
-        table = AggregateTable(cleanCountMax: table.cleanCountMax)
+        table.clear()
         comparison.restart(after: position.index)
         appliedIndex = position.index
         appliedTerm = position.term

@@ -22,10 +22,10 @@ package enum MoveUrgency: Sendable {
 
 extension ShardHost {
     /// Longer than acquirers usually take to answer, and short for a request that waits.
-    private static var patience: Duration { .milliseconds(1500) }
+    private static let patience = Duration.milliseconds(1500)
     /// A shard that cannot be handed over works meanwhile.
-    private static var restAfterVain: Duration { .seconds(4) }
-    private static var lookInterval: Duration { .milliseconds(5) }
+    private static let restAfterVain = Duration.seconds(4)
+    private static let lookInterval = Duration.milliseconds(5)
 
     /// Whether the leadership is being handed over in good order. Loop only.
     public nonisolated var isMovingNow: Bool { onLoop { $0.isMoving } }

@@ -35,7 +35,7 @@ extension ShardHost {
 
     /// The journal takes 28 MiB in one append, and an entry is 1 MiB at most. How much is proposed
     /// and not committed, the instance bounds.
-    private static var gatheredByteCountMax: Int { 8 << 20 }
+    private static let gatheredByteCountMax = 8 << 20
 
     /// Also when this node leads no more: what was gathered is refused then, however long a disk
     /// takes.

@@ -21,11 +21,11 @@ extension ShardHost {
         let isNew = configuration != storedConfiguration
         configurationBeingStored = configuration
         let encoded = isNew ? configuration.encoded : nil
-        let (group, index, term, changed) = (group, appliedIndex, appliedTerm, table.takeDirty())
+        let (group, index, term, rows) = (group, appliedIndex, appliedTerm, table.takeDirty())
         return TakenChanges(group: group, appliedIndex: index) {
             StateBatch(
                 group: group, appliedIndex: index, appliedTerm: term, configuration: encoded,
-                rows: changed.map { $0.row })
+                rows: rows())
         }
     }
 
@@ -52,15 +52,15 @@ extension ShardHost {
     }
 
     func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {
-        Machine.expired(in: group, table)
+        table.expired()
     }
 
     /// How many entries the log lets go of at a time: to free them takes about half a millisecond,
     /// and there may be as many as were committed between two checkpoints.
-    private static var letGoCountMax: LogIndex { 4_096 }
+    private static let letGoCountMax: LogIndex = 4_096
     /// From one portion to the next: an eighth of the loop's time at most. Posted, all of them
     /// would run in one turn; so they go ten times as fast as entries can come.
-    private static var letGoPause: Duration { .milliseconds(4) }
+    private static let letGoPause = Duration.milliseconds(4)
 
     /// The state through `index` is in the store and synced: the log lets go of what nobody needs
     /// of it, and then the journal is told.

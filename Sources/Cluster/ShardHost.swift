@@ -1,7 +1,7 @@
 public import Environment
-public import Journal
+import Journal
 public import Primitives
-public import Raft
+package import Raft
 public import StateStore
 
 /// Who is told when a shard begins and ends to be served here, and who leads it. Called on the
@@ -58,7 +58,7 @@ public enum ProposalRefusal: Hashable, Sendable {
 // What a directive makes others do may come back at once as the next event of this instance. Its
 // directives wait until those before them are done (`isPerforming`), so that writes and messages
 // leave in the instance's order.
-public actor ShardHost<Machine: ShardMachine>: LoopActor {
+public actor ShardHost: LoopActor {
     public nonisolated let group: GroupID
     public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -68,14 +68,14 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
     var raft: Instance
     let node: ClusterNode
     let journal: Journal
-    let store: StateStore
+    nonisolated let store: StateStore
     let reader: any BlockingWorker
     let halt: any NodeHalt
     let snapshotStorage: SnapshotStorage
     var snapshots: SnapshotShelf
     weak var observer: (any ShardObserver)?
 
-    var table: AggregateTable<Machine.Aggregate>
+    let table: any ShardTable
     /// What the replicas say of their states.
     var comparison: ChecksumComparison
     /// Committed, and to be applied as soon as its aggregates are in memory.
@@ -121,16 +121,12 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
         let resumption: Resumption<Bool>
     }
 
-    /// The shard as its disk remembers it: the journal's part, and the rows up to `stored`.
-    /// - Parameters:
-    ///   - configuration: the members at the log's beginning, or at `stored`.
-    ///   - seed: chance that differs between starts.
-    ///   - cleanCountMax: how many aggregates stay in memory that the store has.
-    public init(
+    /// See `Replica`.
+    init(
         group: GroupID, node: ClusterNode, loop: any NodeLoop, journal: Journal,
-        log: RecoveredLog.Group?, configuration: Configuration, store: StateStore,
-        stored: AppliedState?, reader: any BlockingWorker, snapshots: SnapshotStorage,
-        halt: any NodeHalt, seed: UInt64, cleanCountMax: Int = 16_384
+        log: RecoveredLog.Group?, configuration: Configuration, table: any ShardTable,
+        store: StateStore, stored: AppliedState?, reader: any BlockingWorker,
+        snapshots: SnapshotStorage, halt: any NodeHalt, seed: UInt64
     ) {
         self.group = group
         self.node = node
@@ -155,7 +151,7 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
             cluster: node.seat.cluster, group: group, member: node.seat.member, start: start,
             seed: seed)
         storedConfiguration = configuration
-        table = AggregateTable(cleanCountMax: cleanCountMax)
+        self.table = table
         comparison = ChecksumComparison(group, startingAfter: appliedIndex)
     }
 
@@ -211,7 +207,7 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
     /// the topology is asked too; where it has settled without this node, that counts.
     public nonisolated var isReplica: Bool {
         onLoop { host in
-            Self.look(&host.raft) { $0.configuration.contains(host.node.seat.member) }
+            host.raft.configuration.contains(host.node.seat.member)
                 && host.node.mayHoldReplica(of: host.group)
         }
     }
@@ -368,14 +364,6 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
         }
     }
 
-    /// Reads what the instance computes. Read in place, by an actor of any machine, the whole
-    /// instance would be copied for it, with a count for each of its parts.
-    static func look<Value>(
-        _ raft: inout Instance, _ body: (borrowing Instance) -> Value
-    ) -> Value {
-        body(raft)
-    }
-
     /// Gives the instance an event, and does what it says.
     func step(_ event: (inout Instance, Moment, inout [Directive]) -> Void) {
         event(&raft, node.moment(), &directives)
@@ -385,7 +373,7 @@ public actor ShardHost<Machine: ShardMachine>: LoopActor {
     /// The timer runs no later than the instance's next deadline. One that comes early costs less
     /// than setting it anew with every event.
     private func armTimer() {
-        guard let deadline = Self.look(&raft, { $0.nextDeadline }) else { return }
+        guard let deadline = raft.nextDeadline else { return }
         if let timerAt, timerAt <= deadline { return }
         timer?.cancel()
         timerAt = deadline

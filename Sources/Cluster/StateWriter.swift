@@ -132,7 +132,7 @@ public actor StateWriter: LoopActor {
     }
 
     /// Adds a shard whose stored state is that of `written`.
-    public func add<Machine>(_ shard: ShardHost<Machine>, written: LogIndex) {
+    public func add(_ shard: ShardHost, written: LogIndex) {
         let place = shards.count
         shards.append(shard)
         if !hasRoom { shard.storeHasRoom(false) }

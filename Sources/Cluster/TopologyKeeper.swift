@@ -19,9 +19,8 @@ public import Topology
 
 /// Keeps the topology on one node.
 public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
-    public typealias Host = ShardHost<TopologyMachine>
-
-    public nonisolated let host: Host
+    private nonisolated let replica: Replica<TopologyMachine>
+    public nonisolated var host: ShardHost { replica.host }
     private nonisolated let node: ClusterNode
     public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -68,8 +67,11 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     /// How long a report may take: the next one says the same.
     private static let reportTimeout = Duration.seconds(5)
 
-    public init(host: Host, node: ClusterNode, profile: NodeProfile, loop: any NodeLoop) {
-        self.host = host
+    public init(
+        replica: Replica<TopologyMachine>, node: ClusterNode, profile: NodeProfile,
+        loop: any NodeLoop
+    ) {
+        self.replica = replica
         self.node = node
         self.profile = profile
         self.loop = loop
@@ -105,7 +107,7 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     /// The replica has gone on: the node takes the topology as it is now.
     public nonisolated func shardApplied(_ group: GroupID) {
         onLoop { keeper in
-            let topology = keeper.host.onLoop { $0.aggregate(Self.key)?.topology }
+            let topology = keeper.replica.aggregate(Self.key)?.topology
             if let topology {
                 keeper.adopt(topology)
             } else {
@@ -258,7 +260,7 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     }
 
     private func current() async -> Topology {
-        await host.fetch(Self.key)?.topology ?? Topology()
+        await replica.fetch(Self.key)?.topology ?? Topology()
     }
 
     private func wakeWaiters() {

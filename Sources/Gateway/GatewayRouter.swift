@@ -18,12 +18,12 @@ public actor GatewayRouter: LoopActor, MerchantGateway {
     /// by then is told as it stands.
     private static let grace = Duration.milliseconds(500)
 
-    /// The gateway over `hosts`, the shards in the order of their numbers.
+    /// The gateway over `replicas`, the shards in the order of their numbers.
     ///
     /// - Parameter links: The links to acquirers in the order in which they are preferred, as this
     ///   node reaches them while it owns those of a region.
     package init(
-        hosts: [ShardHost<GatewayMachine>], node: ClusterNode, region: String,
+        replicas: [Replica<GatewayMachine>], node: ClusterNode, region: String,
         links: [LinkOptions], options: GatewayOptions, cards: any CardOpener,
         loop: any NodeLoop, network: any Network, random: any RandomSource,
         metrics: GatewayMetrics, home: @escaping @Sendable (GroupID) -> String?,
@@ -39,10 +39,10 @@ public actor GatewayRouter: LoopActor, MerchantGateway {
                 onUnmatchedApproval: { box.approvedLate($0) })
         }
         self.links = directory
-        shards = hosts.map { host in
-            MerchantShard(host: host, node: node, loop: loop) { term in
+        shards = replicas.map { replica in
+            MerchantShard(replica: replica, node: node, loop: loop) { term in
                 ShardGateway(
-                    host: host, term: term, links: directory, options: options,
+                    replica: replica, term: term, links: directory, options: options,
                     loop: loop, random: random, metrics: metrics)
             }
         }
@@ -79,7 +79,7 @@ public actor GatewayRouter: LoopActor, MerchantGateway {
     public func allPayments() async -> [Payment] {
         var payments: [Payment] = []
         for shard in shards where shard.host.isReplica {
-            payments += await shard.host.allPayments()
+            payments += await shard.replica.allPayments()
         }
         return payments
     }
@@ -91,9 +91,9 @@ public actor GatewayRouter: LoopActor, MerchantGateway {
             guard await shard.host.readBarrier() else { continue }
             books.append(
                 ShardBooks(
-                    group: shard.group, payments: await shard.host.allPayments(),
-                    totals: await shard.host.booksTotals(),
-                    inFlightKeyCount: await shard.host.inFlightKeyCount()))
+                    group: shard.group, payments: await shard.replica.allPayments(),
+                    totals: await shard.replica.booksTotals(),
+                    inFlightKeyCount: await shard.replica.inFlightKeyCount()))
         }
         return books
     }

@@ -36,10 +36,11 @@ package actor LinkDirectory: LoopActor {
 
     /// Takes up a region's links; once for each.
     package func add(
-        region: String, host: RegionLinks.Host, node: ClusterNode
+        region: String, replica: Replica<LinkMachine>, node: ClusterNode
     ) async {
         precondition(!regions.contains { $0.region == region }, "\(region) is there already")
-        let links = RegionLinks(region: region, host: host, node: node, parts: makeParts())
+        let links = RegionLinks(
+            region: region, replica: replica, node: node, parts: makeParts())
         regions.append(links)
         await links.start()
     }

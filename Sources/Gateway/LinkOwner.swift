@@ -48,7 +48,7 @@ actor LinkOwner: LoopActor {
     private static let fenceCountMax = 1024
 
     init(
-        _ parts: LinkParts, host: RegionLinks.Host, term: Term, region: String,
+        _ parts: LinkParts, host: ShardHost, term: Term, region: String,
         onEmptied: @escaping @Sendable (String, UInt64) -> Void
     ) {
         self.term = term
@@ -236,11 +236,11 @@ actor LinkOwner: LoopActor {
 //
 // Proof of `Sendable`: it is made, asked and ended on the loop of its node alone.
 final class LinkLease: @unchecked Sendable {
-    private let host: RegionLinks.Host
+    private let host: ShardHost
     private let term: Term
     private var isOver = false
 
-    init(host: RegionLinks.Host, term: Term) {
+    init(host: ShardHost, term: Term) {
         self.host = host
         self.term = term
     }

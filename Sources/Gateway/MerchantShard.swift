@@ -18,9 +18,8 @@ import StateStore
 
 /// A shard's place on this node.
 actor MerchantShard: LoopActor, ShardObserver, AskHandler {
-    typealias Host = ShardHost<GatewayMachine>
-
-    nonisolated let host: Host
+    nonisolated let replica: Replica<GatewayMachine>
+    nonisolated var host: ShardHost { replica.host }
     private nonisolated let node: ClusterNode
     nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -44,10 +43,10 @@ actor MerchantShard: LoopActor, ShardObserver, AskHandler {
     private static let pause = Duration.milliseconds(25)
 
     init(
-        host: Host, node: ClusterNode, loop: any NodeLoop,
+        replica: Replica<GatewayMachine>, node: ClusterNode, loop: any NodeLoop,
         makeTerm: @escaping @Sendable (Term) -> ShardGateway
     ) {
-        self.host = host
+        self.replica = replica
         self.node = node
         self.loop = loop
         self.makeTerm = makeTerm
@@ -309,11 +308,11 @@ actor MerchantShard: LoopActor, ShardObserver, AskHandler {
     ) async -> QueryReply {
         switch query {
         case .payment(let id):
-            let payment = await host.payment(id)
+            let payment = await replica.payment(id)
             let isTheirs = payment?.merchant == merchant && payment?.isLive == isLive
             return .payment(isTheirs ? payment : nil)
         case .paymentMethod(let id):
-            let method = await host.method(id)
+            let method = await replica.method(id)
             let isTheirs = method?.merchant == merchant && method?.isLive == isLive
             return .paymentMethod(isTheirs ? method : nil)
         case .payments(let page):
@@ -324,7 +323,7 @@ actor MerchantShard: LoopActor, ShardObserver, AskHandler {
     private func list(
         _ page: PaymentPage, _ merchant: MerchantID, _ isLive: Bool
     ) async -> QueryReply {
-        guard let found = await host.list(page, merchant: merchant, isLive: isLive) else {
+        guard let found = await replica.list(page, merchant: merchant, isLive: isLive) else {
             switch page.cursor {
             case .after(let id), .before(let id): return .noSuchCursor(id)
             case nil: return .payments([], hasMore: false)

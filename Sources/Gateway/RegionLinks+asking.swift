@@ -224,7 +224,7 @@ extension RegionLinks {
             // A member that serves has applied everything that was committed before its term.
             guard await host.readBarrier() else { return nil }
             let register =
-                await host.fetch(LinkMachine.key(in: group))?.register ?? LinkRegister()
+                await replica.fetch(LinkMachine.key(in: group))?.register ?? LinkRegister()
             switch register.decide(command) {
             case .failure(let refusal): return .some(refusal)
             case .success(nil): return .some(nil)

@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 package import Environment
 import ISO8583
 package import Primitives
@@ -20,10 +20,9 @@ import Vault
 
 /// A region's links as one node reaches them.
 package actor RegionLinks: LoopActor, ShardObserver, AskHandler {
-    package typealias Host = ShardHost<LinkMachine>
-
     package nonisolated let region: String
-    nonisolated let host: Host
+    nonisolated let replica: Replica<LinkMachine>
+    nonisolated var host: ShardHost { replica.host }
     nonisolated let node: ClusterNode
     package nonisolated let loop: any NodeLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -64,9 +63,11 @@ package actor RegionLinks: LoopActor, ShardObserver, AskHandler {
     /// How long a node goes on asking when it has nothing to send.
     private static let useMax = Duration.seconds(60)
 
-    init(region: String, host: Host, node: ClusterNode, parts: LinkParts) {
+    init(
+        region: String, replica: Replica<LinkMachine>, node: ClusterNode, parts: LinkParts
+    ) {
         self.region = region
-        self.host = host
+        self.replica = replica
         self.node = node
         self.parts = parts
         loop = parts.loop
@@ -105,7 +106,7 @@ package actor RegionLinks: LoopActor, ShardObserver, AskHandler {
     }
 
     private func begin(_ owner: LinkOwner) async {
-        let register = await host.fetch(LinkMachine.key(in: group))?.register ?? LinkRegister()
+        let register = await replica.fetch(LinkMachine.key(in: group))?.register ?? LinkRegister()
         guard serving?.owner === owner else { return }
         await owner.begin(register, parts)
         guard serving?.owner === owner else { return }
@@ -152,7 +153,8 @@ package actor RegionLinks: LoopActor, ShardObserver, AskHandler {
     }
 
     private func tell(_ owner: LinkOwner) async {
-        guard let register = await host.fetch(LinkMachine.key(in: group))?.register else { return }
+        guard let register = await replica.fetch(LinkMachine.key(in: group))?.register
+        else { return }
         guard serving?.owner === owner else { return }
         await owner.take(register)
     }

@@ -17,7 +17,7 @@ extension ShardGateway {
         }
         let books = AggregateKey.merchantBooks(PaymentScope(payment), in: group)
         var found: GatewayAggregate?
-        if case .refund = command { found = await host.fetch(books) }
+        if case .refund = command { found = await replica.fetch(books) }
         return decide(payment, command, limit: limit, books: books, found: found)
     }
 
@@ -27,12 +27,12 @@ extension ShardGateway {
     ) -> Result<[PaymentEvent], Refusal> {
         // The books may have changed since they were fetched: then they are still in memory.
         var balance: Int64 = 0
-        if case .books(let sums, _)? = host.onLoop({ $0.aggregate(books) }) ?? found {
+        if case .books(let sums, _)? = replica.aggregate(books) ?? found {
             balance = sums.merchantBalance
         }
         let taken = tentative.sum(from: books) { payment in
             let key = AggregateKey.payment(payment, in: group)
-            guard case .payment(let current)? = host.onLoop({ $0.aggregate(key) }) else {
+            guard case .payment(let current)? = replica.aggregate(key) else {
                 return nil
             }
             return current.version

@@ -53,7 +53,7 @@ extension ShardGateway {
                 group: host.group, kind: .due, owner: "", cursor: .before(place),
                 createdFrom: AggregateKey.notDue + 1, createdThrough: nextStamp().milliseconds,
                 limit: Self.duePageCount)
-            let page = await host.list(query)
+            let page = await replica.list(query)
             await expireTogether(
                 page.reversed().compactMap { line in
                     if case .due(let id, _) = line { id } else { nil }

@@ -36,10 +36,9 @@ public struct GatewayOptions: Sendable {
 /// One merchant shard for one term of the node that serves it: hosts the merchants and the payments
 /// that are active, decides with them, and proposes. It ends with the term, and they with it.
 actor ShardGateway: LoopActor {
-    typealias Host = ShardHost<GatewayMachine>
-
     nonisolated let options: GatewayOptions
-    nonisolated let host: Host
+    nonisolated let replica: Replica<GatewayMachine>
+    nonisolated var host: ShardHost { replica.host }
     private nonisolated let directory: LinkDirectory
     nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -75,19 +74,19 @@ actor ShardGateway: LoopActor {
     var expiringCount = 0
 
     init(
-        host: Host, term: Term, links: LinkDirectory, options: GatewayOptions,
+        replica: Replica<GatewayMachine>, term: Term, links: LinkDirectory, options: GatewayOptions,
         loop: any NodeLoop, random: any RandomSource, metrics: GatewayMetrics
     ) {
-        self.host = host
+        self.replica = replica
         self.term = term
         begunAt = loop.now
-        hasPredecessor = host.hasPeers
+        hasPredecessor = replica.host.hasPeers
         directory = links
         self.options = options
         self.loop = loop
         self.random = random
         self.metrics = metrics
-        traces = TraceAllocator(shard: host.group.rawValue, next: 0)
+        traces = TraceAllocator(shard: replica.group.rawValue, next: 0)
         anchor = (loop.wallTime, loop.now)
         lead = anchor
         verificationCodes = EphemeralCardSecrets(random: random)
@@ -100,14 +99,14 @@ actor ShardGateway: LoopActor {
     /// Takes up what the log said was open. Commands are taken once it returns.
     func begin() async {
         let group = host.group
-        if case .shard(let facts)? = await host.fetch(.shard(group)) {
+        if case .shard(let facts)? = await replica.fetch(.shard(group)) {
             traces = TraceAllocator(shard: group.rawValue, next: facts.nextTraceSequence)
             stamp = facts.stamp
         }
         anchor = (max(stamp, loop.wallTime), loop.now)
         lead = anchor
-        let open = await host.openAggregates(.payment)
-        for case .idempotency(let record, let merchant) in await host.recordsInFlight() {
+        let open = await replica.openAggregates(.payment)
+        for case .idempotency(let record, let merchant) in await replica.recordsInFlight() {
             guard case .inFlight(let awaited) = record.state else { continue }
             await adopt(awaited, record, merchant)
         }
@@ -272,12 +271,12 @@ actor ShardGateway: LoopActor {
 
     // MARK: Reading
 
-    func payment(_ id: PaymentID) async -> Payment? { await host.payment(id) }
+    func payment(_ id: PaymentID) async -> Payment? { await replica.payment(id) }
 
-    func method(_ id: PaymentMethodID) async -> PaymentMethod? { await host.method(id) }
+    func method(_ id: PaymentMethodID) async -> PaymentMethod? { await replica.method(id) }
 
     func record(_ claim: IdempotencyClaim) async -> IdempotencyRecord? {
-        await host.record(claim)
+        await replica.record(claim)
     }
 
     // MARK: Entities
@@ -339,7 +338,7 @@ actor ShardGateway: LoopActor {
     private func subject(of approval: UnmatchedApproval) async -> LinkSubject? {
         let key = AggregateKey.attempt(
             link: approval.link, reference: approval.reference, in: host.group)
-        guard case .attempt(let place)? = await host.fetch(key),
+        guard case .attempt(let place)? = await replica.fetch(key),
             let payment = await payment(place.payment),
             payment.attempts.indices.contains(place.number),
             let request = approval.request(of: payment.attempts[place.number])

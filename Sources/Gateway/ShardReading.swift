@@ -6,7 +6,7 @@ import StateStore
 // What a shard's replica holds, on any node. It is current where a read barrier of the host has
 // passed before.
 
-extension ShardHost where Machine == GatewayMachine {
+extension Replica where Machine == GatewayMachine {
     func payment(_ id: PaymentID) async -> Payment? {
         guard case .payment(let payment)? = await fetch(.payment(id, in: group)) else {
             return nil

@@ -32,14 +32,14 @@ struct HostParts {
     }
 
     /// - Parameter founders: where the group's log begins, unless the start knows.
-    func host<Machine: ShardMachine>(
+    func replica<Machine: ShardMachine>(
         _ group: GroupID, founders: [MemberID] = []
-    ) -> ShardHost<Machine> {
+    ) -> Replica<Machine> {
         let founding = try? Configuration(voters: founders)
         guard let configuration = start.configurations[group] ?? founding else {
             preconditionFailure("\(group) has no members")
         }
-        return ShardHost(
+        return Replica(
             group: group, node: node, loop: environment.loop, journal: journal,
             log: start.groups[group], configuration: configuration, store: environment.store,
             stored: stored.applied[group], reader: environment.readWorker, snapshots: snapshots,

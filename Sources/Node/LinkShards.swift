@@ -10,8 +10,6 @@ import Topology
 
 /// Makes and holds the groups of link shards.
 actor LinkShards: LoopActor, LinkShardHosting {
-    typealias Host = ShardHost<LinkMachine>
-
     nonisolated let loop: any NodeLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -19,7 +17,7 @@ actor LinkShards: LoopActor, LinkShardHosting {
     private let writer: StateWriter
     /// Who writes to the processors where this node leads one of the groups.
     private let directory: LinkDirectory
-    private var found: [(region: String, host: Host)] = []
+    private var found: [(region: String, host: ShardHost)] = []
     private var isStopped = false
 
     init(parts: HostParts, writer: StateWriter, directory: LinkDirectory) {
@@ -30,7 +28,7 @@ actor LinkShards: LoopActor, LinkShardHosting {
     }
 
     /// The link shards, the oldest first.
-    var shards: [(region: String, host: Host)] { found }
+    var shards: [(region: String, host: ShardHost)] { found }
 
     nonisolated func host(_ shard: LinkShard, as group: GroupID) {
         onLoop { $0.begin(shard, group) }
@@ -38,15 +36,16 @@ actor LinkShards: LoopActor, LinkShardHosting {
 
     private func begin(_ shard: LinkShard, _ group: GroupID) {
         guard !isStopped else { return }
-        let host: Host = parts.host(group, founders: shard.founders)
-        found.append((shard.region, host))
-        _ = Task { await self.start(host, of: shard.region) }
+        let replica: Replica<LinkMachine> = parts.replica(group, founders: shard.founders)
+        found.append((shard.region, replica.host))
+        _ = Task { await self.start(replica, of: shard.region) }
     }
 
-    private func start(_ host: Host, of region: String) async {
-        await writer.add(host, written: parts.stored.applied[host.group]?.index ?? 0)
+    private func start(_ replica: Replica<LinkMachine>, of region: String) async {
+        let written = parts.stored.applied[replica.group]?.index ?? 0
+        await writer.add(replica.host, written: written)
         guard !isStopped else { return }
-        await directory.add(region: region, host: host, node: parts.node)
+        await directory.add(region: region, replica: replica, node: parts.node)
     }
 
     func stop() async {

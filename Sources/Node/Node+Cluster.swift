@@ -77,7 +77,7 @@ extension Node {
     }
 
     private func transfer(
-        _ host: ShardHost<GatewayMachine>, to target: MemberID
+        _ host: ShardHost, to target: MemberID
     ) async -> TransferOutcome {
         if let refusal = await host.transfer(to: target) { return .refused(refusal) }
         let end = loop.now + Self.transferMax

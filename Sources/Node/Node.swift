@@ -88,7 +88,7 @@ public actor Node: LoopActor {
     private let writer: StateWriter
     private let journal: Journal
     private let store: StateStore
-    let hosts: [ShardHost<GatewayMachine>]
+    let hosts: [ShardHost]
     package let cluster: ClusterNode
     let keeper: TopologyKeeper
     let linkShards: LinkShards
@@ -140,22 +140,22 @@ public actor Node: LoopActor {
         let parts = HostParts(
             node: cluster, journal: journal, start: start, stored: stored, snapshots: snapshots,
             environment: environment)
-        let meta: ShardHost<TopologyMachine> = parts.host(ClusterNode.metaGroup)
+        let meta: Replica<TopologyMachine> = parts.replica(ClusterNode.metaGroup)
         keeper = TopologyKeeper(
-            host: meta, node: cluster, profile: configuration.plan.own.profile,
+            replica: meta, node: cluster, profile: configuration.plan.own.profile,
             loop: environment.loop)
-        let hosts = (0..<configuration.shardCount).map {
-            parts.host(GroupID(UInt32($0))) as ShardHost<GatewayMachine>
+        let replicas = (0..<configuration.shardCount).map {
+            parts.replica(GroupID(UInt32($0))) as Replica<GatewayMachine>
         }
-        self.hosts = hosts
+        hosts = replicas.map(\.host)
         storedIndexes = stored.applied.mapValues(\.index)
         onNews = environment.onNews
         let onNews = onNews
         let cards = NodeCards(vault: environment.vault, jurisdiction: configuration.jurisdiction)
         router = GatewayRouter(
-            hosts: hosts, node: cluster, region: configuration.region, links: configuration.links,
-            options: configuration.gateway, cards: cards, loop: environment.loop,
-            network: environment.network, random: environment.random,
+            replicas: replicas, node: cluster, region: configuration.region,
+            links: configuration.links, options: configuration.gateway, cards: cards,
+            loop: environment.loop, network: environment.network, random: environment.random,
             metrics: GatewayMetrics(metrics),
             home: { [cluster] in cluster.topology.rule(of: $0)?.home },
             onLinksOwned: { onNews(.linksOwned(region: $0, term: $1)) })
@@ -342,7 +342,7 @@ public actor Node: LoopActor {
         }
     }
 
-    private var linkHosts: [LinkShards.Host] {
+    private var linkHosts: [ShardHost] {
         get async { await linkShards.shards.map(\.host) }
     }
 

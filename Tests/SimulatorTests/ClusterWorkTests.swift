@@ -156,7 +156,7 @@ private final class Member {
         let loop: SimulatedLoop
         let journal: Journal
         let links: PeerLinks
-        let host: ShardHost<Nothing>
+        let host: ShardHost
         let writer: StateWriter
     }
 
@@ -212,7 +212,7 @@ private final class Member {
             fileSystem: incarnation.files, directory: "/data/snapshots",
             writer: incarnation.makeWorker())
         try snapshots.prepare()
-        let host = ShardHost<Nothing>(
+        let replica = Replica<Nothing>(
             group: GroupID(0), node: node, loop: loop, journal: journal,
             log: log.groups[GroupID(0)],
             configuration: try Configuration(voters: plan.nodes.compactMap(\.id)),
@@ -225,6 +225,7 @@ private final class Member {
         let writer = StateWriter(
             loop: loop, store: store, worker: incarnation.makeWorker(), halt: incarnation.halt,
             options: options)
+        let host = replica.host
         parts = Parts(loop: loop, journal: journal, links: links, host: host, writer: writer)
         let observer = observer
         loop.start(node) { node in
@@ -289,12 +290,12 @@ private final class Silent: ShardObserver {
 private actor Proposer {
     private nonisolated let loop: SimulatedLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-    private let host: ShardHost<Nothing>
+    private let host: ShardHost
     private let committed: Counter
     private var underWayCount = 0
     private var batchesLeft = 0
 
-    init(_ host: ShardHost<Nothing>, loop: SimulatedLoop, _ committed: Counter) {
+    init(_ host: ShardHost, loop: SimulatedLoop, _ committed: Counter) {
         self.host = host
         self.loop = loop
         self.committed = committed

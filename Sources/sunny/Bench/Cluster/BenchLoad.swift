@@ -10,7 +10,7 @@ import Transport
 actor BenchLoad<Machine: ShardMachine> {
     private nonisolated let loop: UVLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-    private let host: ShardHost<Machine>
+    private let host: ShardHost
 
     /// What came before it is not counted: tables grow, and segments begin.
     static var warmUpSeconds: Double { 1 }

@@ -55,7 +55,7 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
     private let links: PeerLinks
     private let node: ClusterNode
     private let writer: StateWriter
-    let host: ShardHost<Machine>
+    let host: ShardHost
     private let storedIndex: LogIndex
     private let address: SocketAddress
 
@@ -97,11 +97,12 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
             seat: seat, loop: loop, journal: journal,
             log: log.groups[ClusterNode.livenessGroup], network: network, links: links,
             halt: ProcessHalt(), seed: random.next())
-        host = ShardHost(
+        host = Replica<Machine>(
             group: group, node: node, loop: loop, journal: journal, log: log.groups[group],
             configuration: try Configuration(voters: ClusterMembers(seat).all.map(\.id)),
             store: store, stored: stored, reader: workers[2], snapshots: snapshots,
-            halt: ProcessHalt(), seed: random.next())
+            halt: ProcessHalt(), seed: random.next()
+        ).host
         writer = StateWriter(loop: loop, store: store, worker: workers[1], halt: ProcessHalt())
         self.journal = journal
     }

@@ -1,0 +1,101 @@
+import Primitives
+import StateStore
+
+/// The aggregates of one shard in memory, as far as its host has to know them: whatever they are.
+///
+/// Used on the shard's loop only, but for `isSound` and what `takeDirty` returns.
+protocol ShardTable: AnyObject, Sendable {
+    /// `ShardMachine.rowFormat`.
+    var rowFormat: UInt8 { get }
+    var dirtyCount: Int { get }
+    /// Those that the store may not have, at most.
+    var unwrittenCount: Int { get }
+
+    /// Whether a row can be read by the machine, which trusts its own. On any thread.
+    static func isSound(_ row: AggregateRow) -> Bool
+
+    /// Gets ready for an entry: what it reads or writes and is not in memory has to be admitted
+    /// before it is applied.
+    func missingKeys(of payload: [UInt8]) throws(Primitives.DecodingError) -> [AggregateKey]
+    func apply(_ payload: [UInt8]) throws(Primitives.DecodingError) -> ApplyVerdict
+
+    func knows(_ key: AggregateKey) -> Bool
+    /// Takes rows of the store for keys that are unknown so far; a key without a row has none.
+    func admit(
+        _ rows: [AggregateRow], for keys: [AggregateKey]
+    ) throws(Primitives.DecodingError)
+
+    /// What changed since the last call, to be encoded by whoever writes it.
+    func takeDirty() -> @Sendable () -> [AggregateRow]
+    func written()
+    func notWritten()
+    func trim()
+    /// `AggregateTable.takeWindow`.
+    func takeWindow() -> [UInt32]
+    /// `ShardMachine.expired`.
+    func expired() -> [(kind: AggregateKind, createdBefore: Int64)]
+    /// A snapshot has replaced what there was.
+    func clear()
+}
+
+/// The table of one machine.
+///
+/// It alone is generic: a host of a generic type would look up its own type at run time with each
+/// call, some ten times as long as the call takes.
+//
+// Proof of `Sendable`: `aggregates` is used on the shard's loop only, by the host, which is an
+// actor of the loop, and by `Replica`, which asks the loop whether it runs on it.
+final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable {
+    private let group: GroupID
+    var aggregates: AggregateTable<Machine.Aggregate>
+
+    init(_ group: GroupID, cleanCountMax: Int) {
+        self.group = group
+        aggregates = AggregateTable(cleanCountMax: cleanCountMax)
+    }
+
+    var rowFormat: UInt8 { Machine.rowFormat }
+    var dirtyCount: Int { aggregates.dirtyCount }
+    var unwrittenCount: Int { aggregates.unwrittenCount }
+
+    static func isSound(_ row: AggregateRow) -> Bool {
+        (try? Machine.Aggregate(row: row)) != nil
+    }
+
+    func missingKeys(of payload: [UInt8]) throws(Primitives.DecodingError) -> [AggregateKey] {
+        let keys = try Machine.keys(of: payload, in: group)
+        for key in keys.created { aggregates.admit(key, nil) }
+        return keys.known.filter { !aggregates.knows($0) }
+    }
+
+    func apply(_ payload: [UInt8]) throws(Primitives.DecodingError) -> ApplyVerdict {
+        try Machine.apply(payload, in: group, to: &aggregates)
+    }
+
+    func knows(_ key: AggregateKey) -> Bool { aggregates.knows(key) }
+
+    func admit(
+        _ rows: [AggregateRow], for keys: [AggregateKey]
+    ) throws(Primitives.DecodingError) {
+        for row in rows { aggregates.admit(row.key, try Machine.Aggregate(row: row)) }
+        for key in keys { aggregates.admit(key, nil) }
+    }
+
+    func takeDirty() -> @Sendable () -> [AggregateRow] {
+        let changed = aggregates.takeDirty()
+        return { changed.map { $0.row } }
+    }
+
+    func written() { aggregates.written() }
+    func notWritten() { aggregates.notWritten() }
+    func trim() { aggregates.trim() }
+    func takeWindow() -> [UInt32] { aggregates.takeWindow() }
+
+    func expired() -> [(kind: AggregateKind, createdBefore: Int64)] {
+        Machine.expired(in: group, aggregates)
+    }
+
+    func clear() {
+        aggregates = AggregateTable(cleanCountMax: aggregates.cleanCountMax)
+    }
+}
