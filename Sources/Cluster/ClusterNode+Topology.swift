@@ -7,7 +7,7 @@ public import Topology
 //   own replica of the meta group ──▶ confirmed ──▶ where groups shall be, and who leads them
 //                                         │
 //   a peer that knows a newer one ──▶ heard, until the own replica has it ──▶ whom to link with
-//                                                                             and whom to ask
+//   the own log beyond that, once ─────┘                                      and whom to ask
 //
 // What a peer tells should be a state that was committed, but nothing in it proves that. So it
 // opens doors and decides nothing: nobody whose link is up is left out for it. A read barrier of
@@ -69,6 +69,16 @@ extension ClusterNode {
         guard currentTopology.epoch > ownTopology.epoch, ownTopology.isFounded else { return }
         noteRefusal()
         currentTopology = ownTopology
+        relink()
+    }
+
+    /// Takes what the own log may come to, where that is newer than what is known, as whom to link
+    /// with: a barrier drops it if it was never decided.
+    func foresee(_ topology: Topology) {
+        guard topology.isFounded, topology.epoch > currentTopology.epoch,
+            topology.founding?.checksum == foundingChecksum, topology[seat.member] != nil
+        else { return }
+        currentTopology = topology
         relink()
     }
 

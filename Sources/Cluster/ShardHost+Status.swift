@@ -59,6 +59,11 @@ extension ShardHost {
             checksumAskCount: comparison.askCount)
     }
 
+    /// What the log has beyond what is applied here. Some of it may never be committed.
+    var unappliedEntries: [LogEntry] {
+        raft.entries(from: appliedIndex + 1, through: raft.lastIndex)
+    }
+
     /// Asks a peer to lead instead of this node. It takes a round trip and a sync; `knownLeader`
     /// tells when it is done. Nil when it has begun.
     public func transfer(to target: MemberID) -> TransferRefusal? {

@@ -82,6 +82,7 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
         await host.load([Self.key])
         await node.set(keeper: self)
         shardApplied(host.group)
+        await foresee()
         await node.answer(for: host.group, by: self)
         await host.start(observer: self)
         scheduleConduct(isResting: false)
@@ -91,6 +92,20 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     public func stop() {
         isStopped = true
         wakeWaiters()
+    }
+
+    /// Has the node link with those whom its log knows, also where it does not know that they were
+    /// admitted: after a loss of power the state may be older than the log, and from nobody but
+    /// them would it learn what was committed.
+    private func foresee() async {
+        var topology = await current()
+        for entry in await host.unappliedEntries where entry.kind == .command {
+            // One that does not fit was decided on another state.
+            guard let change = try? TopologyChange(encoded: entry.payload) else { continue }
+            _ = topology.apply(change)
+        }
+        let foreseen = topology
+        node.onLoop { $0.foresee(foreseen) }
     }
 
     // MARK: What the group says

@@ -40,14 +40,17 @@ final class GatewayWorld {
 
     let shardCount: Int
     var groups: [GroupID] { (0..<shardCount).map { GroupID(UInt32($0)) } }
+    /// The merchant's shard.
+    var askedGroup: GroupID { GroupID(UInt32(merchant.stem.slot.shard(of: shardCount))) }
 
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
     /// - Parameter grows: whether, by chance, some of the nodes join later.
+    ///   - founderCount: how many there are at the beginning; nil for what chance says.
     ///   - jurisdictions: each has as many of the nodes, and as many of the shards.
     init(
         _ world: World, nodeCount: Int, shardCount: Int = 2, grows: Bool = true,
-        jurisdictions: [String] = ["eu"]
+        founderCount wanted: Int? = nil, jurisdictions: [String] = ["eu"]
     ) throws {
         self.world = world
         self.shardCount = shardCount
@@ -59,7 +62,7 @@ final class GatewayWorld {
             stem: IdentifierStem(slot: Slot(4711)!, random: WorldRandom(seed: world.seed)))
         acquirerJournal = try AcquirerJournal(path: nil)
         var chance = SeededRandom(seed: derivedSeed(world.seed, "founders"))
-        founderCount = Self.founderCount(of: nodeCount, grows: grows, &chance)
+        founderCount = wanted ?? Self.founderCount(of: nodeCount, grows: grows, &chance)
         let founderCount = founderCount
         let planned = (1...nodeCount).map { number in
             ClusterPlan.Node(
