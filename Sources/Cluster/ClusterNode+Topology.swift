@@ -33,7 +33,9 @@ extension ClusterNode {
     /// Takes a topology of the own replica of the meta group.
     func confirm(_ topology: Topology) {
         guard topology.isFounded, topology.epoch > ownTopology.epoch else { return }
-        guard topology.founding?.checksum == foundingChecksum else {
+        // It never changes; a checksum of it takes as long as encoding it.
+        let isKnown = ownTopology.isFounded && topology.founding == ownTopology.founding
+        guard isKnown || topology.founding?.checksum == foundingChecksum else {
             return leave(.otherFounding)
         }
         // Of before this node was admitted: what it says of it is nothing.
@@ -53,14 +55,15 @@ extension ClusterNode {
         relink()
         hostLinkShards(of: topology)
         // Most changes are of a few groups, and a node may hold a thousand.
+        let mayPreferOthers = topology.nodes != before.nodes || topology.flags != before.flags
         for group in groups.keys.sorted() {
+            let isElsewhere = topology.placement(of: group) != before.placement(of: group)
+            guard isElsewhere || mayPreferOthers else { continue }
             let preferred = preferredLeaders(of: group, by: topology)
             if preferred != preferredLeaders(of: group, by: before) {
                 groups[group]?.prefer(preferred)
             }
-            if topology.placement(of: group) != before.placement(of: group) {
-                groups[group]?.wake()
-            }
+            if isElsewhere { groups[group]?.wake() }
         }
     }
 

@@ -46,6 +46,8 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     private var downSince: [MemberID: MonotonicInstant] = [:]
     /// What there was nothing to do about.
     private var idleLook: Look?
+    /// When all groups were looked at last, whatever is known of them.
+    private var lookedAtAll: MonotonicInstant
 
     /// All that the next step of the placement depends on.
     private struct Look: Hashable {
@@ -59,6 +61,9 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     private static let conductInterval = Duration.milliseconds(250)
     /// The same while every group is where it shall be.
     private static let restInterval = Duration.seconds(1)
+    /// From one look at groups that have settled to the next: nothing but this moves them, so that
+    /// there is nothing to find, and there may be a thousand.
+    private static let fullLookInterval = Duration.seconds(10)
     /// Between two tries of a request, as elections take a second.
     private static let pause = Duration.milliseconds(50)
     /// How long a node has to be down until another one gets what was on its way to it: longer than
@@ -75,6 +80,7 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
         self.node = node
         self.profile = profile
         self.loop = loop
+        lookedAtAll = loop.now
     }
 
     /// Takes up what the disk knows, and part in the group.
@@ -362,12 +368,15 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     }
 
     /// The groups of this node that are not where they shall be, as far as it knows. At rest it
-    /// looks at all of them.
+    /// looks at all of them now and then.
     private func groupsToLead(by topology: Topology) -> [any GroupShell] {
         let isAtRest = isAtRest
+        let looksAtAll = isAtRest && loop.now - lookedAtAll >= Self.fullLookInterval
+        guard looksAtAll || !isAtRest else { return [] }
+        if looksAtAll { lookedAtAll = loop.now }
         return node.onLoop { node in
             let groups = node.groups.filter { group, _ in
-                isAtRest || topology.placement(of: group)?.isSettled != true
+                looksAtAll || topology.placement(of: group)?.isSettled != true
             }
             return groups.values.sorted { $0.group < $1.group }
         }

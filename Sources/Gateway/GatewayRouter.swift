@@ -84,10 +84,10 @@ public actor GatewayRouter: LoopActor, MerchantGateway {
         return payments
     }
 
-    /// What the books of the shards say that this node serves, as they stand now.
-    package func servedBooks() async -> [ShardBooks] {
+    /// What the books say of those of the shards that this node serves, as they stand now.
+    package func servedBooks(of groups: Set<GroupID>) async -> [ShardBooks] {
         var books: [ShardBooks] = []
-        for shard in shards where shard.host.servingTerm != nil {
+        for shard in shards where groups.contains(shard.group) && shard.host.servingTerm != nil {
             guard await shard.host.readBarrier() else { continue }
             books.append(
                 ShardBooks(

@@ -405,7 +405,7 @@ public actor Node: LoopActor {
     }
 
     /// What the books of the shards say that this node serves, as they stand now.
-    package func servedBooks() async -> [ShardBooks] {
-        await router.servedBooks()
+    package func servedBooks(of groups: Set<GroupID>) async -> [ShardBooks] {
+        await router.servedBooks(of: groups)
     }
 }

@@ -36,15 +36,31 @@ struct SlotTable: Sendable {
         guard version >= StateStoreSchema.versionWithSlots else { return }
         let run = try SQLRun(database, "SELECT shard, slot FROM shard")
         while try run.next() {
-            let slot = Slot(number: try run.integer(1))
-            guard let shard = UInt32(exactly: try run.integer(0)),
-                slot.number & 0xFFFF_FFFF == Int64(shard)
-            else {
-                throw StateStoreError.corrupt(
-                    operation: "read a slot", code: ResultCode.SQLITE_CORRUPT.rawValue)
-            }
-            slots[GroupID(shard)] = slot
+            let (group, slot) = try Self.slot(try run.integer(1), of: try run.integer(0))
+            slots[group] = slot
         }
+    }
+
+    /// What counts of one shard, by the file.
+    static func slot(of group: GroupID, in database: Database) throws -> Slot {
+        guard try StateStoreSchema.version(database) >= StateStoreSchema.versionWithSlots
+        else { return Slot(group) }
+        let run = try SQLRun(database, "SELECT slot FROM shard WHERE shard = ?")
+        try run.bind(Int64(group.rawValue), at: 1)
+        guard try run.next() else { return Slot(group) }
+        return try slot(try run.integer(0), of: Int64(group.rawValue)).slot
+    }
+
+    /// The slot of this number, which has to be one of the shard's.
+    private static func slot(
+        _ number: Int64, of shard: Int64
+    ) throws -> (group: GroupID, slot: Slot) {
+        let slot = Slot(number: number)
+        guard let group = UInt32(exactly: shard), slot.number & 0xFFFF_FFFF == shard else {
+            throw StateStoreError.corrupt(
+                operation: "read a slot", code: ResultCode.SQLITE_CORRUPT.rawValue)
+        }
+        return (GroupID(group), slot)
     }
 
     subscript(group: GroupID) -> Slot { slots[group] ?? Slot(group) }

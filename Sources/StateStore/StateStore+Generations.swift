@@ -202,7 +202,7 @@ extension StateStore {
     ) throws(StateStoreError) -> Bool {
         try view("export a shard") { database, counts in
             guard let applied = try RowReader.applied(database, group) else { return false }
-            let slot = try SlotTable(database)[group]
+            let slot = try SlotTable.slot(of: group, in: database)
             counts.statements += 3
             guard visit(applied, []) else { return true }
             let run = try SQLRun(

@@ -25,9 +25,14 @@ struct Placement {
     private static func loads(
         of shards: [ShardPlacement], on nodes: [NodeRecord]
     ) -> [MemberID: Int] {
-        var loads = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, 0) })
-        for member in shards.flatMap(\.replicas) { loads[member]? += 1 }
-        return loads
+        // Counted by place: nodes are few, and shards may be a thousand.
+        var counts = [Int](repeating: 0, count: nodes.count)
+        for shard in shards {
+            for member in shard.replicas {
+                if let place = nodes.firstIndex(where: { $0.id == member }) { counts[place] += 1 }
+            }
+        }
+        return Dictionary(uniqueKeysWithValues: zip(nodes.map(\.id), counts))
     }
 
     /// The replicas of one group more.
