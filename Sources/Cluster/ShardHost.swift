@@ -51,7 +51,7 @@ public enum ProposalRefusal: Hashable, Sendable {
 }
 
 /// The shell of one group's Raft instance: stores through the journal, speaks through the node's
-/// links, applies what is committed, and keeps the aggregates that are in memory.
+/// links, and applies what is committed to the shard's table. `Replica` makes it, and reads that.
 ///
 /// Everything that serves a shard shares its loop, so that calls of its actors run inline.
 //

@@ -21,6 +21,8 @@ private enum PlayedWorld: String, CaseIterable {
     case jurisdictions
     /// Three nodes, of which one is followed and not told, and clients that look at them all.
     case deposed
+    /// Three nodes, the first of which founds the cluster alone and loses power.
+    case founder
 
     /// The worlds of a seed, where a bug names none.
     static func ofSeed(_ seed: UInt64, hasBug: Bool) -> [PlayedWorld] {
@@ -43,6 +45,8 @@ private enum PlayedWorld: String, CaseIterable {
                 return try JurisdictionScenario.run(seed: seed).violations.first
             case .deposed:
                 return try DeposedScenario.run(seed: seed).violations.first
+            case .founder:
+                return try FounderScenario.run(seed: seed).violations.first
             }
         } catch {
             return "\(error)"
