@@ -257,6 +257,9 @@ public struct Instance: Sendable {
                 if moment.now >= deadline { electionTimedOut(moment, &directives) }
             } else {
                 follower.electionDeadline = electionDeadlineOnceFree(from: moment)
+                // Whoever asks for its vote is helped at once: that the leader's node has been
+                // silent for as long as was promised says more than when the leader last spoke.
+                follower.heardAt = nil
                 role = .follower(follower)
             }
         case .preCandidate(let poll), .candidate(let poll):

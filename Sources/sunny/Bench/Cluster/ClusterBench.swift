@@ -15,6 +15,8 @@ struct ClusterBench {
     static let inFlight = 4096
     private static let seconds = 4.0
     private static let killCount = 5
+    /// From the start of a member to the end of the next leader.
+    private static let restMicroseconds: UInt32 = 2_000_000
 
     private var probe: MachineProbe { MachineProbe(directory: directory + "/probe") }
 
@@ -161,6 +163,9 @@ struct ClusterBench {
     private func kill(_ cluster: BenchCluster) throws {
         var milliseconds: [Double] = []
         for _ in 0..<Self.killCount {
+            // One that has just started has promised nothing yet, and waits a whole election
+            // timeout: a cluster that has lost nobody lately is meant.
+            usleep(Self.restMicroseconds)
             let leader = try cluster.leader()
             let others = (0..<BenchCluster.memberCount).filter { $0 != leader }
             for number in others { _ = try cluster.order(number, .watch) }
