@@ -46,8 +46,8 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     private var downSince: [MemberID: MonotonicInstant] = [:]
     /// What there was nothing to do about.
     private var idleLook: Look?
-    /// When all groups were looked at last, whatever is known of them.
-    private var lookedAtAll: MonotonicInstant
+    /// When every group that is led here was last found where it shall be, by which topology.
+    private var wholeLook: (epoch: UInt64, at: MonotonicInstant)?
 
     /// All that the next step of the placement depends on.
     private struct Look: Hashable {
@@ -61,9 +61,9 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
     private static let conductInterval = Duration.milliseconds(250)
     /// The same while every group is where it shall be.
     private static let restInterval = Duration.seconds(1)
-    /// From one look at groups that have settled to the next: nothing but this moves them, so that
-    /// there is nothing to find, and there may be a thousand.
-    private static let fullLookInterval = Duration.seconds(10)
+    /// From one look at groups that have settled to the next: nothing but these looks moves them,
+    /// so that there is nothing to find, and there may be a thousand.
+    private static let wholeLookInterval = Duration.seconds(10)
     /// Between two tries of a request, as elections take a second.
     private static let pause = Duration.milliseconds(50)
     /// How long a node has to be down until another one gets what was on its way to it: longer than
@@ -80,7 +80,6 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
         self.node = node
         self.profile = profile
         self.loop = loop
-        lookedAtAll = loop.now
     }
 
     /// Takes up what the disk knows, and part in the group.
@@ -346,12 +345,29 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
             if host.servingTerm != nil, !isChanging { _ = Task { await self.found() } }
             return
         }
+        let isWhole = isAtRest
+        if !isWhole || !wasFoundThere(topology) {
+            let areAllThere = lead(groupsToLead(by: topology, isWhole), by: topology)
+            if isWhole, areAllThere { wholeLook = (topology.epoch, loop.now) }
+        }
+        guard host.servingTerm != nil else { return downSince.removeAll() }
+        let lost = lostNodes(of: topology)
+        if !isChanging { takeNextStep(topology, lost) }
+    }
+
+    /// Leads those of the groups that are led here a step towards where they shall be, and reports
+    /// those that have got there; true when all have.
+    private func lead(_ groups: [any GroupShell], by topology: Topology) -> Bool {
         var settled: [SettledShard] = []
         var metaEpoch: UInt64?
-        for group in groupsToLead(by: topology) where group.isLedHere {
-            guard isConfirmed(group) else { continue }
-            guard let target = node.target(of: group.group, by: topology), group.approach(target)
-            else { continue }
+        var areAllThere = true
+        for group in groups where group.isLedHere {
+            guard isConfirmed(group), let target = node.target(of: group.group, by: topology),
+                group.approach(target)
+            else {
+                areAllThere = false
+                continue
+            }
             if group.group == ClusterNode.metaGroup {
                 metaEpoch = topology.meta.isSettled ? nil : topology.meta.epoch
             } else {
@@ -362,21 +378,20 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
             }
         }
         if !settled.isEmpty || metaEpoch != nil { report(settled, metaEpoch) }
-        guard host.servingTerm != nil else { return downSince.removeAll() }
-        let lost = lostNodes(of: topology)
-        if !isChanging { takeNextStep(topology, lost) }
+        return areAllThere
     }
 
-    /// The groups of this node that are not where they shall be, as far as it knows. At rest it
-    /// looks at all of them now and then.
-    private func groupsToLead(by topology: Topology) -> [any GroupShell] {
-        let isAtRest = isAtRest
-        let looksAtAll = isAtRest && loop.now - lookedAtAll >= Self.fullLookInterval
-        guard looksAtAll || !isAtRest else { return [] }
-        if looksAtAll { lookedAtAll = loop.now }
-        return node.onLoop { node in
+    /// Whether all groups were found where this topology wants them, not long ago.
+    private func wasFoundThere(_ topology: Topology) -> Bool {
+        guard let wholeLook, wholeLook.epoch == topology.epoch else { return false }
+        return loop.now - wholeLook.at < Self.wholeLookInterval
+    }
+
+    /// All groups of this node, or those that are not where they shall be, as far as it knows.
+    private func groupsToLead(by topology: Topology, _ isWhole: Bool) -> [any GroupShell] {
+        node.onLoop { node in
             let groups = node.groups.filter { group, _ in
-                looksAtAll || topology.placement(of: group)?.isSettled != true
+                isWhole || topology.placement(of: group)?.isSettled != true
             }
             return groups.values.sorted { $0.group < $1.group }
         }
