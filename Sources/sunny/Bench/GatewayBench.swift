@@ -39,7 +39,6 @@ struct GatewayBench {
             [
                 "demo", "--dir", directory, "--detach", "--nodes", "1", "--acquirers", "1",
             ])
-        defer { try? runSelf(["demo", "stop", "--dir", directory]) }
         let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/demo.json"))
         let demo = try JSONDecoder().decode(Demo.self, from: data)
         guard let node = demo.nodes.first, let http = Self.address(node.http),

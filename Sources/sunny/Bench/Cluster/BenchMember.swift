@@ -97,12 +97,12 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
             seat: seat, loop: loop, journal: journal,
             log: log.groups[ClusterNode.livenessGroup], network: network, links: links,
             halt: ProcessHalt(), seed: random.next())
-        host = Replica<Machine>(
+        let replica = Replica<Machine>(
             group: group, node: node, loop: loop, journal: journal, log: log.groups[group],
             configuration: try Configuration(voters: ClusterMembers(seat).all.map(\.id)),
             store: store, stored: stored, reader: workers[2], snapshots: snapshots,
-            halt: ProcessHalt(), seed: random.next()
-        ).host
+            halt: ProcessHalt(), seed: random.next())
+        host = replica.host
         writer = StateWriter(loop: loop, store: store, worker: workers[1], halt: ProcessHalt())
         self.journal = journal
     }
