@@ -7,7 +7,8 @@ public import Topology
 //   own replica of the meta group ──▶ confirmed ──▶ where groups shall be, and who leads them
 //                                         │
 //   a peer that knows a newer one ──▶ heard, until the own replica has it ──▶ whom to link with
-//   the own log beyond that, once ─────┘                                      and whom to ask
+//                                                                             and whom to ask
+//   the own log, when it starts ────▶ foreseen, until a read barrier ───────▶ whom to link with
 //
 // What a peer tells should be a state that was committed, but nothing in it proves that. So it
 // opens doors and decides nothing: nobody whose link is up is left out for it. A read barrier of
@@ -75,14 +76,15 @@ extension ClusterNode {
         relink()
     }
 
-    /// Takes what the own log may come to, where that is newer than what is known, as whom to link
-    /// with: a barrier drops it if it was never decided.
-    func foresee(_ topology: Topology) {
-        guard topology.isFounded, topology.epoch > currentTopology.epoch,
-            topology.founding?.checksum == foundingChecksum, topology[seat.member] != nil
-        else { return }
-        currentTopology = topology
+    /// Takes those whom the own log may come to know as whom to link with besides; true when there
+    /// are any. Some of it may never be committed, so it says nothing else. Empty once the own
+    /// replica knows all that was.
+    func foresee(_ nodes: [NodeRecord]) -> Bool {
+        let news = nodes.filter { currentMembers[$0.id] == nil }
+        guard news != foreseenNodes else { return !news.isEmpty }
+        foreseenNodes = news
         relink()
+        return !news.isEmpty
     }
 
     /// Takes a topology that a peer tells, where it is newer than what is known, as whom to link
@@ -104,9 +106,13 @@ extension ClusterNode {
     /// Links with those whom the own replica knows, and with those whom peers tell of beside them.
     func relink() {
         let linked = links?.onLoop { Set($0.connected) } ?? []
-        let nodes = ownTopology.nodesToLink(told: currentTopology) {
-            $0 == seat.member || linked.contains($0)
-        }
+        let isFounded = ownTopology.isFounded || currentTopology.isFounded
+        let known =
+            isFounded
+            ? ownTopology.nodesToLink(told: currentTopology) {
+                $0 == seat.member || linked.contains($0)
+            } : seat.nodes
+        let nodes = ownTopology.nodesToLink(known, foreseen: foreseenNodes)
         update(ClusterMembers(cluster: seat.cluster, own: seat.member, nodes: nodes))
     }
 

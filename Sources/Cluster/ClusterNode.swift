@@ -90,6 +90,8 @@ public actor ClusterNode: LoopActor {
     /// shall be. Loop only.
     nonisolated var confirmedTopology: Topology { onLoop { $0.ownTopology } }
     var ownTopology = Topology()
+    /// Nodes that the own log may come to know (`foresee`).
+    var foreseenNodes: [NodeRecord] = []
     /// Groups that have settled on other members than this node, by that.
     var foreignGroups: Set<GroupID> = []
     /// Who says that this node has no place any more.

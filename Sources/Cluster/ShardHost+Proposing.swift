@@ -4,9 +4,8 @@ public import Primitives
 import Raft
 
 // What is proposed in one turn, or while the journal writes, becomes one append: one message to
-// each follower, one write and one answer, however many entries it has. It waits for nothing that
-// it would not wait for anyway: this disk takes no more until then, and those of the followers are
-// as busy.
+// each follower, one write and one answer, however many entries it has. Nobody is answered later
+// for it: what is applied is what this disk has, and it takes no more until then.
 
 /// A proposal that waits for the end of the turn, or of a write.
 struct GatheredProposal {
@@ -43,6 +42,8 @@ extension ShardHost {
         var rest = gathered[...]
         gathered = []
         gatheredByteCount = 0
+        // The write that it waited for may have found no room.
+        guard journal.refusal == nil else { return refuse(rest, .noRoom) }
         while let first = rest.first {
             // What was decided in a term that is over is refused without the rest.
             let run = rest.prefix { $0.expectedTerm == first.expectedTerm }

@@ -109,14 +109,30 @@ public actor TopologyKeeper: LoopActor, ShardObserver, AskHandler {
             guard let change = try? TopologyChange(encoded: entry.payload) else { continue }
             _ = topology.apply(change)
         }
-        let foreseen = topology
-        node.onLoop { $0.foresee(foreseen) }
+        let foreseen = topology.nodes
+        guard node.onLoop({ $0.foresee(foreseen) }) else { return }
+        _ = Task { await self.endForesight() }
+    }
+
+    /// What was committed of it the own replica knows by then.
+    private func endForesight() async {
+        while !isStopped {
+            await loop.sleep(for: Self.restInterval)
+            guard await host.readBarrier() else { continue }
+            await adoptStored()
+            _ = node.onLoop { $0.foresee([]) }
+            return
+        }
     }
 
     // MARK: What the group says
 
     public nonisolated func shardBeganServing(_ group: GroupID, term: Term) {
-        onLoop { keeper in _ = Task { await keeper.found() } }
+        onLoop { keeper in
+            // What it did not lead before, it has not looked at.
+            keeper.wholeLook = nil
+            _ = Task { await keeper.found() }
+        }
     }
 
     public nonisolated func shardEndedServing(_ group: GroupID, term: Term) {}

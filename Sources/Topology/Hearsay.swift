@@ -34,4 +34,17 @@ extension Topology {
         choose(nodes)
         return chosen
     }
+
+    /// Those besides whom a log may come to know: under an id and a name that nobody of `known`
+    /// has, and none of those that have departed.
+    public func nodesToLink(
+        _ known: [NodeRecord], foreseen: [NodeRecord]
+    ) -> [NodeRecord] {
+        var chosen = known
+        for record in foreseen where chosen.count < Self.nodeCountMax {
+            let isFree = !chosen.contains { $0.id == record.id || $0.name == record.name }
+            if isFree, departed(record.id) == nil { chosen.append(record) }
+        }
+        return chosen
+    }
 }

@@ -63,8 +63,7 @@ struct ClusterWorkTests {
             try world.run(for: .seconds(1))
             let work = Work(members) - before
             #expect(committed.count == 1_000)
-            // One by one it would be two messages and their answers for each entry, and more than a
-            // thousand syncs.
+            // One by one it would be two messages and their answers for each entry.
             #expect(work.frames <= 1_000, "\(work.frames) frames")
             #expect(work.syncs <= 500, "\(work.syncs) syncs")
         }

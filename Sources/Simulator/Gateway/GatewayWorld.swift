@@ -45,7 +45,8 @@ final class GatewayWorld {
 
     static let acquirerAddress = SocketAddress(host: "acquirer", port: 8583)
 
-    /// - Parameter grows: whether, by chance, some of the nodes join later.
+    /// - Parameters:
+    ///   - grows: whether, by chance, some of the nodes join later.
     ///   - founderCount: how many there are at the beginning; nil for what chance says.
     ///   - jurisdictions: each has as many of the nodes, and as many of the shards.
     init(
