@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stripe
@@ -102,7 +103,13 @@ def test_all_nodes_list_the_same(cluster: Cluster) -> None:
 
 
 def test_every_node_tells_the_same_of_the_cluster(cluster: Cluster) -> None:
-    pages = [cluster.status(name) for name in cluster.names]
+    def pages_that_agree() -> list[dict[str, Any]] | None:
+        # They are of three moments, and the first seconds spread the leaderships.
+        pages = [cluster.status(name) for name in cluster.names]
+        leaders = [[row["leader"] for row in page["shards"]] for page in pages]
+        return pages if all(told == leaders[0] for told in leaders) else None
+
+    pages = eventually(pages_that_agree)
     assert [page["node"] for page in pages] == cluster.names == ["eu-1", "us-1", "ap-1"]
     assert [page["region"] for page in pages] == ["eu", "us", "ap"]
     assert len({page["id"] for page in pages}) == 1

@@ -60,6 +60,21 @@ struct HearsayTests {
         #expect(chosen == Self.known.topology.nodes)
     }
 
+    @Test("what a log may come to adds nodes, and takes no id and no name from anybody")
+    func foreseen() {
+        var later = Self.known
+        later.join("d1@d")
+        // The successor of a node that is known, under an id of its own.
+        later.join("b1@b", token: 8)
+        let known = Self.known.topology
+        let chosen = known.nodesToLink(known.nodes, foreseen: later.topology.nodes)
+        #expect(chosen.map(\.name) == ["a1", "b1", "c1", "d1"])
+        #expect(chosen.map(\.id.rawValue) == [1, 2, 3, 4])
+        let departed = later.topology
+            .nodesToLink(later.topology.nodes, foreseen: known.nodes)
+        #expect(departed == later.topology.nodes)
+    }
+
     @Test("a peer that invents a whole cluster does not crowd out those who are known")
     func crowd() {
         let invented = (1...16).map { "x\($0)@x" }.joined(separator: " ")
