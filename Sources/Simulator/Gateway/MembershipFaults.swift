@@ -63,12 +63,23 @@ final class MembershipFaults {
     private func ifSettled(_ node: SimulatedNode, _ action: @escaping () -> Void) {
         guard case .idle = state, node.running != nil else { return }
         state = .looking
-        ask(node) { [unowned self] topology, _ in
+        ask(node) { [unowned self] topology, member in
             state = .idle
             let others = gateway.nodes.filter { $0 !== node }
             // Whoever has not joined yet would be in the way of whoever comes back.
-            guard topology.isSettled, others.allSatisfy(\.hasJoined) else { return }
+            guard topology.isSettled, others.allSatisfy(\.hasJoined),
+                Self.isWhole(topology, without: member)
+            else { return }
             action()
+        }
+    }
+
+    /// Whether a majority of each group's replicas is elsewhere. A node that was held up may know
+    /// of a cluster that was smaller, where it had something alone.
+    private static func isWhole(_ topology: Topology, without member: MemberID) -> Bool {
+        let places = topology.shards + topology.linkShards.map(\.place) + [topology.meta]
+        return places.allSatisfy { place in
+            place.replicas.count { $0 != member } * 2 > place.replicas.count
         }
     }
 
