@@ -105,7 +105,7 @@ public struct Replica<Machine: ShardMachine>: Sendable {
         let (rows, waiting) = await host.storedRows(read) { unwritten(kind, owner: owner) }
         var found: [Stored] = []
         for row in rows where waiting[row.key] == nil {
-            found.append((decode(row), row))
+            found.append((table.decode(row), row))
         }
         for (key, aggregate) in waiting {
             let row = aggregate.row(key: key)
@@ -119,14 +119,6 @@ public struct Replica<Machine: ShardMachine>: Sendable {
     ) -> [AggregateKey: Machine.Aggregate] {
         table.aggregates.unwritten { key, aggregate in
             key.kind == kind && (owner == nil || aggregate.row(key: key).owner == owner)
-        }
-    }
-
-    private func decode(_ row: AggregateRow) -> Machine.Aggregate {
-        do {
-            return try Machine.Aggregate(row: row)
-        } catch {
-            preconditionFailure("\(group) cannot read the row of \(row.key.id): \(error)")
         }
     }
 

@@ -35,12 +35,8 @@ extension ShardHost {
     }
 
     func admit(_ result: StoreResult<[AggregateRow]>, for keys: [AggregateKey]) {
-        do {
-            // What the store did not return does not exist.
-            try table.admit(values(of: result), for: keys)
-        } catch {
-            preconditionFailure("\(group) cannot read a row of its own: \(error)")
-        }
+        // What the store did not return does not exist.
+        table.admit(values(of: result), for: keys)
     }
 
     /// The rows, or the end of the process: a state that cannot be read cannot be served.

@@ -21,9 +21,7 @@ protocol ShardTable: AnyObject, Sendable {
 
     func knows(_ key: AggregateKey) -> Bool
     /// Takes rows of the store for keys that are unknown so far; a key without a row has none.
-    func admit(
-        _ rows: [AggregateRow], for keys: [AggregateKey]
-    ) throws(Primitives.DecodingError)
+    func admit(_ rows: [AggregateRow], for keys: [AggregateKey])
 
     /// What changed since the last call, to be encoded by whoever writes it.
     func takeDirty() -> @Sendable () -> [AggregateRow]
@@ -74,11 +72,18 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
 
     func knows(_ key: AggregateKey) -> Bool { aggregates.knows(key) }
 
-    func admit(
-        _ rows: [AggregateRow], for keys: [AggregateKey]
-    ) throws(Primitives.DecodingError) {
-        for row in rows { aggregates.admit(row.key, try Machine.Aggregate(row: row)) }
+    func admit(_ rows: [AggregateRow], for keys: [AggregateKey]) {
+        for row in rows { aggregates.admit(row.key, decode(row)) }
         for key in keys { aggregates.admit(key, nil) }
+    }
+
+    /// A row that the machine has written.
+    func decode(_ row: AggregateRow) -> Machine.Aggregate {
+        do {
+            return try Machine.Aggregate(row: row)
+        } catch {
+            preconditionFailure("\(group) cannot read the row of \(row.key.id): \(error)")
+        }
     }
 
     func takeDirty() -> @Sendable () -> [AggregateRow] {

@@ -29,13 +29,7 @@ public enum DamageScenario {
         let gateway = try GatewayWorld(world, nodeCount: 3, grows: false)
         gateway.start()
         let recorder = ClientRecorder(world)
-        let clients = (0..<3).map { number in
-            let sender = RequestSender(
-                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
-                seed: world.random.next(), flaw: nil)
-            return SimulatedClient(
-                sender, world: world, paymentCount: 25, contends: false, contentionSeed: 0)
-        }
+        let clients = gateway.makeClients(3, paymentCount: 25, recorder)
         world.schedule(after: .seconds(2)) { for client in clients { client.start() } }
         let unlucky = gateway.nodes[Int.random(in: 0..<3, using: &world.random)]
         try world.run(until: .seconds(5))
@@ -47,11 +41,7 @@ public enum DamageScenario {
             areClientsDone: { clients.allSatisfy(\.isDone) })
         let different = try ReplicaChecks(gateway)
             .violations(in: world, limit: .seconds(60))
-        let checks = GatewayChecks(
-            payments: final.payments, booksTotals: final.booksTotals,
-            inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
-            expiryMax: nil)
+        let checks = GatewayChecks(final, clients: clients)
         let open = try RecoveryTally.read(unlucky, in: world)
         return Verdict(
             traceHash: world.traceHash, paymentCount: final.payments.count,

@@ -20,14 +20,7 @@ public enum FounderScenario {
         let gateway = try GatewayWorld(world, nodeCount: 3, founderCount: 1)
         gateway.start()
         let recorder = ClientRecorder(world)
-        // By way of every node.
-        let clients = (0..<3).map { number in
-            let sender = RequestSender(
-                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
-                seed: world.random.next(), flaw: nil)
-            return SimulatedClient(
-                sender, world: world, paymentCount: 5, contends: false, contentionSeed: 0)
-        }
+        let clients = gateway.makeClients(3, paymentCount: 5, recorder)
         let founder = gateway.nodes[0]
         let haveJoined = try world.run(limit: .seconds(40)) {
             gateway.nodes.allSatisfy(\.hasJoined)
@@ -43,11 +36,7 @@ public enum FounderScenario {
         let final = try GatewayScenario.settle(
             gateway, until: world.elapsed + .seconds(180),
             areClientsDone: { clients.allSatisfy(\.isDone) })
-        let checks = GatewayChecks(
-            payments: final.payments, booksTotals: final.booksTotals,
-            inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
-            expiryMax: nil)
+        let checks = GatewayChecks(final, clients: clients)
         let unexplained = recorder.history.violation().map { ["P4 \($0)"] } ?? []
         let halts = gateway.nodes.flatMap(\.process.haltReasons)
         return Verdict(

@@ -231,3 +231,14 @@ extension Payment {
         return nil
     }
 }
+
+extension GatewayChecks {
+    /// Of a run in which nodes were down, and nobody but these clients asked.
+    init(_ final: GatewaySnapshot, clients: [SimulatedClient]) {
+        self.init(
+            payments: final.payments, booksTotals: final.booksTotals,
+            inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
+            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
+            expiryMax: nil)
+    }
+}

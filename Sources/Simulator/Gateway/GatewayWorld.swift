@@ -169,6 +169,20 @@ final class GatewayWorld {
         return found
     }
 
+    /// Clients that ask by way of every node, and with whose payments nobody else does anything.
+    func makeClients(
+        _ count: Int, paymentCount: Int, _ recorder: ClientRecorder
+    ) -> [SimulatedClient] {
+        (0..<count).map { number in
+            let sender = RequestSender(
+                name: "c\(number)", number: number, gateway: self, recorder: recorder,
+                seed: world.random.next(), flaw: nil)
+            return SimulatedClient(
+                sender, world: world, paymentCount: paymentCount, contends: false,
+                contentionSeed: 0)
+        }
+    }
+
     func crashAcquirer(_ kind: CrashKind) {
         guard host != nil else { return }
         host = nil

@@ -42,22 +42,12 @@ public enum JurisdictionScenario {
         gateway.askedNodeCount = 3
         gateway.start()
         let recorder = ClientRecorder(world)
-        let clients = (0..<2).map { number in
-            let sender = RequestSender(
-                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
-                seed: world.random.next(), flaw: nil)
-            return SimulatedClient(
-                sender, world: world, paymentCount: 10, contends: false, contentionSeed: 0)
-        }
+        let clients = gateway.makeClients(2, paymentCount: 10, recorder)
         world.schedule(after: .seconds(2)) { for client in clients { client.start() } }
         let final = try GatewayScenario.settle(
             gateway, until: world.elapsed + .seconds(180),
             areClientsDone: { clients.allSatisfy(\.isDone) })
-        let checks = GatewayChecks(
-            payments: final.payments, booksTotals: final.booksTotals,
-            inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
-            expiryMax: nil)
+        let checks = GatewayChecks(final, clients: clients)
         var found = checks.violations()
         for place in abroad {
             let status = try gateway.statusOfCreate(at: place)

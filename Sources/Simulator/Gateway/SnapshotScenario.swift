@@ -43,13 +43,7 @@ public enum SnapshotScenario {
         let gateway = try GatewayWorld(world, nodeCount: 3, grows: false)
         gateway.start()
         let recorder = ClientRecorder(world)
-        let clients = (0..<3).map { number in
-            let sender = RequestSender(
-                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
-                seed: world.random.next(), flaw: nil)
-            return SimulatedClient(
-                sender, world: world, paymentCount: 25, contends: false, contentionSeed: 0)
-        }
+        let clients = gateway.makeClients(3, paymentCount: 25, recorder)
         world.schedule(after: .seconds(2)) { for client in clients { client.start() } }
         let away = gateway.nodes[Int.random(in: 0..<3, using: &world.random)]
         try world.run(until: .seconds(4))
@@ -74,11 +68,7 @@ public enum SnapshotScenario {
             areClientsDone: { clients.allSatisfy(\.isDone) })
         let replicas = try ReplicaChecks(gateway)
         let different = try replicas.violations(in: world, limit: .seconds(60))
-        let checks = GatewayChecks(
-            payments: final.payments, booksTotals: final.booksTotals,
-            inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
-            expiryMax: nil)
+        let checks = GatewayChecks(final, clients: clients)
         let counts = try SnapshotTally.read(gateway)
         let unexplained = recorder.history.violation().map { ["P4 \($0)"] } ?? []
         let halts = gateway.nodes.flatMap(\.process.haltReasons)

@@ -37,13 +37,7 @@ public enum StateFaultScenario {
         let gateway = try GatewayWorld(world, nodeCount: 3, grows: false)
         gateway.start()
         let recorder = ClientRecorder(world)
-        let clients = (0..<4).map { number in
-            let sender = RequestSender(
-                name: "c\(number)", number: number, gateway: gateway, recorder: recorder,
-                seed: world.random.next(), flaw: nil)
-            return SimulatedClient(
-                sender, world: world, paymentCount: 50, contends: false, contentionSeed: 0)
-        }
+        let clients = gateway.makeClients(4, paymentCount: 50, recorder)
         world.schedule(after: .seconds(2)) { for client in clients { client.start() } }
         let unlucky = gateway.nodes[Int.random(in: 0..<3, using: &world.random)]
         if spoils { try spoil(unlucky, gateway) }
@@ -58,11 +52,7 @@ public enum StateFaultScenario {
         let before = try ChecksumTally.read(gateway)
         try world.run(for: .seconds(30))
         let tally = try ChecksumTally.read(gateway)
-        let checks = GatewayChecks(
-            payments: final.payments, booksTotals: final.booksTotals,
-            inFlightKeyCount: final.inFlightKeyCount, transactions: final.transactions,
-            clients: clients, slowest: clients.map(\.sender.slowest).max() ?? .zero,
-            expiryMax: nil)
+        let checks = GatewayChecks(final, clients: clients)
         let unexplained = recorder.history.violation().map { ["P4 \($0)"] } ?? []
         let halted = gateway.nodes.flatMap { node in
             node.process.haltReasons.map { (node.process.name, $0) }
