@@ -98,7 +98,7 @@ let package = Package(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         room(
             "SQLiteDisk", ["CSQLite", "Primitives", "Environment"], settings: strictMemory),
-        room("Vault", ["Primitives", "Payments", crypto]),
+        room("Vault", ["Primitives", "Environment", "Payments", crypto]),
         room("Telemetry", ["Primitives", logging]),
 
         // Rooms where deciding and doing meet.
@@ -196,7 +196,7 @@ let package = Package(
         tests(
             of: "SQLiteDisk", ["Primitives", "Environment", "StateStore", "Simulator", grdb]),
         tests(of: "Cluster", ["Primitives", "Environment", "StateStore"]),
-        tests(of: "Vault", ["Primitives", "Payments"]),
+        tests(of: "Vault", ["Primitives", "Environment", "Payments"]),
         tests(of: "Telemetry"),
         tests(
             of: "Gateway",

@@ -154,6 +154,8 @@ extension ClusterNode {
                     + "the mark first-start, to come back as a new member"
             case .otherCluster, .otherFounding, .unknownMember:
                 "make the files agree"
+            case .otherKey:
+                Seal.remedy
             }
         halt.halt("\(seat.name), \(seat.member): \(refusal); \(remedy)")
     }
@@ -238,7 +240,8 @@ extension ClusterNode {
     package nonisolated var hello: PeerHello {
         PeerHello(
             cluster: seat.cluster, member: seat.member, token: seat.token,
-            foundingChecksum: foundingChecksum, topologyEpoch: topology.epoch)
+            foundingChecksum: foundingChecksum, topologyEpoch: topology.epoch,
+            sealerFingerprint: sealer?.fingerprint ?? 0)
     }
 
     package nonisolated func refusal(of hello: PeerHello) -> PeerRefusal? {
@@ -251,7 +254,18 @@ extension ClusterNode {
         if let token = known[hello.member]?.token, token != 0, token != hello.token {
             return .copiedFolder
         }
-        return members[hello.member] == nil ? .unknownMember : nil
+        guard members[hello.member] != nil else { return .unknownMember }
+        let own = jurisdiction(of: seat.member)
+        guard
+            own == nil || own != jurisdiction(of: hello.member)
+                || hello.sealerFingerprint == sealer?.fingerprint ?? 0
+        else { return .otherKey }
+        return nil
+    }
+
+    private nonisolated func jurisdiction(of member: MemberID) -> String? {
+        let record = topology[member] ?? seat.nodes.first { $0.id == member }
+        return record?.jurisdiction
     }
 
     package nonisolated func heard(_ hello: PeerHello) {
@@ -262,8 +276,9 @@ extension ClusterNode {
 
     package nonisolated func wasRefused(_ refusal: PeerRefusal, by member: MemberID) {
         switch refusal {
-        // The peer may know too little yet, and is asked again; a wrong cluster stands in the log.
-        case .otherCluster, .otherFounding, .unknownMember: break
+        // The peer may know too little yet, and is asked again; a wrong cluster, or a wrong key,
+        // stands in the log.
+        case .otherCluster, .otherFounding, .otherKey, .unknownMember: break
         case .departed, .copiedFolder: onLoop { $0.hear(refusal, of: member) }
         }
     }

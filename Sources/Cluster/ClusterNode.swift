@@ -97,6 +97,8 @@ public actor ClusterNode: LoopActor {
     /// Who says that this node has no place any more.
     var expulsion = Expulsion()
     public nonisolated let seat: Seat
+    /// Seals what shards write; nil where it stays in clear.
+    nonisolated let sealer: (any Sealer)?
     nonisolated let foundingChecksum: UInt32
     public nonisolated let loop: any NodeLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -158,10 +160,12 @@ public actor ClusterNode: LoopActor {
     ///   - seed: chance that differs between starts.
     public init(
         seat: Seat, loop: any NodeLoop, journal: Journal, log: RecoveredLog.Group?,
-        network: any Network, links: PeerLinks?, halt: any NodeHalt, seed: UInt64
+        network: any Network, links: PeerLinks?, sealer: (any Sealer)?,
+        halt: any NodeHalt, seed: UInt64
     ) {
         let members = ClusterMembers(seat)
         self.seat = seat
+        self.sealer = sealer
         foundingChecksum = seat.founding.checksum
         self.loop = loop
         self.journal = journal

@@ -18,16 +18,20 @@ package struct PeerHello: Hashable, Sendable {
     package let foundingChecksum: UInt32
     /// The epoch of its topology: whoever knows a newer one tells it.
     package let topologyEpoch: UInt64
+    /// `Sealer.fingerprint`: members of one jurisdiction open what the others have sealed. 0 for
+    /// who seals nothing.
+    package let sealerFingerprint: UInt64
 
     package init(
         cluster: ClusterID, member: MemberID, token: UInt64, foundingChecksum: UInt32,
-        topologyEpoch: UInt64
+        topologyEpoch: UInt64, sealerFingerprint: UInt64 = 0
     ) {
         self.cluster = cluster
         self.member = member
         self.token = token
         self.foundingChecksum = foundingChecksum
         self.topologyEpoch = topologyEpoch
+        self.sealerFingerprint = sealerFingerprint
     }
 }
 
@@ -36,6 +40,8 @@ public enum PeerRefusal: Hashable, Sendable {
     case otherCluster
     /// Its file has founders, shards or replicas that the other nodes' files have not.
     case otherFounding
+    /// It is in the same jurisdiction, and its vault has another master key.
+    case otherKey
     /// Another data folder has the member's place: this one is a copy of it from before.
     case copiedFolder
     /// The topology has no such member, or not under this name: it may learn of it.
@@ -50,6 +56,8 @@ extension PeerRefusal: CustomStringConvertible {
         case .otherCluster: "it belongs to another cluster"
         case .otherFounding:
             "its file says otherwise how the cluster begins: founders, shards, replicas"
+        case .otherKey:
+            "the master key of its vault is not the one that the others of its jurisdiction have"
         case .copiedFolder:
             "another data folder has its place in the cluster"
         case .unknownMember: "the peer knows no such member"
@@ -61,7 +69,7 @@ extension PeerRefusal: CustomStringConvertible {
 }
 
 extension PeerHello: BinaryCodable {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     package func encode(to writer: inout ByteWriter) {
         writer.write(Self.version)
@@ -70,6 +78,7 @@ extension PeerHello: BinaryCodable {
         writer.writeFixed(token)
         writer.writeFixed(foundingChecksum)
         writer.writeVarint(topologyEpoch)
+        writer.writeFixed(sealerFingerprint)
     }
 
     package init(from reader: inout ByteReader) throws(DecodingError) {
@@ -83,6 +92,7 @@ extension PeerHello: BinaryCodable {
         token = try reader.readFixed(UInt64.self)
         foundingChecksum = try reader.readFixed(UInt32.self)
         topologyEpoch = try reader.readVarint()
+        sealerFingerprint = try reader.readFixed(UInt64.self)
     }
 }
 
@@ -93,6 +103,7 @@ extension PeerRefusal: BinaryCodable {
         static let departed: UInt8 = 2
         static let otherFounding: UInt8 = 3
         static let copiedFolder: UInt8 = 4
+        static let otherKey: UInt8 = 5
     }
 
     public func encode(to writer: inout ByteWriter) {
@@ -101,6 +112,7 @@ extension PeerRefusal: BinaryCodable {
         case .unknownMember: writer.write(Tag.unknownMember)
         case .otherFounding: writer.write(Tag.otherFounding)
         case .copiedFolder: writer.write(Tag.copiedFolder)
+        case .otherKey: writer.write(Tag.otherKey)
         case .departed(let successor):
             writer.write(Tag.departed)
             writer.writeOptional(successor) { $0.writeVarint($1.rawValue) }
@@ -114,6 +126,7 @@ extension PeerRefusal: BinaryCodable {
         case Tag.unknownMember: self = .unknownMember
         case Tag.otherFounding: self = .otherFounding
         case Tag.copiedFolder: self = .copiedFolder
+        case Tag.otherKey: self = .otherKey
         case Tag.departed:
             self = .departed(
                 successor: try reader.readOptional { (reader) throws(DecodingError) in

@@ -23,7 +23,10 @@ public struct Replica<Machine: ShardMachine>: Sendable {
         stored: AppliedState?, reader: any BlockingWorker, snapshots: SnapshotStorage,
         halt: any NodeHalt, seed: UInt64, cleanCountMax: Int = 16_384
     ) {
-        table = MachineTable(group, cleanCountMax: cleanCountMax)
+        let sealer = group == ClusterNode.metaGroup ? nil : node.sealer
+        table = MachineTable(
+            group, cleanCountMax: cleanCountMax,
+            sealing: sealer.map { RowSealing(group, $0, life: seed) })
         host = ShardHost(
             group: group, node: node, loop: loop, journal: journal, log: log,
             configuration: configuration, table: table, store: store, stored: stored,

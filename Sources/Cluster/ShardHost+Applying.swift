@@ -24,9 +24,10 @@ extension ShardHost {
         while appliedIndex < committedIndex, mayApply {
             let last = min(committedIndex, appliedIndex + LogIndex(Self.batchCountMax))
             let batch = raft.entries(from: appliedIndex + 1, through: last)
-            let missing = missingKeys(of: batch)
+            guard let payloads = opened(batch) else { return }
+            let missing = missingKeys(of: batch, payloads)
             guard missing.isEmpty else { return fetch(missing) }
-            for entry in batch { apply(entry) }
+            for (entry, payload) in zip(batch, payloads) { apply(entry, payload) }
             raft.onApplied(through: appliedIndex, node.moment(), &directives)
             finishReads()
             noteChange()
@@ -34,12 +35,12 @@ extension ShardHost {
         }
     }
 
-    private func missingKeys(of batch: [LogEntry]) -> [AggregateKey] {
+    private func missingKeys(of batch: [LogEntry], _ payloads: [[UInt8]]) -> [AggregateKey] {
         var missing: [AggregateKey] = []
-        for entry in batch where entry.kind == .command {
+        for (entry, payload) in zip(batch, payloads) where entry.kind == .command {
             missing += decoded(
                 { () throws(Primitives.DecodingError) in
-                    try table.missingKeys(of: entry.payload)
+                    try table.missingKeys(of: payload)
                 }, of: entry)
         }
         return missing
@@ -59,7 +60,8 @@ extension ShardHost {
         }
     }
 
-    private func apply(_ entry: LogEntry) {
+    /// - Parameter payload: the entry's, in clear.
+    private func apply(_ entry: LogEntry, _ payload: [UInt8]) {
         precondition(
             entry.index == appliedIndex + 1, "\(group) applies \(entry.index) after \(appliedIndex)"
         )
@@ -70,7 +72,7 @@ extension ShardHost {
         if entry.kind == .command {
             verdict = decoded(
                 { () throws(Primitives.DecodingError) in
-                    try table.apply(entry.payload)
+                    try table.apply(payload)
                 }, of: entry)
             if case .stale(let key) = verdict { outcome = .stale(key) }
         }
@@ -78,7 +80,7 @@ extension ShardHost {
         if StateChecksums.isEnd(entry.index) {
             comparison.own.endWindow(at: entry.index, rows: table.takeWindow())
         }
-        proposals.removeValue(forKey: entry.index)?.resume(returning: outcome)
+        proposals.removeValue(forKey: entry.index)?.resumption.resume(returning: outcome)
     }
 
     /// A committed entry that cannot be read is a broken invariant: every replica has it.

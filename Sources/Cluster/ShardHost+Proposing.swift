@@ -55,10 +55,12 @@ extension ShardHost {
 
     private func propose(_ run: ArraySlice<GatheredProposal>, expectedTerm: Term) {
         do {
+            let (sealed, keyID) = sealed(run.map(\.payload), in: expectedTerm)
             let first = try raft.propose(
-                run.map(\.payload), expectedTerm: expectedTerm, node.moment(), &directives)
+                sealed, keyID: keyID, expectedTerm: expectedTerm, node.moment(), &directives)
             for (place, proposal) in run.enumerated() {
-                proposals[first + LogIndex(place)] = proposal.resumption
+                proposals[first + LogIndex(place)] = OpenProposal(
+                    payload: proposal.payload, keyID: keyID, resumption: proposal.resumption)
             }
         } catch {
             switch error {

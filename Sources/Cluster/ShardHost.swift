@@ -76,6 +76,8 @@ public actor ShardHost: LoopActor {
     weak var observer: (any ShardObserver)?
 
     let table: any ShardTable
+    /// Nil where the log is in clear: that of the meta group, which has nobody's data.
+    var sealing: EntrySealing?
     /// What the replicas say of their states.
     var comparison: ChecksumComparison
     /// Committed, and to be applied as soon as its aggregates are in memory.
@@ -95,7 +97,7 @@ public actor ShardHost: LoopActor {
     /// False while the store finds no room on its disk: nothing new is taken then.
     var hasStoreRoom = true
     var isApplying = false
-    var proposals: [LogIndex: Resumption<ProposalOutcome>] = [:]
+    var proposals: [LogIndex: OpenProposal] = [:]
     /// Proposals of this turn, or since the write under way began, oldest first.
     var gathered: [GatheredProposal] = []
     var gatheredByteCount = 0
@@ -152,6 +154,9 @@ public actor ShardHost: LoopActor {
             seed: seed)
         storedConfiguration = configuration
         self.table = table
+        if group != ClusterNode.metaGroup, let sealer = node.sealer {
+            sealing = EntrySealing(group, sealer, seed: seed)
+        }
         comparison = ChecksumComparison(group, startingAfter: appliedIndex)
     }
 
@@ -252,7 +257,7 @@ public actor ShardHost: LoopActor {
     private func loseProposals() {
         let lost = proposals.sorted { $0.key < $1.key }
         proposals.removeAll()
-        for (_, resumption) in lost { resumption.resume(returning: .lost) }
+        for (_, proposal) in lost { proposal.resumption.resume(returning: .lost) }
     }
 
     /// Returns once what is in memory holds everything that was committed anywhere before the call;

@@ -3,7 +3,7 @@ import StateStore
 
 /// The aggregates of one shard in memory, as far as its host has to know them: whatever they are.
 ///
-/// Used on the shard's loop only, but for `isSound` and what `takeDirty` returns.
+/// Used on the shard's loop only, but for what `soundness` and `takeDirty` return.
 protocol ShardTable: AnyObject, Sendable {
     /// `ShardMachine.rowFormat`.
     var rowFormat: UInt8 { get }
@@ -11,8 +11,8 @@ protocol ShardTable: AnyObject, Sendable {
     /// Those that the store may not have, at most.
     var unwrittenCount: Int { get }
 
-    /// Whether a row can be read by the machine, which trusts its own. On any thread.
-    static func isSound(_ row: AggregateRow) -> Bool
+    /// What says whether a row can be read by the machine, which trusts its own.
+    var soundness: @Sendable (AggregateRow) -> Bool { get }
 
     /// Gets ready for an entry: what it reads or writes and is not in memory has to be admitted
     /// before it is applied.
@@ -46,9 +46,12 @@ protocol ShardTable: AnyObject, Sendable {
 final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable {
     private let group: GroupID
     var aggregates: AggregateTable<Machine.Aggregate>
+    /// Nil where rows are in clear.
+    private var sealing: RowSealing?
 
-    init(_ group: GroupID, cleanCountMax: Int) {
+    init(_ group: GroupID, cleanCountMax: Int, sealing: RowSealing?) {
         self.group = group
+        self.sealing = sealing
         aggregates = AggregateTable(cleanCountMax: cleanCountMax)
     }
 
@@ -56,8 +59,12 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
     var dirtyCount: Int { aggregates.dirtyCount }
     var unwrittenCount: Int { aggregates.unwrittenCount }
 
-    static func isSound(_ row: AggregateRow) -> Bool {
-        (try? Machine.Aggregate(row: row)) != nil
+    var soundness: @Sendable (AggregateRow) -> Bool {
+        { [sealing] row in
+            var sealing = sealing
+            let clear = sealing == nil ? row : sealing?.open(row)
+            return clear.map { (try? Machine.Aggregate(row: $0)) != nil } ?? false
+        }
     }
 
     func missingKeys(of payload: [UInt8]) throws(Primitives.DecodingError) -> [AggregateKey] {
@@ -79,8 +86,11 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
 
     /// A row that the machine has written.
     func decode(_ row: AggregateRow) -> Machine.Aggregate {
+        guard let clear = sealing == nil ? row : sealing?.open(row) else {
+            preconditionFailure("\(group) cannot open the row of \(row.key.id)")
+        }
         do {
-            return try Machine.Aggregate(row: row)
+            return try Machine.Aggregate(row: clear)
         } catch {
             preconditionFailure("\(group) cannot read the row of \(row.key.id): \(error)")
         }
@@ -88,7 +98,10 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
 
     func takeDirty() -> @Sendable () -> [AggregateRow] {
         let changed = aggregates.takeDirty()
-        return { changed.map { $0.row } }
+        guard let seal = sealing?.sealer(ofRows: changed.count) else {
+            return { changed.map { $0.row } }
+        }
+        return { seal(changed.map { $0.row }) }
     }
 
     func written() { aggregates.written() }

@@ -37,7 +37,7 @@
 //    … the promises of the groups that have       6 entry kind u8
 //      one, in the same order                     7 reserved u8
 //    … the goals of those that recover            8 group u32
-//    … owner: cluster, node: each u8 and its     12 key id u32, 0 while entries are not sealed
+//    … owner: cluster, node: each u8 and its     12 key id u32, 0 for what is not sealed
 //      UTF-8; has member u8, member u64          16 term u64
 //    … crc u32 of everything before              24 index u64; of hard state and recap: the vote
 //                                                32 crc u32 of 0..<32 and the payload, begun

@@ -4,12 +4,13 @@ import Primitives
 package enum RecordFlaw: Error, Hashable, Sendable {
     /// Not what a writer of this format writes.
     case malformed
-    /// Sealed, or with a type or flag of a later version.
+    /// With a type or flag of a later version.
     case unsupported
 }
 
 /// The bits of a record's flags.
 private enum RecordFlags {
+    static let sealed: UInt8 = 1
     static let voted: UInt8 = 2
     static let discards: UInt8 = 4
     static let promised: UInt8 = 8
@@ -56,8 +57,9 @@ extension JournalRecord {
         _ entry: LogEntry, type: UInt8, to bytes: inout [UInt8], _ group: GroupID
     ) {
         RecordHeader.append(
-            to: &bytes, group, type: type, kind: entry.kind.rawValue,
-            payloadByteCount: entry.payload.count, term: entry.term, index: entry.index)
+            to: &bytes, group, type: type, flags: entry.keyID == 0 ? 0 : RecordFlags.sealed,
+            kind: entry.kind.rawValue, payloadByteCount: entry.payload.count,
+            keyID: entry.keyID, term: entry.term, index: entry.index)
     }
 
     /// Reads the record that `bytes` begin with, and drops it from them. What is whole and not
@@ -150,7 +152,7 @@ private struct RecordHeader {
     /// Appends all of a header but its checksum.
     static func append(
         to bytes: inout [UInt8], _ group: GroupID, type: UInt8, flags: UInt8 = 0, kind: UInt8 = 0,
-        payloadByteCount: Int = 0, term: Term, index: UInt64
+        payloadByteCount: Int = 0, keyID: UInt32 = 0, term: Term, index: UInt64
     ) {
         bytes.appendFixed(UInt32(payloadByteCount))
         bytes.append(type)
@@ -158,7 +160,7 @@ private struct RecordHeader {
         bytes.append(kind)
         bytes.append(0)
         bytes.appendFixed(group.rawValue)
-        bytes.appendFixed(UInt32(0))
+        bytes.appendFixed(keyID)
         bytes.appendFixed(term)
         bytes.appendFixed(index)
     }
@@ -180,7 +182,8 @@ private struct RecordHeader {
             throw .malformed
         }
         bytes = bytes[payload.endIndex...]
-        guard header.keyID == 0, header.reserved == 0 else { throw .unsupported }
+        let isSealed = header.flags & RecordFlags.sealed != 0
+        guard (header.keyID != 0) == isSealed, header.reserved == 0 else { throw .unsupported }
         return (header, payload)
     }
 
@@ -201,13 +204,16 @@ private struct RecordHeader {
     }
 
     private func entry(_ payload: ArraySlice<UInt8>) throws(RecordFlaw) -> LogEntry {
-        guard let kind = LogEntry.Kind(rawValue: kind) else { throw .unsupported }
-        return LogEntry(index: index, term: term, kind: kind, payload: Array(payload))
+        guard let kind = LogEntry.Kind(rawValue: kind), keyID == 0 || kind == .command else {
+            throw .unsupported
+        }
+        return LogEntry(
+            index: index, term: term, kind: kind, keyID: keyID, payload: Array(payload))
     }
 
     func record(payload: ArraySlice<UInt8>) throws(RecordFlaw) -> JournalRecord {
         switch (type, flags) {
-        case (1, 0):
+        case (1, 0), (1, RecordFlags.sealed):
             return .entry(group, try entry(payload))
         case (2, let flags)
         where kind == 0 && flags & ~RecordFlags.ofHardState == 0:
@@ -218,18 +224,19 @@ private struct RecordHeader {
                 group, CompactionMark(upTo: index, term: term, discardsSuffix: flags != 0))
         case (4, 0) where kind == 0 && payload.isEmpty:
             return .removed(group)
-        case (5, 0):
+        case (5, 0), (5, RecordFlags.sealed):
             return .restored(group, try entry(payload))
         default:
-            // The checksum is right, so this is what its writer meant: a version that seals
-            // entries (flag bit 0) or knows more types.
+            // The checksum is right, so this is what its writer meant: a version that knows more.
             throw .unsupported
         }
     }
 
     func recap(payload: ArraySlice<UInt8>) throws(RecordFlaw) -> GroupRecap {
         let fixedByteCount = JournalFormat.recapByteCount - JournalFormat.recordHeaderByteCount
-        guard type == 6, kind == 0, payload.count >= fixedByteCount else { throw .unsupported }
+        guard type == 6, kind == 0, keyID == 0, payload.count >= fixedByteCount else {
+            throw .unsupported
+        }
         var marks = GroupMarks()
         marks.hardState = try hardState(payload.dropFirst(fixedByteCount))
         marks.compactedUpTo = payload.fixed(UInt64.self, at: 0)

@@ -33,6 +33,10 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
     case foreignFolder(String)
     /// The state was found to differ from that of a majority.
     case stateDiffers(String)
+    /// The data folder is sealed under another key than the vault has.
+    case otherKey
+    /// An earlier version has written the state, in clear.
+    case unsealedState
     /// The journal is damaged where it says which nodes this one has promised to support.
     case lostPromises
 
@@ -63,6 +67,11 @@ public enum NodeStartError: Error, Sendable, CustomStringConvertible {
             "the data folder belongs to \(owner); name this node's own"
         case .stateDiffers(let found):
             "\(found); \(StateMark.remedy)"
+        case .otherKey:
+            "what is in the data folder cannot be opened: \(Seal.remedy), or put the file back"
+        case .unsealedState:
+            "the state was written by a version that did not seal it, and is not read by this one; "
+                + "start with an empty data folder"
         case .lostPromises:
             "the journal is damaged where it says what this node has promised to its peers: "
                 + "it must not come back as the same member; remove the folder to join as a new one"
@@ -112,6 +121,7 @@ public actor Node: LoopActor {
         else { throw .placements }
         try Self.refuseMark(configuration, environment)
         let (journal, log) = try Self.openJournal(configuration, seat, environment)
+        try Self.refuseKey(environment)
         let stored = try Self.readStored(configuration, environment.store)
         let start = try NodeStart(log: log, stored: stored, seat: seat)
         let snapshots = try Self.prepareSnapshots(configuration, environment)
@@ -135,7 +145,8 @@ public actor Node: LoopActor {
         let cluster = ClusterNode(
             seat: seat, loop: environment.loop, journal: journal,
             log: promises, network: environment.network,
-            links: environment.links, halt: environment.halt, seed: environment.random.next())
+            links: environment.links, sealer: environment.sealer, halt: environment.halt,
+            seed: environment.random.next())
         self.cluster = cluster
         let parts = HostParts(
             node: cluster, journal: journal, start: start, stored: stored, snapshots: snapshots,
@@ -215,6 +226,26 @@ public actor Node: LoopActor {
             throw .snapshots("\(error)")
         }
         return storage
+    }
+
+    /// The first start remembers which key the state is sealed under.
+    private static func refuseKey(_ environment: NodeEnvironment) throws(NodeStartError) {
+        let sealerFact = "sealer"
+        var own = ByteWriter()
+        own.writeFixed(environment.sealer.fingerprint)
+        do {
+            if let found = try environment.store.fact(sealerFact) {
+                guard found == own.bytes else { throw NodeStartError.otherKey }
+            } else if try environment.store.appliedStates().isEmpty {
+                try environment.store.setFact(sealerFact, own.bytes)
+            } else {
+                throw NodeStartError.unsealedState
+            }
+        } catch let error as NodeStartError {
+            throw error
+        } catch {
+            throw .store("\(error)")
+        }
     }
 
     private static func refuseMark(

@@ -31,6 +31,8 @@ public struct NodeEnvironment: Sendable {
     public let readWorker: any BlockingWorker
     public let random: any RandomSource
     public let vault: any KeyVault
+    /// Over the same vault.
+    public let sealer: any Sealer
     public let store: StateStore
     public let halt: any NodeHalt
     /// Told on the loop what whoever looks after the node should know.
@@ -40,7 +42,7 @@ public struct NodeEnvironment: Sendable {
         loop: any NodeLoop, network: any Network, links: PeerLinks?, fileSystem: any FileSystem,
         journalWorker: any BlockingWorker, writeWorker: any BlockingWorker,
         readWorker: any BlockingWorker, random: any RandomSource, vault: any KeyVault,
-        store: StateStore, halt: any NodeHalt,
+        sealer: any Sealer, store: StateStore, halt: any NodeHalt,
         onNews: @escaping @Sendable (NodeNews) -> Void = { _ in }
     ) {
         self.loop = loop
@@ -52,6 +54,7 @@ public struct NodeEnvironment: Sendable {
         self.readWorker = readWorker
         self.random = random
         self.vault = vault
+        self.sealer = sealer
         self.store = store
         self.halt = halt
         self.onNews = onNews

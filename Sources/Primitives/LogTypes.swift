@@ -44,12 +44,18 @@ public struct LogEntry: Hashable, Sendable {
     public let index: LogIndex
     public let term: Term
     public let kind: Kind
+    /// The key that the payload is sealed under, which its leader has chosen (`SealingTenure`); 0
+    /// for one in clear. Only commands are sealed.
+    public let keyID: UInt32
     public let payload: [UInt8]
 
-    public init(index: LogIndex, term: Term, kind: Kind, payload: [UInt8]) {
+    public init(
+        index: LogIndex, term: Term, kind: Kind, keyID: UInt32 = 0, payload: [UInt8]
+    ) {
         self.index = index
         self.term = term
         self.kind = kind
+        self.keyID = keyID
         self.payload = payload
     }
 }

@@ -107,9 +107,14 @@ extension Instance {
 
     // MARK: Appending
 
+    /// Where the next entry would go.
+    public var nextIndex: LogIndex { log.lastIndex + 1 }
+
     /// Appends payloads decided in `expectedTerm`; returns the index of the first.
+    ///
+    /// - Parameter keyID: what they are sealed under; 0 where they are in clear.
     public mutating func propose(
-        _ payloads: [[UInt8]], expectedTerm: Term, _ moment: Moment,
+        _ payloads: [[UInt8]], keyID: UInt32 = 0, expectedTerm: Term, _ moment: Moment,
         _ directives: inout [Directive]
     ) throws(ProposalRefusal) -> LogIndex {
         guard case .leader(let leader) = role else { throw .notServing }
@@ -130,20 +135,23 @@ extension Instance {
             throw .tooMuchUncommitted
         }
         let first = log.lastIndex + 1
-        append(payloads.lazy.map { (.command, $0) })
+        append(payloads.lazy.map { (.command, $0) }, keyID: keyID)
         replicate(moment, &directives)
         settle(&directives)
         return first
     }
 
-    mutating func append(_ payloads: some Sequence<(LogEntry.Kind, [UInt8])>) {
+    mutating func append(
+        _ payloads: some Sequence<(LogEntry.Kind, [UInt8])>, keyID: UInt32 = 0
+    ) {
         let first = log.lastIndex + 1
         var byteCount = 0
         for (kind, payload) in payloads {
             byteCount += payload.count
             log.append(
                 LogEntry(
-                    index: log.lastIndex + 1, term: hardState.term, kind: kind, payload: payload))
+                    index: log.lastIndex + 1, term: hardState.term, kind: kind, keyID: keyID,
+                    payload: payload))
         }
         leader.uncommittedByteCount += byteCount
         if log.lastIndex >= first { markUnwritten(from: first) }

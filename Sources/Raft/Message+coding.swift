@@ -177,13 +177,21 @@ extension Message.Candidacy: BinaryCodable {
 }
 
 extension Message.Append: BinaryCodable {
+    /// Beside the kind of an entry: it is sealed, and the key's id follows.
+    private static let isSealed: UInt8 = 0x80
+
     /// The entries follow each other, so that their indexes need not be written.
     public func encode(to writer: inout ByteWriter) {
         previous.encode(to: &writer)
         writer.writeVarint(commitIndex)
         writer.writeArray(entries) { writer, entry in
             writer.writeVarint(entry.term)
-            writer.write(entry.kind.rawValue)
+            if entry.keyID == 0 {
+                writer.write(entry.kind.rawValue)
+            } else {
+                writer.write(entry.kind.rawValue | Self.isSealed)
+                writer.writeFixed(entry.keyID)
+            }
             writer.write(entry.payload)
         }
     }
@@ -195,14 +203,22 @@ extension Message.Append: BinaryCodable {
         entries = try reader.readArray { (reader: inout ByteReader) throws(DecodingError) in
             let term = try reader.readVarint()
             let start = reader.offset
-            guard let kind = LogEntry.Kind(rawValue: try reader.readByte()) else {
+            let tag = try reader.readByte()
+            guard let kind = LogEntry.Kind(rawValue: tag & ~Self.isSealed) else {
                 throw .invalid(what: "kind of entry", offset: start)
+            }
+            let isSealed = tag & Self.isSealed != 0
+            let keyID = isSealed ? try reader.readFixed(UInt32.self) : 0
+            guard !isSealed || keyID != 0 && kind == .command else {
+                throw .invalid(what: "seal of an entry", offset: start)
             }
             guard index < Options.counterMax else {
                 throw .invalid(what: "index", offset: start)
             }
             index += 1
-            return LogEntry(index: index, term: term, kind: kind, payload: try reader.readBytes())
+            return LogEntry(
+                index: index, term: term, kind: kind, keyID: keyID,
+                payload: try reader.readBytes())
         }
     }
 }

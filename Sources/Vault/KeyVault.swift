@@ -26,6 +26,16 @@ public protocol KeyVault: Sendable {
 
     /// 32 random bytes for use as a key.
     func randomKey() -> Secret<[UInt8]>
+
+    /// A key of 32 bytes for what is too much to ask a vault for each time: the same for the same
+    /// purpose from every vault with the same master key. The caller wipes it.
+    func derivedKey(for purpose: KeyPurpose) throws(VaultError) -> Secret<[UInt8]>
+}
+
+/// What a derived key is for. No key has two uses.
+public enum KeyPurpose: Hashable, Sendable {
+    /// What shards write (`ShardSealer`).
+    case shards
 }
 
 /// What sealed bytes belong to. It is authenticated and not stored: bytes that are moved to another

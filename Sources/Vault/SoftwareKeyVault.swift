@@ -36,6 +36,7 @@ public final class SoftwareKeyVault: KeyVault {
     private let wrappingKey: SymmetricKey
     private let derivationKey: SymmetricKey
     private let fingerprintKey: SymmetricKey
+    private let shardKey: SymmetricKey
     private let keyID: [UInt8]
     private let random: any RandomSource
 
@@ -53,6 +54,7 @@ public final class SoftwareKeyVault: KeyVault {
         wrappingKey = Self.derive("wrap", from: master)
         derivationKey = Self.derive("data key", from: master)
         fingerprintKey = Self.derive("fingerprint", from: master)
+        shardKey = Self.derive("shards", from: master)
         keyID = Self.derive("key id", from: master).withUnsafeBytes {
             Array($0.prefix(SealedLayout.keyIDByteCount))
         }
@@ -130,6 +132,12 @@ public final class SoftwareKeyVault: KeyVault {
     /// From the injected random source, so that a simulation repeats itself.
     public func randomKey() -> Secret<[UInt8]> {
         Secret(random.bytes(Self.keyByteCount))
+    }
+
+    public func derivedKey(for purpose: KeyPurpose) -> Secret<[UInt8]> {
+        switch purpose {
+        case .shards: Secret(shardKey.withUnsafeBytes { Array($0) })
+        }
     }
 
     private static func refuse(_ environment: DeploymentEnvironment) throws(VaultError) {

@@ -70,7 +70,8 @@ import Vault
                 loop: incarnation.loop, network: incarnation.network,
                 links: nil, fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
-                random: incarnation.random, vault: vault, store: store, halt: incarnation.halt))
+                random: incarnation.random, vault: vault, sealer: try ShardSealer(vault: vault),
+                store: store, halt: incarnation.halt))
     }
 
     /// Asks under one claim twice at once and twice later, under another, and much later.

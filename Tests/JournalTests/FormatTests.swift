@@ -59,6 +59,10 @@ struct FormatTests {
     func recordsRoundTrip() throws {
         let records: [JournalRecord] = [
             .entry(group, LogEntry(index: 7, term: 3, kind: .command, payload: [1, 2, 3])),
+            .entry(
+                group, LogEntry(index: 7, term: 3, kind: .command, keyID: .max, payload: [1])),
+            .restored(
+                group, LogEntry(index: 7, term: 3, kind: .command, keyID: 1, payload: [1])),
             .entry(group, LogEntry(index: .max, term: .max, kind: .noOperation, payload: [])),
             .hardState(group, HardState(term: 3)),
             .hardState(group, HardState(term: 3, vote: MemberID(0))),
@@ -89,6 +93,31 @@ struct FormatTests {
                 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, 8, 7, 6, 5, 4, 3, 2, 1,
             ])
         #expect(bytes[36...] == [0xAA])
+        let sealed = LogEntry(
+            index: 1, term: 2, kind: .command, keyID: 0x0102_0304, payload: [0xAA])
+        #expect(
+            encoded(.entry(group, sealed))[..<24] == [
+                1, 0, 0, 0, 1, 1, 1, 0, 5, 0, 0, 0, 4, 3, 2, 1, 2, 0, 0, 0, 0, 0, 0, 0,
+            ])
+    }
+
+    @Test("a seal without a key, a key without a seal, and what is never sealed are refused")
+    func sealsThatAreNone() {
+        let sealed = LogEntry(index: 1, term: 2, kind: .command, keyID: 7, payload: [1])
+        let entry = JournalRecord.entry(group, sealed)
+        let state = JournalRecord.hardState(group, HardState(term: 3))
+        for bytes in [
+            changed(entry) { $0[12] = 0 },
+            changed(entry) { $0[5] = 0 },
+            changed(entry) { $0[6] = LogEntry.Kind.configuration.rawValue },
+            changed(state) { ($0[5], $0[12]) = (1, 7) },
+            changed(.removed(group)) { ($0[5], $0[12]) = (1, 7) },
+        ] {
+            var rest = bytes[...]
+            #expect(throws: RecordFlaw.unsupported) {
+                try JournalRecord.decode(from: &rest, seed: 0)
+            }
+        }
     }
 
     @Test("a segment header with groups reads back")

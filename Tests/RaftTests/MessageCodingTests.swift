@@ -38,6 +38,7 @@ import Testing
             let entries = (0..<count).map { place in
                 LogEntry(
                     index: position.index + 1 + place, term: number(), kind: .command,
+                    keyID: isTrue() ? UInt32(truncatingIfNeeded: number()) : 0,
                     payload: [UInt8](repeating: 7, count: Int.random(in: 0...300, using: &random)))
             }
             return .append(.init(previous: position, entries: entries, commitIndex: number()))
@@ -117,6 +118,12 @@ import Testing
         #expect(
             error(header + bytes("0507040601" + "040301aa"))
                 == .invalid(what: "kind of entry", offset: header.count + 6))
+        // A sealed change of members, and a seal under no key.
+        for entry in ["04820403020101aa", "04810000000001aa"] {
+            #expect(
+                error(header + bytes("0507040601" + entry))
+                    == .invalid(what: "seal of an entry", offset: header.count + 6))
+        }
         #expect(error(header + [2, 2]) != nil)
         // The indexes of entries are counted on from the place before them.
         let last = [5, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 4, 6, 1, 4, 0, 0]

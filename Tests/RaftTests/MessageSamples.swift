@@ -32,6 +32,8 @@ struct MessageSample: Sendable {
             LogEntry(index: 9, term: 5, kind: .noOperation, payload: []),
             LogEntry(index: 10, term: 5, kind: .configuration, payload: voters.encoded),
         ]
+        let sealed = LogEntry(
+            index: 8, term: 4, kind: .command, keyID: 0x0102_0304, payload: [0xAA])
         let context = Message.ReadContext(life: 0x1122_3344_5566_7788, number: 300)
         let descriptor = SnapshotDescriptor(
             id: 0x55, position: LogPosition(index: 9, term: 4), configuration: joint,
@@ -45,6 +47,9 @@ struct MessageSample: Sendable {
             MessageSample(
                 .append(.init(previous: last, entries: entries, commitIndex: 6)),
                 "0507040603" + "040101aa" + "050000" + "0502080102010200000000"),
+            MessageSample(
+                .append(.init(previous: last, entries: [sealed], commitIndex: 6)),
+                "0507040601" + "04810403020101aa"),
             MessageSample(
                 .appendReply(.init(outcome: .stored(through: 9), commitIndex: 8)), "06010908"),
             MessageSample(

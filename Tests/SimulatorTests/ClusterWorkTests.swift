@@ -206,7 +206,7 @@ private final class Member {
         let node = ClusterNode(
             seat: seat, loop: loop, journal: journal,
             log: log.groups[ClusterNode.livenessGroup], network: incarnation.network,
-            links: links, halt: incarnation.halt, seed: incarnation.random.next())
+            links: links, sealer: nil, halt: incarnation.halt, seed: incarnation.random.next())
         let snapshots = SnapshotStorage(
             fileSystem: incarnation.files, directory: "/data/snapshots",
             writer: incarnation.makeWorker())

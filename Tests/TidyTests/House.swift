@@ -81,7 +81,8 @@ enum House {
         "SQLiteDisk": Room(
             .io, ["CSQLite", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
             hasStrictMemory: true),
-        "Vault": Room(.io, ["Primitives", "Payments", "Crypto"], system: ["Glibc"]),
+        "Vault": Room(
+            .io, ["Primitives", "Environment", "Payments", "Crypto"], system: ["Glibc"]),
         "Telemetry": Room(.io, ["Primitives", "Logging"], system: ["Synchronization"]),
 
         "Cluster": Room(

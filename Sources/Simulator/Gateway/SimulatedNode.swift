@@ -75,6 +75,18 @@ final class SimulatedNode: @unchecked Sendable {
         process.start { [unowned self] incarnation in boot(incarnation, settings) }
     }
 
+    /// All nodes of a world have one.
+    private static func vault(_ random: any RandomSource) throws -> SoftwareKeyVault {
+        try SoftwareKeyVault(
+            environment: .development, masterKey: Secret([UInt8](repeating: 7, count: 32)),
+            random: random)
+    }
+
+    /// Opens the rows of a shard that any node has stored, and seals others.
+    static func rowSealing(of group: GroupID) throws -> RowSealing {
+        RowSealing(group, try ShardSealer(vault: vault(WorldRandom(seed: 0))), life: 0)
+    }
+
     private func boot(_ incarnation: Incarnation, _ settings: Settings) {
         startCount += 1
         do {
@@ -114,9 +126,7 @@ final class SimulatedNode: @unchecked Sendable {
         _ incarnation: Incarnation, _ configuration: NodeConfiguration, _ seat: Seat
     ) {
         do {
-            let vault = try SoftwareKeyVault(
-                environment: .development,
-                masterKey: Secret([UInt8](repeating: 7, count: 32)), random: incarnation.random)
+            let vault = try Self.vault(incarnation.random)
             let (name, watch) = (process.name, watch)
             let state = try openState(incarnation)
             let environment = NodeEnvironment(
@@ -125,8 +135,8 @@ final class SimulatedNode: @unchecked Sendable {
                 links: try links(incarnation, seat),
                 fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
-                random: incarnation.random, vault: vault, store: state.store,
-                halt: incarnation.halt,
+                random: incarnation.random, vault: vault, sealer: try ShardSealer(vault: vault),
+                store: state.store, halt: incarnation.halt,
                 onNews: { news in
                     guard case .linksOwned(let region, let term?) = news else { return }
                     watch?.began(region, term, node: name)

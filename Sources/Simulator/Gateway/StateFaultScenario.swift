@@ -77,7 +77,7 @@ public enum StateFaultScenario {
         let state = try SimulatedState(onMachineOf: node.process)
         defer { state.close() }
         guard let (applied, row) = books(in: state.store, gateway.groups),
-            let changed = flipped(row)
+            let changed = try flipped(row)
         else { return world.fail("the node has no books to change") }
         try state.store.write([
             StateBatch(
@@ -116,8 +116,10 @@ public enum StateFaultScenario {
         return nil
     }
 
-    /// The row with one bit changed, such that it still reads as books.
-    private static func flipped(_ row: AggregateRow) -> AggregateRow? {
+    /// The row with one bit changed under its seal, such that it still reads as books.
+    private static func flipped(_ sealed: AggregateRow) throws -> AggregateRow? {
+        var sealing = try SimulatedNode.rowSealing(of: sealed.key.group)
+        guard let row = sealing.open(sealed) else { return nil }
         for offset in row.payload.indices.reversed() {
             for bit in 0..<7 {
                 var payload = row.payload
@@ -128,7 +130,7 @@ public enum StateFaultScenario {
                 if let aggregate = try? GatewayAggregate(row: changed),
                     aggregate.row(key: row.key) == changed
                 {
-                    return changed
+                    return sealing.sealer(ofRows: 1)([changed]).first
                 }
             }
         }

@@ -45,6 +45,9 @@ struct JournalReport: Encodable {
         let compactedUpTo: LogIndex
         let compactedTerm: Term
         let lastIndex: LogIndex
+        /// Entries that can be read by whoever has the vault's key, of `entries` that are whole.
+        let sealedEntries: Int
+        let entries: Int
         let terms: [TermRun]
         let damaged: [Range]
         /// The last index of what was lost to damage and is being fetched from other nodes.
@@ -91,12 +94,14 @@ struct JournalReport: Encodable {
 
 extension JournalReport.Group {
     init(_ group: GroupID, _ part: RecoveredLog.Group) {
+        let all = part.entries + part.entriesBehindDamage
         self.init(
             group: group.rawValue, name: GroupName.of(group), term: part.hardState.term,
             vote: part.hardState.vote?.rawValue,
             promisedTo: part.hardState.promise?.leader.rawValue,
             compactedUpTo: part.compactedUpTo, compactedTerm: part.compactedTerm,
             lastIndex: part.lastIndex,
+            sealedEntries: all.count { $0.keyID != 0 }, entries: all.count,
             terms: part.termRuns.map {
                 .init(term: $0.term, first: $0.indices.lowerBound, last: $0.indices.upperBound)
             },
@@ -115,12 +120,14 @@ enum JournalText {
                 "\(segment.segment)", "\(segment.bytes)", "\(segment.usedBytes)",
                 "\(segment.batches)", "\(segment.firstBatch)", segment.recycled ? "yes" : "no")
         }
-        var groups = TextTable("GROUP", "TERM", "VOTE", "COMPACTED", "LAST", "ENTRIES", "DAMAGED")
+        var groups = TextTable(
+            "GROUP", "TERM", "VOTE", "COMPACTED", "LAST", "ENTRIES", "SEALED", "DAMAGED")
         for group in report.groups {
             groups.add(
                 group.name, "\(group.term)", group.vote.map { "m\($0)" } ?? "-",
                 "\(group.compactedUpTo)", "\(group.lastIndex)",
                 list(group.terms.map { "\($0.first)...\($0.last) of term \($0.term)" }),
+                "\(group.sealedEntries) of \(group.entries)",
                 list(group.damaged.map { "\($0.first)...\($0.last)" }))
         }
         let owner = inspection.log?.owner.map { "The journal of \($0).\n\n" } ?? ""

@@ -42,7 +42,7 @@ struct NodeProcess: Sendable {
                 remedy: "end it first, or give this node a folder of its own")
         }
         self.lock = lock
-        let vault = try Self.openVault(file)
+        let (vault, sealer) = try Self.openVault(file)
         store = try Self.openStore(folder)
         metrics = MetricRegistry()
         do {
@@ -70,7 +70,8 @@ struct NodeProcess: Sendable {
         let environment = NodeEnvironment(
             loop: loop, network: network, links: links, fileSystem: PosixFileSystem(),
             journalWorker: workers[0], writeWorker: workers[1], readWorker: workers[2],
-            random: SystemRandom(), vault: vault, store: store, halt: ProcessHalt(),
+            random: SystemRandom(), vault: vault, sealer: sealer, store: store,
+            halt: ProcessHalt(),
             onNews: { news.tell($0) })
         do throws(NodeStartError) {
             node = try Node(file.configuration, seat, in: environment, metrics: metrics)
@@ -81,15 +82,18 @@ struct NodeProcess: Sendable {
         }
     }
 
-    private static func openVault(_ file: NodeFile) throws(CommandFailure) -> SoftwareKeyVault {
+    private static func openVault(
+        _ file: NodeFile
+    ) throws(CommandFailure) -> (SoftwareKeyVault, ShardSealer) {
         do throws(VaultError) {
-            return try SoftwareKeyVault(
+            let vault = try SoftwareKeyVault(
                 environment: file.environment, keyFile: file.vaultKeyFile,
                 random: SystemRandom())
+            return (vault, try ShardSealer(vault: vault))
         } catch {
             throw CommandFailure(
                 .badConfiguration, "\(error)",
-                remedy: "the cards of this node open with this key and no other")
+                remedy: "the cards and the logs of this node open with this key and no other")
         }
     }
 

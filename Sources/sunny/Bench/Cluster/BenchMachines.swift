@@ -2,12 +2,21 @@ import Cluster
 import Primitives
 import StateStore
 
-/// What the members of a cluster bench do with a committed entry.
+/// What the members of a cluster bench do with an entry.
 enum BenchMachineKind: String, Codable, CaseIterable {
-    /// Nothing: no aggregate is looked at, and no row is written.
+    /// Nothing but to commit it: no aggregate is looked at, and no row is written.
     case raw
-    /// It is decoded, one aggregate is evolved, and its row is written back to SQLite.
+    /// The same, and the leader seals it and the others open it.
+    case sealed
+    /// Sealed, and decoded: one aggregate is evolved, and its row is written back to SQLite.
     case applied
+
+    var isSealed: Bool {
+        switch self {
+        case .raw: false
+        case .sealed, .applied: true
+        }
+    }
 }
 
 /// An entry of a cluster bench: the number of an aggregate, and filler up to the size.

@@ -8,6 +8,7 @@ import Raft
 import SecureLink
 import StateStore
 import Transport
+import Vault
 
 /// Where a member of a cluster bench works.
 struct BenchMemberSettings: Sendable {
@@ -15,6 +16,7 @@ struct BenchMemberSettings: Sendable {
     let number: UInt64
     /// Of all members, on the loopback.
     let ports: [UInt16]
+    let isSealed: Bool
 
     static let cluster = "bench"
     static let region = "eu"
@@ -28,6 +30,15 @@ struct BenchMemberSettings: Sendable {
                 region: Self.region, address: SocketAddress(host: "127.0.0.1", port: port))
         }
         return ClusterPlan(cluster: ClusterID(1), ownName: Self.name(number), nodes: nodes)
+    }
+
+    /// Over a key that every member knows; nil where entries stay in clear.
+    func sealer() throws -> ShardSealer? {
+        guard isSealed else { return nil }
+        return try ShardSealer(
+            vault: SoftwareKeyVault(
+                environment: .development, masterKey: Secret([UInt8](repeating: 7, count: 32)),
+                random: SystemRandom()))
     }
 
     /// All of them are there from the beginning.
@@ -96,7 +107,7 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
         node = ClusterNode(
             seat: seat, loop: loop, journal: journal,
             log: log.groups[ClusterNode.livenessGroup], network: network, links: links,
-            halt: ProcessHalt(), seed: random.next())
+            sealer: try settings.sealer(), halt: ProcessHalt(), seed: random.next())
         let replica = Replica<Machine>(
             group: group, node: node, loop: loop, journal: journal, log: log.groups[group],
             configuration: try Configuration(voters: ClusterMembers(seat).all.map(\.id)),

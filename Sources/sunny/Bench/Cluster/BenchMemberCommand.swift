@@ -24,10 +24,12 @@ struct BenchMemberCommand: ParsableCommand {
     func run() throws {
         let ports = ports.split(separator: ",").compactMap { UInt16($0) }
         guard (1...ports.count).contains(number) else { throw ValidationError("no such member") }
-        let settings = BenchMemberSettings(folder: folder, number: UInt64(number), ports: ports)
+        let settings = BenchMemberSettings(
+            folder: folder, number: UInt64(number), ports: ports,
+            isSealed: machine.isSealed)
         let member: any BenchMemberService =
             switch machine {
-            case .raw: try BenchMember<RawBenchMachine>(settings)
+            case .raw, .sealed: try BenchMember<RawBenchMachine>(settings)
             case .applied: try BenchMember<AppliedBenchMachine>(settings)
             }
         answer(waitFor { await member.start() })

@@ -24,8 +24,8 @@ struct ClusterBench {
         tell(
             "cluster: \(BenchCluster.memberCount) processes, mutual TLS, one group, entries of "
                 + "\(BenchEntry.byteCount) bytes")
-        tell("  entries are not sealed: that does not exist yet, and is in none of these figures")
-        tell("  raw: what is committed changes nothing; applied: it is decoded, one of")
+        tell("  raw: in clear, and what is committed changes nothing; sealed: the leader seals it")
+        tell("  and the others open it; applied: sealed, and decoded, and one of")
         tell("  \(BenchEntry.aggregateCount) aggregates evolves, and its row goes to SQLite")
         for machine in BenchMachineKind.allCases {
             let cluster = try BenchCluster(

@@ -1,0 +1,115 @@
+import Crypto
+public import Environment
+package import Primitives
+
+/// Seals what the shards of one jurisdiction write, whose nodes have vaults with one master key.
+///
+///     vault ── derivedKey ──▶ shard key ── HKDF: the use ──▶ key of the use
+///     use    = "entries" ‖ group u32 ‖ term u64 ‖ key id u32, or "rows" ‖ group u32 ‖ life u64,
+///              little-endian
+///     sealed = AES-256-GCM(key of the use, nonce: 32 zero bits and the number, big-endian)
+///              ‖ tag of 16 bytes
+///
+/// **Nonces.** GCM is lost when a key meets a nonce twice (NIST SP 800-38D, section 8). Entries:
+/// the number is the index. A term has one leader, who fills each index once and never leads that
+/// term again; what his disk did not take, he has not sent. A disk that was put back to an earlier
+/// day leads the same term again with another key id, but for one time in 2³². Rows: a life counts
+/// them, and draws the 64 bits that tell it from others.
+public struct ShardSealer: Sealer, CustomStringConvertible, CustomReflectable {
+    public let fingerprint: UInt64
+    private let shardKey: SymmetricKey
+
+    /// A sealer whose keys come from a node's vault, which is asked once.
+    ///
+    /// - Throws: what the vault throws.
+    public init(vault: any KeyVault) throws(VaultError) {
+        var key = try vault.derivedKey(for: .shards)
+        defer { key.wipe() }
+        self.init(key: key)
+    }
+
+    /// A sealer over a key of 32 bytes.
+    package init(key: Secret<[UInt8]>) {
+        shardKey = key.reveal { SymmetricKey(data: $0) }
+        let bytes = Self.derive(Array("fingerprint".utf8), from: shardKey, byteCount: 8)
+        // 0 stands for nobody who seals.
+        fingerprint = max(
+            1, bytes.withUnsafeBytes { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } })
+    }
+
+    public func key(for use: SealingUse) -> any SealingKey {
+        AESKey(key: Self.derive(use.bytes, from: shardKey, byteCount: 32))
+    }
+
+    /// RFC 5869.
+    private static func derive(
+        _ use: [UInt8], from key: SymmetricKey, byteCount: Int
+    ) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: key, info: Array("sunny shard 1 ".utf8) + use,
+            outputByteCount: byteCount)
+    }
+
+    public var description: String { "***" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension SealingUse {
+    fileprivate var bytes: [UInt8] {
+        var writer = ByteWriter()
+        switch self {
+        case .entries(let group, let term, let keyID):
+            writer.writeRaw(Array("entries".utf8))
+            writer.writeFixed(group.rawValue)
+            writer.writeFixed(term)
+            writer.writeFixed(keyID)
+        case .rows(let group, let life):
+            writer.writeRaw(Array("rows".utf8))
+            writer.writeFixed(group.rawValue)
+            writer.writeFixed(life)
+        }
+        return writer.bytes
+    }
+}
+
+private struct AESKey: SealingKey {
+    let key: SymmetricKey
+
+    func seal(_ payload: [UInt8], number: UInt64, beside: [UInt8]) -> [UInt8] {
+        do {
+            let box = try AES.GCM.seal(
+                payload, using: key, nonce: Self.nonce(number), authenticating: beside)
+            var sealed: [UInt8] = []
+            sealed.reserveCapacity(payload.count + Seal.byteCount)
+            sealed += box.ciphertext
+            sealed += box.tag
+            return sealed
+        } catch {
+            // Nothing here depends on input: the key has 32 bytes and the nonce 12.
+            preconditionFailure("AES-256-GCM refused to encrypt")
+        }
+    }
+
+    func open(_ sealed: ArraySlice<UInt8>, number: UInt64, beside: [UInt8]) -> [UInt8]? {
+        guard sealed.count >= Seal.byteCount else { return nil }
+        guard
+            let box = try? AES.GCM.SealedBox(
+                nonce: Self.nonce(number), ciphertext: sealed.dropLast(Seal.byteCount),
+                tag: sealed.suffix(Seal.byteCount)),
+            let payload = try? AES.GCM.open(box, using: key, authenticating: beside)
+        else { return nil }
+        return Array(payload)
+    }
+
+    private static func nonce(_ number: UInt64) -> AES.GCM.Nonce {
+        var bytes = [UInt8](repeating: 0, count: 12)
+        for place in 0..<8 {
+            bytes[11 - place] = UInt8(truncatingIfNeeded: number >> UInt64(8 * place))
+        }
+        do {
+            return try AES.GCM.Nonce(data: bytes)
+        } catch {
+            preconditionFailure("AES-256-GCM refused a nonce of 12 bytes")
+        }
+    }
+}
