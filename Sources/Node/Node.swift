@@ -228,19 +228,21 @@ public actor Node: LoopActor {
         return storage
     }
 
-    /// The first start remembers which key the state is sealed under.
+    /// The last start without a shard's state remembers which key those that come are sealed under.
     private static func refuseKey(_ environment: NodeEnvironment) throws(NodeStartError) {
         let sealerFact = "sealer"
         var own = ByteWriter()
         own.writeFixed(environment.sealer.fingerprint)
         do {
-            if let found = try environment.store.fact(sealerFact) {
-                guard found == own.bytes else { throw NodeStartError.otherKey }
-            } else if try environment.store.appliedStates().isEmpty {
-                try environment.store.setFact(sealerFact, own.bytes)
-            } else {
-                throw NodeStartError.unsealedState
+            let found = try environment.store.fact(sealerFact)
+            if found == own.bytes { return }
+            let sealed = try environment.store.appliedStates().filter {
+                $0.group != ClusterNode.metaGroup
             }
+            guard sealed.isEmpty else {
+                throw found == nil ? NodeStartError.unsealedState : NodeStartError.otherKey
+            }
+            try environment.store.setFact(sealerFact, own.bytes)
         } catch let error as NodeStartError {
             throw error
         } catch {

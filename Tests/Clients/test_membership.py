@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster import pay, while_shopping
-from support.demo import START_SECONDS, run
+from support.demo import START_SECONDS, read_page, run
 from support.made_cluster import MadeCluster
 from support.waiting import eventually
 
@@ -338,3 +338,78 @@ def test_a_node_that_cannot_join_says_why(three: MadeCluster) -> None:
     done: subprocess.CompletedProcess[str] = run("node", "--config", file)
     assert done.returncode == 78
     assert "it has 4 shards" in done.stderr
+
+
+# What lies on disks
+
+
+def test_nothing_that_merchants_say_is_readable_on_a_disk(three: MadeCluster) -> None:
+    """In no journal, state or snapshot of any node, also of one that was sent a snapshot."""
+    said = ["paid-for-a-wedding", "Ada.Lovelace@example.com", "order-number-4711"]
+    client = three.clients()[0]
+    for _ in range(20):
+        paid = pay(client, description=said[0], receipt_email=said[1], metadata={"order": said[2]})
+    assert client.v1.payment_intents.retrieve(paid.id).metadata["order"] == said[2]
+    three.lose_disk("ap-1")
+    three.start_node("ap-1")
+    three.await_all_ready()
+    three.await_replicas(3)
+    for client in three.clients():
+        seen = client.v1.payment_intents.retrieve(paid.id)
+        assert (seen.description, seen.receipt_email) == (said[0], said[1])
+    names = three.names
+    three.kill(*names)
+    looked_at = set()
+    for name in names:
+        for file in (three.shop / name / "data").rglob("*"):
+            if file.is_file():
+                content = file.read_bytes().lower()
+                looked_at.add(file.name.split(".")[-1])
+                for words in said:
+                    assert words.lower().encode() not in content, f"{file}: {words}"
+        done = run("journal", "inspect", three.shop / name / "data/journal", "--output", "json")
+        assert done.returncode == 0, done.stderr
+        groups = json.loads(done.stdout)["groups"]
+        sealed = {group["name"]: group["sealed_entries"] for group in groups}
+        # The topology is in clear, and so are members and leaders' first entries.
+        assert sealed["meta"] == 0 and sum(sealed.values()) > 0, groups
+    assert {"journal", "sqlite"} <= looked_at
+    for name in names:
+        three.start_node(name)
+    three.await_all_ready()
+
+
+def test_a_vault_with_another_key_is_kept_out_and_told_why(
+    three: MadeCluster, tmp_path: Path
+) -> None:
+    """On a node with a state, which does not start, and on a new one, whose links are refused."""
+    paid = pay(three.clients()[0])
+    key = three.shop / "us-1" / "vault.key"
+    kept = key.read_bytes()
+    three.kill("us-1")
+    # The next start makes another one.
+    key.unlink()
+    done = run("node", "--config", three.shop / "us-1" / "node.yaml")
+    assert done.returncode == 78
+    assert "cannot be opened: the vault's master key is not the one" in done.stderr
+    assert "vault.software.key_file" in done.stderr
+    assert "\n" not in done.stderr.strip().replace("\n  ", " "), done.stderr
+    key.write_bytes(kept)
+    three.start_node("us-1")
+    three.await_all_ready()
+    name = three.join("us-2@us")
+    three.kill(name)
+    three.lose_key(name)
+    three.start_node(name)
+    eventually(lambda: "master key of its vault is not the one" in three.log("eu-1"))
+    eventually(lambda: "master key of its vault is not the one" in three.log(name))
+    status = read_page(f"http://{three.node_called(name)['admin']}/readyz")[0]
+    assert status == 503
+    three.kill(name)
+    for client in three.clients():
+        assert client.v1.payment_intents.retrieve(paid.id).status == "succeeded"
+        assert pay(client).status == "succeeded"
+    shutil.copy(three.shop / "us-1" / "vault.key", three.shop / name / "vault.key")
+    three.start_node(name)
+    three.await_all_ready()
+    assert pay(three.clients()[3]).status == "succeeded"

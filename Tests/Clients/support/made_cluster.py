@@ -122,6 +122,11 @@ class MadeCluster(Endpoints):
         self.kill(name)
         shutil.rmtree(self.shop / name / "data")
 
+    def lose_key(self, name: str) -> None:
+        """The next start makes another one."""
+        (self.shop / name / "vault.key").unlink()
+        shutil.rmtree(self.shop / name / "data", ignore_errors=True)
+
     def stop(self) -> None:
         """Ends every node in order, and makes sure that no card number was left behind."""
         try:
