@@ -11,6 +11,8 @@ struct JournalWatch {
     var isStalled = false
     var refusal: JournalRefusal?
     var isRestoringReserve = false
+    /// Whether a piece of old segments is to go after a pause.
+    var isDiscarding = false
 }
 
 extension Journal {
@@ -136,9 +138,24 @@ extension Journal {
     }
 
     private func remove(_ segments: [UInt64]) {
-        worker.submit { [store] () -> Result<Void, FileError> in
+        discard(of: segments.count) { [store] () throws(FileError) in
+            try store.remove(segments)
+        }
+    }
+
+    /// Between two pieces of old segments: the disk is a batch's most of the time, and still they
+    /// go several times as fast as any disk could fill them.
+    private static let discardPause = Duration.milliseconds(10)
+
+    /// - Parameters:
+    ///   - segmentCount: how many have lost their names with it.
+    ///   - piece: true when more is left, which goes after a pause.
+    private func discard(
+        of segmentCount: Int = 0, _ piece: @escaping @Sendable () throws(FileError) -> Bool
+    ) {
+        worker.submit { () -> Result<Bool, FileError> in
             do throws(FileError) {
-                return .success(try store.remove(segments))
+                return .success(try piece())
             } catch {
                 return .failure(error)
             }
@@ -146,7 +163,23 @@ extension Journal {
             self.onLoop { journal in
                 switch result {
                 case .failure(let error): journal.fail(error)
-                case .success: journal.written.segmentsRemoved += segments.count
+                case .success(let isMoreLeft):
+                    journal.written.segmentsRemoved += segmentCount
+                    if isMoreLeft { journal.discardOn() }
+                }
+            }
+        }
+    }
+
+    private func discardOn() {
+        guard !watch.isDiscarding else { return }
+        watch.isDiscarding = true
+        loop.schedule(after: Self.discardPause) {
+            self.onLoop { journal in
+                journal.watch.isDiscarding = false
+                if case .ended = journal.phase { return }
+                journal.discard { [store = journal.store] () throws(FileError) in
+                    try store.discardPiece()
                 }
             }
         }

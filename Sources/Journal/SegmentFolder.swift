@@ -11,10 +11,15 @@ struct SegmentFolder: Sendable {
     let reserveByteCount: Int
     /// The names of spares, oldest first.
     private(set) var spares: [String] = []
+    /// What is left of old segments that go piece by piece, under names of spares; oldest first.
+    private(set) var discarded: [String] = []
     private(set) var isReserveHeld = false
 
     /// One spare is written over while the next becomes one; more would only take room.
     static let spareCountMax = 2
+    /// How much of an old segment goes at once: a file system takes some milliseconds for it, and
+    /// for 64 MiB thirty, in which no batch would be written.
+    static let discardByteCount = 4 << 20
 
     init(
         _ fileSystem: any FileSystem, directory: String, segmentByteCount: Int,
@@ -75,20 +80,41 @@ struct SegmentFolder: Sendable {
         try file.synchronize()
     }
 
-    /// Removes old segments, oldest first, or makes spares of them. The folder is synchronized
-    /// after each, so that no crash can leave a gap, nor give a spare its old name back.
+    /// Removes old segments, oldest first, or makes spares of them, or leaves them to
+    /// `discardPiece`. The folder is synchronized after each, so that no crash can leave a gap, nor
+    /// give a spare its old name back.
     mutating func remove(_ segments: [UInt64]) throws(FileError) {
         for segment in segments {
             let old = path(ofSegment: segment)
-            if spares.count < Self.spareCountMax, try byteCount(of: old) == segmentByteCount {
-                let spare = JournalFormat.spareFileName(ofSegment: segment)
-                try fileSystem.rename(old, to: path(spare))
-                spares.append(spare)
+            let byteCount = try byteCount(of: old)
+            let becomesSpare = spares.count < Self.spareCountMax && byteCount == segmentByteCount
+            if becomesSpare || byteCount > Self.discardByteCount {
+                let name = JournalFormat.spareFileName(ofSegment: segment)
+                try fileSystem.rename(old, to: path(name))
+                if becomesSpare { spares.append(name) } else { discarded.append(name) }
             } else {
                 try fileSystem.remove(old)
             }
             try fileSystem.synchronizeDirectory(directory)
         }
+    }
+
+    /// Gives a piece of an old segment back to the disk. What a crash leaves of it goes with the
+    /// next start, as spares do.
+    ///
+    /// - Returns: whether anything is left.
+    mutating func discardPiece() throws(FileError) -> Bool {
+        guard let name = discarded.first else { return false }
+        let file = try fileSystem.open(path(name), create: false)
+        defer { file.close() }
+        let byteCount = try file.byteCount()
+        if byteCount > Self.discardByteCount {
+            try file.truncate(to: byteCount - Self.discardByteCount)
+        } else {
+            try fileSystem.remove(path(name))
+            discarded.removeFirst()
+        }
+        return !discarded.isEmpty
     }
 
     private func byteCount(of path: String) throws(FileError) -> Int {

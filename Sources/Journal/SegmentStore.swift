@@ -67,8 +67,19 @@ package final class SegmentStore: Sendable {
     }
 
     /// Removes old segments, oldest first, or keeps them as spares.
-    package func remove(_ segments: [UInt64]) throws(FileError) {
-        try desk.withLock { desk throws(FileError) in try desk.folder.remove(segments) }
+    ///
+    /// - Returns: whether something of them is left to `discardPiece`.
+    @discardableResult
+    package func remove(_ segments: [UInt64]) throws(FileError) -> Bool {
+        try desk.withLock { desk throws(FileError) in
+            try desk.folder.remove(segments)
+            return !desk.folder.discarded.isEmpty
+        }
+    }
+
+    /// Gives a piece of old segments back to the disk; false when nothing of them is left.
+    package func discardPiece() throws(FileError) -> Bool {
+        try desk.withLock { desk throws(FileError) in try desk.folder.discardPiece() }
     }
 
     /// Makes the reserve again if there is room for it.
@@ -164,7 +175,10 @@ extension SegmentStore {
         }
         let store = SegmentStore(desk: desk)
         let removable = store.desk.withLock { $0.writer.takeRemovableSegments() }
-        try filing { () throws(FileError) in try store.remove(removable) }
+        try filing { () throws(FileError) in
+            var isMoreLeft = try store.remove(removable)
+            while isMoreLeft { isMoreLeft = try store.discardPiece() }
+        }
         return (store, log)
     }
 

@@ -128,6 +128,61 @@ struct CompactionTests {
                 == entries(1...41))
     }
 
+    /// Spares, and what is left of segments that go.
+    private var spares: [Int] {
+        disk.contents.filter { $0.key.hasSuffix(".spare") }.sorted { $0.key < $1.key }
+            .map { $0.value.count }
+    }
+
+    /// Six segments of 9 MiB of which nothing is needed but the last.
+    private func largeSegments() throws -> Life {
+        let life = try Life(disk, segmentByteCount: 9 << 20, reserveByteCount: 0)
+        for index in LogIndex(1)...48 {
+            life.commit(first, entries(index...index, payloadByteCount: 1_000_000))
+        }
+        #expect(segmentCount == 6)
+        life.journal.compact(first, upTo: 48, term: 1) {}
+        life.settle()
+        return life
+    }
+
+    @Test("of a large segment only a piece goes at a time, and batches are written in between")
+    func discardsInPieces() throws {
+        let life = try largeSegments()
+        #expect(segmentCount == 1, "their names are gone")
+        #expect(life.journal.counters.segmentsRemoved == 5)
+        let size = 9 << 20
+        #expect(spares == Array(repeating: size, count: 5))
+        var seen: [[Int]] = []
+        for index in LogIndex(49)...70 {
+            life.loop.pass(.milliseconds(10))
+            life.commit(first, entries(index...index))
+            if seen.last != spares { seen.append(spares) }
+        }
+        let pieces = [size - (4 << 20), size - (8 << 20)]
+        #expect(
+            seen.prefix(3) == [
+                [size, size, pieces[0], size, size], [size, size, pieces[1], size, size],
+                [size, size, size, size],
+            ])
+        #expect(seen.last == [size, size], "the spares are kept")
+        #expect(seen.count == 9)
+        let next = try Life(disk, segmentByteCount: 9 << 20, reserveByteCount: 0)
+        #expect(next.recovered.groups[first]?.entries == entries(49...70))
+    }
+
+    @Test("what a crash leaves of old segments goes with the next start")
+    func leftPieces() throws {
+        let life = try largeSegments()
+        life.loop.pass(.milliseconds(10))
+        life.settle()
+        #expect(spares.count == 5)
+        let next = try Life(disk, segmentByteCount: 9 << 20, reserveByteCount: 0)
+        #expect(spares == [])
+        #expect(next.recovered.damagedParts.isEmpty)
+        #expect(next.recovered.groups[first]?.lastIndex == 48)
+    }
+
     @Test("a failed removal halts the node")
     func failedRemoval() throws {
         let life = try Life(disk, segmentByteCount: 8192)
