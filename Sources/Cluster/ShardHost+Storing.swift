@@ -55,23 +55,31 @@ extension ShardHost {
         table.expired()
     }
 
-    /// How many entries the log lets go of at a time: to free them takes about half a millisecond,
-    /// and there may be as many as were committed between two checkpoints.
-    private static let letGoCountMax: LogIndex = 4_096
-    /// From one portion to the next: an eighth of the loop's time at most. Posted, all of them
-    /// would run in one turn; so they go ten times as fast as entries can come.
+    /// How many entries the log lets go of at a time, at least: to free them takes about a tenth of
+    /// a millisecond, and there may be as many as were committed between two checkpoints.
+    private static let letGoCountMin: LogIndex = 1_024
+    /// From one portion to the next. Posted, all of them would run in one turn.
     private static let letGoPause = Duration.milliseconds(4)
+    /// In how many portions very many go, so that it takes three of the ten seconds between two
+    /// checkpoints: all members do it at the same time, and commits wait for the slowest but few.
+    private static let letGoPortionCount: LogIndex = 750
 
     /// The state through `index` is in the store and synced: the log lets go of what nobody needs
     /// of it, and then the journal is told.
     func letGo(through index: LogIndex) {
+        let count = index < raft.firstIndex ? 0 : index + 1 - raft.firstIndex
+        letGo(
+            through: index, by: max(Self.letGoCountMin, count / Self.letGoPortionCount))
+    }
+
+    private func letGo(through index: LogIndex, by portion: LogIndex) {
         // The mark of a snapshot that is being installed goes further.
         guard !snapshots.isInstalling else { return }
-        let step = min(index, raft.firstIndex - 1 + Self.letGoCountMax)
+        let step = min(index, raft.firstIndex - 1 + portion)
         let base = raft.compact(through: step, node.moment())
         if base.index == step, step < index {
             loop.schedule(after: Self.letGoPause) { [self] in
-                onLoop { $0.letGo(through: index) }
+                onLoop { $0.letGo(through: index, by: portion) }
             }
             return
         }
