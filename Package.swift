@@ -98,7 +98,10 @@ let package = Package(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         room(
             "SQLiteDisk", ["CSQLite", "Primitives", "Environment"], settings: strictMemory),
-        room("Vault", ["Primitives", "Environment", "Payments", crypto]),
+        .systemLibrary(name: "CCipher", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        room(
+            "Vault", ["CCipher", "Primitives", "Environment", "Payments", crypto],
+            settings: strictMemory),
         room("Telemetry", ["Primitives", logging]),
 
         // Rooms where deciding and doing meet.

@@ -24,21 +24,21 @@ enum KeyFile {
 
     /// - Returns: nil when there is no file.
     private static func read(_ path: String) throws(VaultError) -> Secret<[UInt8]>? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
             guard errno == ENOENT else { throw failure("open", path) }
             return nil
         }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure("fstat", path) }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw failure("fstat", path) }
         guard status.st_mode & 0o077 == 0, status.st_uid == geteuid() else {
             throw .keyFileExposed(path: path)
         }
         // One byte more than there should be, so that a longer file is noticed.
         var bytes = [UInt8](repeating: 0, count: byteCount + 1)
         defer { wipe(&bytes) }
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        let count = unsafe Glibc.read(descriptor, &bytes, bytes.count)
         guard count >= 0 else { throw failure("read", path) }
         guard count == byteCount, bytes.starts(with: magic),
             CRC32C.checksum(bytes[..<(byteCount - 4)]) == checksum(in: bytes)
@@ -53,16 +53,18 @@ enum KeyFile {
     private static func make(_ path: String) throws(VaultError) {
         // The name has the process in it, so that two that start together do not share it.
         let draft = "\(path).\(getpid()).new"
-        unlink(draft)
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, ownerOnly)
+        unsafe unlink(draft)
+        let descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, ownerOnly)
         guard descriptor >= 0 else { throw failure("open", draft) }
-        defer { unlink(draft) }
+        defer { unsafe unlink(draft) }
         do {
             defer { close(descriptor) }
             try write(to: descriptor, draft)
         }
         // Unlike rename, link does not replace a key that somebody made meanwhile.
-        guard link(draft, path) == 0 || errno == EEXIST else { throw failure("link", path) }
+        guard unsafe link(draft, path) == 0 || errno == EEXIST else {
+            throw failure("link", path)
+        }
         try synchronizeDirectory(of: path)
     }
 
@@ -72,13 +74,15 @@ enum KeyFile {
         // the run, and a seed must not be enough to open what was sealed under it.
         var bytes = magic
         bytes.reserveCapacity(byteCount)
-        SymmetricKey(size: .bits256).withUnsafeBytes { bytes.append(contentsOf: $0) }
+        unsafe SymmetricKey(size: .bits256).withUnsafeBytes {
+            unsafe bytes.append(contentsOf: $0)
+        }
         defer { wipe(&bytes) }
         let checksum = CRC32C.checksum(bytes)
         for shift in stride(from: 0, to: 32, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: checksum >> UInt32(shift)))
         }
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
+        guard unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
             throw failure("write", path)
         }
         guard fsync(descriptor) == 0 else { throw failure("fsync", path) }
@@ -87,13 +91,14 @@ enum KeyFile {
     /// A name that was just made is lost with the power unless its folder is synced.
     private static func synchronizeDirectory(of path: String) throws(VaultError) {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open", folder) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure("fsync", folder) }
     }
 
     private static func failure(_ operation: StaticName, _ path: String) -> VaultError {
-        .keyFile(path: path, operation: operation, reason: String(cString: strerror(errno)))
+        unsafe .keyFile(
+            path: path, operation: operation, reason: String(cString: strerror(errno)))
     }
 }

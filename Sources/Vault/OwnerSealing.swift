@@ -86,7 +86,9 @@ public struct OwnerSealing: Sendable, CustomStringConvertible, CustomReflectable
         _ own: Curve25519.KeyAgreement.PrivateKey, _ peer: Curve25519.KeyAgreement.PublicKey
     ) -> SharedSecret? {
         guard let shared = try? own.sharedSecretFromKeyAgreement(with: peer) else { return nil }
-        let isZero = shared.withUnsafeBytes { bytes in bytes.allSatisfy { $0 == 0 } }
+        let isZero = unsafe shared.withUnsafeBytes { bytes in
+            unsafe bytes.allSatisfy { $0 == 0 }
+        }
         return isZero ? nil : shared
     }
 

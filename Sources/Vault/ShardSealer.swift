@@ -34,11 +34,16 @@ public struct ShardSealer: Sealer, CustomStringConvertible, CustomReflectable {
         let bytes = Self.derive(Array("fingerprint".utf8), from: shardKey, byteCount: 8)
         // 0 stands for nobody who seals.
         fingerprint = max(
-            1, bytes.withUnsafeBytes { $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } })
+            1,
+            unsafe bytes.withUnsafeBytes { unsafe $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } })
     }
 
     public func key(for use: SealingUse) -> any SealingKey {
-        AESKey(key: Self.derive(use.bytes, from: shardKey, byteCount: 32))
+        var bytes = unsafe Self.derive(use.bytes, from: shardKey, byteCount: 32).withUnsafeBytes {
+            unsafe Array($0)
+        }
+        defer { wipe(&bytes) }
+        return AESKey(bytes)
     }
 
     /// RFC 5869.
@@ -69,47 +74,5 @@ extension SealingUse {
             writer.writeFixed(life)
         }
         return writer.bytes
-    }
-}
-
-private struct AESKey: SealingKey {
-    let key: SymmetricKey
-
-    func seal(_ payload: [UInt8], number: UInt64, beside: [UInt8]) -> [UInt8] {
-        do {
-            let box = try AES.GCM.seal(
-                payload, using: key, nonce: Self.nonce(number), authenticating: beside)
-            var sealed: [UInt8] = []
-            sealed.reserveCapacity(payload.count + Seal.byteCount)
-            sealed += box.ciphertext
-            sealed += box.tag
-            return sealed
-        } catch {
-            // Nothing here depends on input: the key has 32 bytes and the nonce 12.
-            preconditionFailure("AES-256-GCM refused to encrypt")
-        }
-    }
-
-    func open(_ sealed: ArraySlice<UInt8>, number: UInt64, beside: [UInt8]) -> [UInt8]? {
-        guard sealed.count >= Seal.byteCount else { return nil }
-        guard
-            let box = try? AES.GCM.SealedBox(
-                nonce: Self.nonce(number), ciphertext: sealed.dropLast(Seal.byteCount),
-                tag: sealed.suffix(Seal.byteCount)),
-            let payload = try? AES.GCM.open(box, using: key, authenticating: beside)
-        else { return nil }
-        return Array(payload)
-    }
-
-    private static func nonce(_ number: UInt64) -> AES.GCM.Nonce {
-        var bytes = [UInt8](repeating: 0, count: 12)
-        for place in 0..<8 {
-            bytes[11 - place] = UInt8(truncatingIfNeeded: number >> UInt64(8 * place))
-        }
-        do {
-            return try AES.GCM.Nonce(data: bytes)
-        } catch {
-            preconditionFailure("AES-256-GCM refused a nonce of 12 bytes")
-        }
     }
 }

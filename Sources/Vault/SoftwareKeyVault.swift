@@ -55,8 +55,8 @@ public final class SoftwareKeyVault: KeyVault {
         derivationKey = Self.derive("data key", from: master)
         fingerprintKey = Self.derive("fingerprint", from: master)
         shardKey = Self.derive("shards", from: master)
-        keyID = Self.derive("key id", from: master).withUnsafeBytes {
-            Array($0.prefix(SealedLayout.keyIDByteCount))
+        keyID = unsafe Self.derive("key id", from: master).withUnsafeBytes {
+            unsafe Array($0.prefix(SealedLayout.keyIDByteCount))
         }
         self.random = random
     }
@@ -84,7 +84,7 @@ public final class SoftwareKeyVault: KeyVault {
         }
         let header = [SealedLayout.version] + keyID
         let dataKey = dataKey(for: plaintext, context)
-        var dataKeyBytes = dataKey.withUnsafeBytes { Array($0) }
+        var dataKeyBytes = unsafe dataKey.withUnsafeBytes { unsafe Array($0) }
         defer { wipe(&dataKeyBytes) }
         let wrapped = encrypt(
             dataKeyBytes, using: wrappingKey,
@@ -136,7 +136,7 @@ public final class SoftwareKeyVault: KeyVault {
 
     public func derivedKey(for purpose: KeyPurpose) -> Secret<[UInt8]> {
         switch purpose {
-        case .shards: Secret(shardKey.withUnsafeBytes { Array($0) })
+        case .shards: unsafe Secret(shardKey.withUnsafeBytes { unsafe Array($0) })
         }
     }
 
@@ -177,7 +177,7 @@ public final class SoftwareKeyVault: KeyVault {
         context.write(to: &prefix)
         var hash = HMAC<SHA256>(key: derivationKey)
         hash.update(data: prefix.bytes)
-        dataKey.withUnsafeBytes { hash.update(data: $0) }
+        unsafe dataKey.withUnsafeBytes { unsafe hash.update(data: $0) }
         return Array(hash.finalize().prefix(SealedLayout.nonceByteCount))
     }
 

@@ -62,6 +62,7 @@ enum House {
 
         "CLibUV": Room(.foreign, []),
         "COpenSSL": Room(.foreign, []),
+        "CCipher": Room(.foreign, []),
         "CChecksum": Room(.foreign, []),
         "CSwiftHooks": Room(.foreign, []),
         "CProcess": Room(.foreign, []),
@@ -82,7 +83,8 @@ enum House {
             .io, ["CSQLite", "Primitives", "Environment"], system: ["Glibc", "Synchronization"],
             hasStrictMemory: true),
         "Vault": Room(
-            .io, ["Primitives", "Environment", "Payments", "Crypto"], system: ["Glibc"]),
+            .io, ["CCipher", "Primitives", "Environment", "Payments", "Crypto"],
+            system: ["Glibc", "Synchronization"], hasStrictMemory: true),
         "Telemetry": Room(.io, ["Primitives", "Logging"], system: ["Synchronization"]),
 
         "Cluster": Room(
