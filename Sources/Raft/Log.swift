@@ -10,44 +10,38 @@ package struct Log: Hashable, Sendable {
     package private(set) var base: LogPosition
     /// Bytes of payload that are here.
     package private(set) var byteCount = 0
-    private var storage: [LogEntry]
-    /// Entries at the start of `storage` that were compacted and not yet moved over: `gone`.
-    private var head = 0
+    private var count = 0
+    /// The entries, cut where their indexes are multiples of `chunkCount`: one array of a million
+    /// would be copied as a whole when it grows, which takes longer than a commit may.
+    private var chunks: [[LogEntry]] = []
 
-    private static let gone = LogEntry(index: 0, term: 0, kind: .noOperation, payload: [])
+    private static let chunkCount: LogIndex = 1024
+
+    private typealias Place = (chunk: Int, offset: Int)
 
     package init(base: LogPosition, entries: [LogEntry]) {
         self.base = base
-        storage = entries
-        byteCount = entries.reduce(0) { $0 + $1.payload.count }
-        var last = base
-        for entry in entries {
-            precondition(
-                entry.index == last.index + 1 && entry.term >= last.term,
-                "a log with \(entry.index) of term \(entry.term) behind \(last)")
-            last = LogPosition(index: entry.index, term: entry.term)
-        }
+        for entry in entries { append(entry) }
     }
-
-    private var count: Int { storage.count - head }
 
     package var firstIndex: LogIndex { base.index + 1 }
     package var lastIndex: LogIndex { base.index + LogIndex(count) }
     package var last: LogPosition {
-        storage.count > head
-            ? LogPosition(index: lastIndex, term: storage[storage.count - 1].term) : base
+        chunks.last?.last.map { LogPosition(index: $0.index, term: $0.term) } ?? base
     }
 
     /// The term at an index; nil where the log was compacted, and beyond its end.
     package func term(at index: LogIndex) -> Term? {
         if index == base.index { return base.term }
         guard index > base.index, index <= lastIndex else { return nil }
-        return storage[place(of: index)].term
+        let place = place(of: index)
+        return chunks[place.chunk][place.offset].term
     }
 
     package func entry(at index: LogIndex) -> LogEntry {
         precondition(index > base.index && index <= lastIndex, "no entry \(index) in \(self)")
-        return storage[place(of: index)]
+        let place = place(of: index)
+        return chunks[place.chunk][place.offset]
     }
 
     /// Entries from `first` on, at least one where there is one, as many as fit both bounds.
@@ -57,67 +51,95 @@ package struct Log: Hashable, Sendable {
     ) -> [LogEntry] {
         let end = min(lastWanted, lastIndex)
         guard first <= end else { return [] }
-        let start = place(of: first)
-        let countWanted = min(Int(end - first) + 1, countMax)
-        guard byteCountMax < .max else { return Array(storage[start..<(start + countWanted)]) }
-        var taken = 0
-        var bytes = 0
-        while taken < countWanted {
-            bytes += storage[start + taken].payload.count
-            if taken > 0, bytes > byteCountMax { break }
-            taken += 1
+        var count = min(Int(end - first) + 1, countMax)
+        if byteCountMax < .max { count = self.count(from: first, atMost: count, byteCountMax) }
+        var found: [LogEntry] = []
+        found.reserveCapacity(count)
+        var place = place(of: first)
+        while found.count < count {
+            found += chunks[place.chunk][place.offset...].prefix(count - found.count)
+            place = (place.chunk + 1, 0)
         }
-        return Array(storage[start..<(start + taken)])
+        return found
+    }
+
+    /// How many entries from `first` on, of those there are, fit the bound: one at least.
+    private func count(
+        from first: LogIndex, atMost countMax: Int, _ byteCountMax: Int
+    ) -> Int {
+        var place = place(of: first)
+        var bytes = 0
+        var count = 0
+        while count < countMax {
+            bytes += chunks[place.chunk][place.offset].payload.count
+            if count > 0, bytes > byteCountMax { break }
+            count += 1
+            step(&place)
+        }
+        return count
     }
 
     /// Bytes of payload of the entries from `first` through `last`, both in the log.
     package func byteCount(from first: LogIndex, through last: LogIndex) -> Int {
         guard first <= last else { return 0 }
         precondition(first > base.index && last <= lastIndex, "no entries \(first) to \(last)")
+        var place = place(of: first)
         var sum = 0
-        for place in place(of: first)...place(of: last) { sum += storage[place].payload.count }
+        for _ in first...last {
+            sum += chunks[place.chunk][place.offset].payload.count
+            step(&place)
+        }
         return sum
+    }
+
+    private func step(_ place: inout Place) {
+        place.offset += 1
+        if place.offset == chunks[place.chunk].count { place = (place.chunk + 1, 0) }
     }
 
     package mutating func append(_ entry: LogEntry) {
         precondition(
             entry.index == lastIndex + 1 && entry.term >= last.term,
             "\(entry.index) of term \(entry.term) behind \(last)")
-        storage.append(entry)
+        if chunks.isEmpty || entry.index % Self.chunkCount == 0 {
+            // Behind a full one the next fills too.
+            let isBusy = !chunks.isEmpty
+            chunks.append([])
+            if isBusy { chunks[chunks.count - 1].reserveCapacity(Int(Self.chunkCount)) }
+        }
+        chunks[chunks.count - 1].append(entry)
+        count += 1
         byteCount += entry.payload.count
     }
 
     /// Takes away `index` and everything behind it.
     package mutating func truncate(from index: LogIndex) {
         precondition(index > base.index && index <= lastIndex, "no entry \(index) to truncate at")
-        let start = place(of: index)
-        for entry in storage[start...] { byteCount -= entry.payload.count }
-        storage.removeSubrange(start...)
+        let place = place(of: index)
+        byteCount -= byteCount(from: index, through: lastIndex)
+        count -= Int(lastIndex - index) + 1
+        chunks.removeSubrange((place.chunk + 1)...)
+        chunks[place.chunk].removeSubrange(place.offset...)
+        if place.offset == 0 { chunks.removeLast() }
     }
 
     /// Lets go of everything through `index`.
     package mutating func compact(through index: LogIndex) {
         guard index > base.index, let term = term(at: index) else { return }
-        let end = place(of: index) + 1
-        // Freed here and not with the move, which would free half of all at once.
-        for place in head..<end {
-            byteCount -= storage[place].payload.count
-            storage[place] = Self.gone
-        }
-        head = end
+        let place = place(of: index)
+        byteCount -= byteCount(from: firstIndex, through: index)
+        count -= Int(index - base.index)
+        chunks.removeSubrange(..<place.chunk)
+        chunks[0].removeSubrange(...place.offset)
+        if chunks[0].isEmpty { chunks.removeFirst() }
         base = LogPosition(index: index, term: term)
-        // Moved over once half is gone, so that each entry is moved once on average.
-        if head > storage.count / 2 {
-            storage.removeSubrange(..<head)
-            head = 0
-        }
     }
 
     /// Begins anew behind an installed snapshot.
     package mutating func reset(to position: LogPosition) {
         base = position
-        storage = []
-        head = 0
+        chunks = []
+        count = 0
         byteCount = 0
     }
 
@@ -131,7 +153,11 @@ package struct Log: Hashable, Sendable {
         return base
     }
 
-    private func place(of index: LogIndex) -> Int {
-        head + Int(index - base.index) - 1
+    /// Where an entry of the log is: the first chunk begins with the first entry, the others where
+    /// they were cut.
+    private func place(of index: LogIndex) -> Place {
+        let chunk = Int(index / Self.chunkCount - firstIndex / Self.chunkCount)
+        let offset = chunk == 0 ? index - firstIndex : index % Self.chunkCount
+        return (chunk, Int(offset))
     }
 }

@@ -175,8 +175,10 @@ import Testing
     func direct() {
         for seed in 0..<20 as Range<UInt64> {
             var random = SeededRandom(seed: 1000 + seed)
-            var log = Log(base: LogPosition(index: 0, term: 0), entries: [])
-            var model = Model()
+            // It begins where there is nothing before it, or where a chunk soon ends.
+            let base = LogPosition(index: seed % 2 == 0 ? 0 : 1000 + seed, term: 0)
+            var log = Log(base: base, entries: [])
+            var model = Model(base: base)
             for _ in 0..<500 {
                 change(&log, &model, &random)
                 compare(log, model, &random)
@@ -184,9 +186,31 @@ import Testing
         }
     }
 
+    @Test("a log of many chunks is the same array")
+    func manyChunks() {
+        for seed in 0..<6 as Range<UInt64> {
+            var random = SeededRandom(seed: 2000 + seed)
+            let base = LogPosition(index: LogIndex.random(in: 0...3000, using: &random), term: 0)
+            var log = Log(base: base, entries: [])
+            var model = Model(base: base)
+            for _ in 0..<120 {
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    for _ in 0..<Int.random(in: 0...2500, using: &random) {
+                        append(&log, &model, &random)
+                    }
+                }
+                change(&log, &model, &random)
+                compare(log, model, &random)
+                // However it came to be.
+                #expect(log == Log(base: model.base, entries: model.entries))
+            }
+        }
+    }
+
     private func change(_ log: inout Log, _ model: inout Model, _ random: inout SeededRandom) {
         let last = model.lastIndex
-        let index = LogIndex.random(in: 0...(last + 2), using: &random)
+        let low = model.base.index - min(model.base.index, 2)
+        let index = LogIndex.random(in: low...(last + 2), using: &random)
         switch Int.random(in: 0..<12, using: &random) {
         case 0:
             log.compact(through: index)
@@ -198,13 +222,20 @@ import Testing
             let position = LogPosition(index: index, term: model.term(at: last) ?? 0)
             log.reset(to: position)
             model = Model(entries: [], base: position)
-        default:
-            let term = (model.term(at: last) ?? 0) + Term.random(in: 0...1, using: &random)
-            let payload = [UInt8](repeating: 1, count: Int.random(in: 0...9, using: &random))
-            let entry = LogEntry(index: last + 1, term: term, kind: .command, payload: payload)
-            log.append(entry)
-            model.entries.append(entry)
+        default: append(&log, &model, &random)
         }
+    }
+
+    private func append(_ log: inout Log, _ model: inout Model, _ random: inout SeededRandom) {
+        let last = model.lastIndex
+        // Seldom another one: what is looked for is among the first eight.
+        let odds = model.entries.count > 1000 ? 1000 : 2
+        let isNewer = Int.random(in: 0..<odds, using: &random) == 0
+        let term = (model.term(at: last) ?? 0) + (isNewer ? 1 : 0)
+        let payload = [UInt8](repeating: 1, count: Int.random(in: 0...9, using: &random))
+        let entry = LogEntry(index: last + 1, term: term, kind: .command, payload: payload)
+        log.append(entry)
+        model.entries.append(entry)
     }
 
     private func compare(_ log: Log, _ model: Model, _ random: inout SeededRandom) {
