@@ -149,8 +149,8 @@ public struct NodeFileTemplate: Sendable {
 
         vault:
           software:
-            # Cards are sealed under the key in this file. It is the same on all nodes of a
-            # jurisdiction: a card that came in at one of them is opened at another.
+            # Cards, and what shards write, are sealed under the key in this file. It is the same on
+            # all nodes of a jurisdiction: what one of them has sealed is opened at another.
             key_file: \(vaultKeyFile)
         """
     }
