@@ -1,4 +1,5 @@
 public import Environment
+import Glibc
 import Synchronization
 
 /// A named thread that runs blocking work, one piece at a time, in the order of submission.
@@ -14,16 +15,23 @@ public final class WorkerThread: BlockingWorker {
 
     private let loop: any NodeLoop
     private let name: String
+    private let yields: Bool
     private let queue = Mutex(Queue())
     /// Signalled when the queue goes from empty to non-empty, and once to stop.
     private let hasWork = ThreadSemaphore()
     private let unfinishedCount = Atomic<Int>(0)
     private let running = RunningThread()
 
+    /// A tenth of the processor time of a thread that does not yield, where both want it.
+    private static let yieldingNiceness: Int32 = 10
+
     /// Starts a thread whose completions run on `loop`.
-    public init(name: String, loop: any NodeLoop) throws(SystemError) {
+    ///
+    /// - Parameter yields: true for work that nobody waits for, which leaves the cores to others.
+    public init(name: String, loop: any NodeLoop, yields: Bool = false) throws(SystemError) {
         self.loop = loop
         self.name = name
+        self.yields = yields
         try running.start(name: name) { [self] in run() }
     }
 
@@ -63,6 +71,10 @@ public final class WorkerThread: BlockingWorker {
     }
 
     private func run() {
+        // Linux takes the caller for a thread, and lets every thread be nicer than it was.
+        if yields {
+            setpriority(numericCast(PRIO_PROCESS.rawValue), 0, Self.yieldingNiceness)
+        }
         while true {
             hasWork.wait()
             let (batch, isStopping) = queue.withLock { queue in

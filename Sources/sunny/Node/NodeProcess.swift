@@ -49,8 +49,9 @@ struct NodeProcess: Sendable {
             let loop = try UVLoop(name: "node")
             try loop.start()
             self.loop = loop
+            // The journal has what the state's writer writes: nobody waits for it.
             workers = try ["journal", "state writer", "state reader"].map {
-                try WorkerThread(name: $0, loop: loop)
+                try WorkerThread(name: $0, loop: loop, yields: $0 == "state writer")
             }
             certificateWorker =
                 file.credentials?.signer == nil

@@ -11,6 +11,14 @@ enum BenchMachineKind: String, Codable, CaseIterable {
     /// Sealed, and decoded: one aggregate is evolved, and its row is written back to SQLite.
     case applied
 
+    /// What a cluster shall commit at the least, in entries a second.
+    var goal: Double {
+        switch self {
+        case .raw, .sealed: 100_000
+        case .applied: 50_000
+        }
+    }
+
     var isSealed: Bool {
         switch self {
         case .raw: false

@@ -81,7 +81,7 @@ actor BenchMember<Machine: ShardMachine>: BenchMemberService {
         loop = try UVLoop(name: "node")
         try loop.start()
         let workers = try ["journal", "state writer", "state reader"].map { [loop] in
-            try WorkerThread(name: $0, loop: loop)
+            try WorkerThread(name: $0, loop: loop, yields: $0 == "state writer")
         }
         let random = SystemRandom()
         let network = UVNetwork(loop: loop)

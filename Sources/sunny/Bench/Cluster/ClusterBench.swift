@@ -33,6 +33,8 @@ struct ClusterBench {
             defer { cluster.stop() }
             let peak = try saturate(cluster, machine)
             try pace(cluster, machine, perSecond: peak / 2)
+            // The same load on every machine, as far as it carries that.
+            if peak > machine.goal { try pace(cluster, machine, perSecond: machine.goal / 2) }
             if machine == .applied {
                 try read(cluster)
                 try kill(cluster)
