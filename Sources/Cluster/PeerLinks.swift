@@ -380,8 +380,9 @@ public actor PeerLinks: LoopActor {
         }
         switch message {
         case .hello(let hello):
-            guard hello.member == member.id, receiver.refusal(of: hello) == nil else {
-                return connection.end(.refusedByPeer(.unknownMember))
+            let refusal = receiver.refusal(of: hello)
+            guard hello.member == member.id, refusal == nil else {
+                return connection.end(.refusedByPeer(refusal ?? .unknownMember))
             }
             dials[member.id] = .up(connection)
             connection.member = member.id

@@ -10,8 +10,9 @@ package import StateStore
 
 /// A proposal that is in the log, by its index.
 struct OpenProposal {
-    /// In clear.
+    /// In clear, beside the sealed one in the log until it is applied.
     let payload: [UInt8]
+    let term: Term
     let keyID: UInt32
     let resumption: Resumption<ProposalOutcome>
 }
@@ -47,10 +48,8 @@ struct EntrySealing {
 }
 
 extension ShardHost {
-    /// Payloads as they go into the log from its end on, and the key's id.
-    ///
-    /// Where the instance does not take them, they are sealed once more for the same places, or
-    /// others are: nobody has seen the first.
+    /// Payloads as they go into the log from its end on, and the key's id. The instance takes them:
+    /// of two for one place, nobody may see more than one.
     func sealed(
         _ payloads: [[UInt8]], in term: Term
     ) -> (payloads: [[UInt8]], keyID: UInt32) {
@@ -82,8 +81,13 @@ extension ShardHost {
     }
 
     private func opened(_ entry: LogEntry) -> [UInt8]? {
-        guard entry.keyID != 0 else { return entry.payload }
-        if let own = proposals[entry.index], own.keyID == entry.keyID { return own.payload }
+        guard entry.keyID != 0 else {
+            // Where commands are sealed, one in clear is nobody's.
+            return sealing == nil || entry.kind != .command ? entry.payload : nil
+        }
+        if let own = proposals[entry.index], own.term == entry.term, own.keyID == entry.keyID {
+            return own.payload
+        }
         return sealing?.key(of: entry.term, entry.keyID)
             .open(entry.payload[...], number: entry.index, beside: [])
     }
@@ -112,7 +116,7 @@ package struct RowSealing: Sendable {
     }
 
     /// What seals so many rows, in their order. On any thread.
-    package mutating func sealer(
+    package mutating func seal(
         ofRows count: Int
     ) -> @Sendable ([AggregateRow]) -> [AggregateRow] {
         let (first, life, key) = (nextNumber, life, key(of: life))

@@ -18,7 +18,7 @@ extension ShardHost {
     }
 
     func applyCommitted() {
-        guard !isApplying, !snapshots.isInstalling else { return }
+        guard !isApplying, !isFetching, !snapshots.isInstalling else { return }
         isApplying = true
         defer { isApplying = false }
         while appliedIndex < committedIndex, mayApply {
@@ -47,11 +47,13 @@ extension ShardHost {
     }
 
     private func fetch(_ keys: [AggregateKey]) {
+        isFetching = true
         let store = store
         let generation = snapshots.generation
         reader.submit({ StoreResult { () throws(StateStoreError) in try store.load(keys) } }) {
             [self] rows in
             onLoop {
+                $0.isFetching = false
                 // Of the state before a snapshot was installed: it is read again.
                 if generation == $0.snapshots.generation { $0.admit(rows, for: keys) }
                 $0.applyCommitted()

@@ -45,10 +45,10 @@ extension ShardHost {
     private func check(
         _ descriptor: SnapshotDescriptor
     ) async -> Result<SnapshotReader, SnapshotReadError> {
-        let (storage, group, isSound) = (snapshotStorage, group, table.soundness)
+        let (storage, group, soundness) = (snapshotStorage, group, table.soundness)
         return await reader.run(on: loop) {
             do throws(SnapshotReadError) {
-                return .success(try storage.check(group, descriptor, isSound))
+                return .success(try storage.check(group, descriptor, soundness()))
             } catch {
                 return .failure(error)
             }

@@ -20,6 +20,7 @@ extension ShardHost {
     ///
     /// Does not return while the outcome is open: when the disk fails, the process ends.
     public func propose(_ payload: [UInt8], expectedTerm: Term) async -> ProposalOutcome {
+        precondition(!payload.isEmpty, "\(group): an entry that says nothing")
         guard journal.refusal == nil, hasStoreRoom else { return .refused(.noRoom) }
         return await loop.suspend { resumption in
             gathered.append(
@@ -32,8 +33,8 @@ extension ShardHost {
         }
     }
 
-    /// The journal takes 28 MiB in one append, and an entry is 1 MiB at most. How much is proposed
-    /// and not committed, the instance bounds.
+    /// The journal takes 28 MiB in one append, and an entry is 1 MiB at most, its seal with it. How
+    /// much is proposed and not committed, the instance bounds.
     private static let gatheredByteCountMax = 8 << 20
 
     /// Also when this node leads no more: what was gathered is refused then, however long a disk
@@ -55,12 +56,18 @@ extension ShardHost {
 
     private func propose(_ run: ArraySlice<GatheredProposal>, expectedTerm: Term) {
         do {
+            // What is not taken is not sealed, as its place is another's then.
+            let sealByteCount = sealing == nil ? 0 : Seal.byteCount
+            try raft.checkProposal(
+                byteCounts: run.lazy.map { $0.payload.count + sealByteCount },
+                expectedTerm: expectedTerm)
             let (sealed, keyID) = sealed(run.map(\.payload), in: expectedTerm)
             let first = try raft.propose(
                 sealed, keyID: keyID, expectedTerm: expectedTerm, node.moment(), &directives)
             for (place, proposal) in run.enumerated() {
                 proposals[first + LogIndex(place)] = OpenProposal(
-                    payload: proposal.payload, keyID: keyID, resumption: proposal.resumption)
+                    payload: proposal.payload, term: expectedTerm, keyID: keyID,
+                    resumption: proposal.resumption)
             }
         } catch {
             switch error {

@@ -97,6 +97,8 @@ public actor ShardHost: LoopActor {
     /// False while the store finds no room on its disk: nothing new is taken then.
     var hasStoreRoom = true
     var isApplying = false
+    /// What the next entries need is being read: they wait for it.
+    var isFetching = false
     var proposals: [LogIndex: OpenProposal] = [:]
     /// Proposals of this turn, or since the write under way began, oldest first.
     var gathered: [GatheredProposal] = []

@@ -1,3 +1,4 @@
+import Environment
 import Primitives
 import StateStore
 
@@ -11,8 +12,9 @@ protocol ShardTable: AnyObject, Sendable {
     /// Those that the store may not have, at most.
     var unwrittenCount: Int { get }
 
-    /// What says whether a row can be read by the machine, which trusts its own.
-    var soundness: @Sendable (AggregateRow) -> Bool { get }
+    /// Makes what says whether a row can be read by the machine, which trusts its own; for one
+    /// thread.
+    var soundness: @Sendable () -> (AggregateRow) -> Bool { get }
 
     /// Gets ready for an entry: what it reads or writes and is not in memory has to be admitted
     /// before it is applied.
@@ -59,11 +61,13 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
     var dirtyCount: Int { aggregates.dirtyCount }
     var unwrittenCount: Int { aggregates.unwrittenCount }
 
-    var soundness: @Sendable (AggregateRow) -> Bool {
-        { [sealing] row in
+    var soundness: @Sendable () -> (AggregateRow) -> Bool {
+        { [sealing] in
             var sealing = sealing
-            let clear = sealing == nil ? row : sealing?.open(row)
-            return clear.map { (try? Machine.Aggregate(row: $0)) != nil } ?? false
+            return { row in
+                let clear = sealing == nil ? row : sealing?.open(row)
+                return clear.map { (try? Machine.Aggregate(row: $0)) != nil } ?? false
+            }
         }
     }
 
@@ -87,7 +91,9 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
     /// A row that the machine has written.
     func decode(_ row: AggregateRow) -> Machine.Aggregate {
         guard let clear = sealing == nil ? row : sealing?.open(row) else {
-            preconditionFailure("\(group) cannot open the row of \(row.key.id)")
+            preconditionFailure(
+                "\(group) cannot open the row of \(row.key.id): it was changed, or "
+                    + Seal.remedy)
         }
         do {
             return try Machine.Aggregate(row: clear)
@@ -98,7 +104,7 @@ final class MachineTable<Machine: ShardMachine>: ShardTable, @unchecked Sendable
 
     func takeDirty() -> @Sendable () -> [AggregateRow] {
         let changed = aggregates.takeDirty()
-        guard let seal = sealing?.sealer(ofRows: changed.count) else {
+        guard let seal = sealing?.seal(ofRows: changed.count) else {
             return { changed.map { $0.row } }
         }
         return { seal(changed.map { $0.row }) }

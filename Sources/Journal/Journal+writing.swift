@@ -144,7 +144,7 @@ extension Journal {
     }
 
     /// Between two pieces of old segments: the disk is a batch's most of the time, and still they
-    /// go several times as fast as any disk could fill them.
+    /// go faster than a journal fills.
     private static let discardPause = Duration.milliseconds(10)
 
     /// - Parameters:

@@ -177,6 +177,7 @@ extension SegmentStore {
         let removable = store.desk.withLock { $0.writer.takeRemovableSegments() }
         try filing { () throws(FileError) in
             var isMoreLeft = try store.remove(removable)
+            // Nobody writes yet who would wait.
             while isMoreLeft { isMoreLeft = try store.discardPiece() }
         }
         return (store, log)

@@ -121,7 +121,7 @@ public actor Node: LoopActor {
         else { throw .placements }
         try Self.refuseMark(configuration, environment)
         let (journal, log) = try Self.openJournal(configuration, seat, environment)
-        try Self.refuseKey(environment)
+        try Self.refuseKey(log, environment)
         let stored = try Self.readStored(configuration, environment.store)
         let start = try NodeStart(log: log, stored: stored, seat: seat)
         let snapshots = try Self.prepareSnapshots(configuration, environment)
@@ -228,8 +228,10 @@ public actor Node: LoopActor {
         return storage
     }
 
-    /// The last start without a shard's state remembers which key those that come are sealed under.
-    private static func refuseKey(_ environment: NodeEnvironment) throws(NodeStartError) {
+    /// A node that has nothing sealed yet takes the key that it has, and remembers which it is.
+    private static func refuseKey(
+        _ log: RecoveredLog, _ environment: NodeEnvironment
+    ) throws(NodeStartError) {
         let sealerFact = "sealer"
         var own = ByteWriter()
         own.writeFixed(environment.sealer.fingerprint)
@@ -239,9 +241,11 @@ public actor Node: LoopActor {
             let sealed = try environment.store.appliedStates().filter {
                 $0.group != ClusterNode.metaGroup
             }
-            guard sealed.isEmpty else {
-                throw found == nil ? NodeStartError.unsealedState : NodeStartError.otherKey
+            if found == nil, !sealed.isEmpty { throw NodeStartError.unsealedState }
+            let hasSealedEntries = log.groups.values.contains {
+                $0.entries.contains { $0.keyID != 0 }
             }
+            if found != nil, !sealed.isEmpty || hasSealedEntries { throw NodeStartError.otherKey }
             try environment.store.setFact(sealerFact, own.bytes)
         } catch let error as NodeStartError {
             throw error

@@ -44,8 +44,8 @@ public struct LogEntry: Hashable, Sendable {
     public let index: LogIndex
     public let term: Term
     public let kind: Kind
-    /// The key that the payload is sealed under, which its leader has chosen (`SealingTenure`); 0
-    /// for one in clear. Only commands are sealed.
+    /// The key that the payload is sealed under, which its leader has chosen (`SealingUse`); 0 for
+    /// one in clear. Only commands are sealed.
     public let keyID: UInt32
     public let payload: [UInt8]
 

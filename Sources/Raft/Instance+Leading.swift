@@ -107,6 +107,27 @@ extension Instance {
 
     // MARK: Appending
 
+    /// Whether payloads of these sizes, decided in `expectedTerm`, would be appended now.
+    public func checkProposal(
+        byteCounts: some Sequence<Int>, expectedTerm: Term
+    ) throws(ProposalRefusal) {
+        guard case .leader(let leader) = role else { throw .notServing }
+        switch leader.phase {
+        case .opening, .draining: throw .notServing
+        case .transferring: throw .isTransferring
+        case .serving: break
+        }
+        guard expectedTerm == hardState.term else { throw .staleTerm(current: hardState.term) }
+        var byteCount = 0
+        for count in byteCounts {
+            guard count > 0, count <= Options.payloadByteCountMax else { throw .payloadSize }
+            byteCount += count
+        }
+        guard leader.uncommittedByteCount + byteCount <= options.uncommittedByteCountMax else {
+            throw .tooMuchUncommitted
+        }
+    }
+
     /// Where the next entry would go.
     public var nextIndex: LogIndex { log.lastIndex + 1 }
 
@@ -117,23 +138,7 @@ extension Instance {
         _ payloads: [[UInt8]], keyID: UInt32 = 0, expectedTerm: Term, _ moment: Moment,
         _ directives: inout [Directive]
     ) throws(ProposalRefusal) -> LogIndex {
-        guard case .leader(let leader) = role else { throw .notServing }
-        switch leader.phase {
-        case .opening, .draining: throw .notServing
-        case .transferring: throw .isTransferring
-        case .serving: break
-        }
-        guard expectedTerm == hardState.term else { throw .staleTerm(current: hardState.term) }
-        var byteCount = 0
-        for payload in payloads {
-            guard !payload.isEmpty, payload.count <= Options.payloadByteCountMax else {
-                throw .payloadSize
-            }
-            byteCount += payload.count
-        }
-        guard leader.uncommittedByteCount + byteCount <= options.uncommittedByteCountMax else {
-            throw .tooMuchUncommitted
-        }
+        try checkProposal(byteCounts: payloads.lazy.map(\.count), expectedTerm: expectedTerm)
         let first = log.lastIndex + 1
         append(payloads.lazy.map { (.command, $0) }, keyID: keyID)
         replicate(moment, &directives)

@@ -27,7 +27,7 @@ public final class WorkerThread: BlockingWorker {
 
     /// Starts a thread whose completions run on `loop`.
     ///
-    /// - Parameter yields: true for work that nobody waits for, which leaves the cores to others.
+    /// - Parameter yields: true for work that can wait, which leaves the cores to others.
     public init(name: String, loop: any NodeLoop, yields: Bool = false) throws(SystemError) {
         self.loop = loop
         self.name = name

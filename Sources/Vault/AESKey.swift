@@ -10,8 +10,8 @@ import Synchronization
 final class AESKey: SealingKey {
     private static let keyByteCount = 32
 
-    // Whoever holds a lock uses its context alone. It is seldom contended: a shard's loop and the
-    // worker that writes its rows have other keys.
+    // Whoever holds a lock uses its context alone. They are seldom contended: of entries only the
+    // loop has keys, and rows are sealed by one thread and opened by another.
     private let sealing: Mutex<CipherContext>
     private let opening: Mutex<CipherContext>
 

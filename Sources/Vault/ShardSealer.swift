@@ -11,10 +11,11 @@ package import Primitives
 ///              ‖ tag of 16 bytes
 ///
 /// **Nonces.** GCM is lost when a key meets a nonce twice (NIST SP 800-38D, section 8). Entries:
-/// the number is the index. A term has one leader, who fills each index once and never leads that
-/// term again; what his disk did not take, he has not sent. A disk that was put back to an earlier
-/// day leads the same term again with another key id, but for one time in 2³². Rows: a life counts
-/// them, and draws the 64 bits that tell it from others.
+/// the number is the index. A term has one leader, who fills each index once: he takes back nothing
+/// of his own, and his disk has the term and his vote before anybody is asked for another, so that
+/// after a restart he stands for a later term. A disk that was put back to an earlier day leads the
+/// same term again with another key id, but for one time in 2³². Rows: a life counts them, and
+/// draws the 64 bits that tell it from others. The simulator holds every node against this.
 public struct ShardSealer: Sealer, CustomStringConvertible, CustomReflectable {
     public let fingerprint: UInt64
     private let shardKey: SymmetricKey

@@ -344,7 +344,7 @@ def test_a_node_that_cannot_join_says_why(three: MadeCluster) -> None:
 
 
 def test_nothing_that_merchants_say_is_readable_on_a_disk(three: MadeCluster) -> None:
-    """In no journal, state or snapshot of any node, also of one that was sent a snapshot."""
+    """In no file of any node, one that came later and was sent everything among them."""
     said = ["paid-for-a-wedding", "Ada.Lovelace@example.com", "order-number-4711"]
     client = three.clients()[0]
     for _ in range(20):
@@ -399,7 +399,7 @@ def test_a_vault_with_another_key_is_kept_out_and_told_why(
     three.await_all_ready()
     name = three.join("us-2@us")
     three.kill(name)
-    three.lose_key(name)
+    three.lose_key_and_data(name)
     three.start_node(name)
     eventually(lambda: "master key of its vault is not the one" in three.log("eu-1"))
     eventually(lambda: "master key of its vault is not the one" in three.log(name))

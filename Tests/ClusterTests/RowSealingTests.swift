@@ -56,7 +56,7 @@ struct RowSealingTests {
         // More than the keys that are remembered.
         for life in 0..<200 as Range<UInt64> {
             var writer = RowSealing(Self.group, OpenSealer(), life: life)
-            let sealed = writer.sealer(ofRows: 1)([Self.row("a")])
+            let sealed = writer.seal(ofRows: 1)([Self.row("a")])
             #expect(sealed.count == 1 && sealed[0] != Self.row("a"))
             #expect(reader.open(sealed[0]) == Self.row("a"))
         }
@@ -65,8 +65,8 @@ struct RowSealingTests {
     @Test("no two rows of a life have one number, also where fewer came than were announced")
     func numbers() {
         var sealing = RowSealing(Self.group, OpenSealer(), life: 7)
-        let first = sealing.sealer(ofRows: 3)
-        let second = sealing.sealer(ofRows: 2)
+        let first = sealing.seal(ofRows: 3)
+        let second = sealing.seal(ofRows: 2)
         // In another order than they were made, as the thread that writes is another.
         let rows = second([Self.row("d"), Self.row("e")]) + first([Self.row("a"), Self.row("b")])
         let numbers = rows.map { Array($0.payload[8..<16]) }
@@ -77,7 +77,7 @@ struct RowSealingTests {
     @Test("a payload does not open beside other columns, or cut off")
     func columns() {
         var sealing = RowSealing(Self.group, OpenSealer(), life: 7)
-        let sealed = sealing.sealer(ofRows: 1)([Self.row("a")])[0]
+        let sealed = sealing.seal(ofRows: 1)([Self.row("a")])[0]
         func moved(_ to: AggregateRow) -> AggregateRow {
             AggregateRow(
                 key: to.key, owner: to.owner, created: to.created, version: to.version,

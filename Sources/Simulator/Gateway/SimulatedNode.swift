@@ -45,6 +45,8 @@ final class SimulatedNode: @unchecked Sendable {
     private var watch: LinkWatch?
     /// Starts that found a snapshot of which the journal had no mark.
     private(set) var unmarkedStartCount = 0
+    /// What it has sealed since its first start.
+    private let sealed: SealWatch
     /// Shards with damage over all starts: covered by the state, and those that had to recover.
     private(set) var damagedShardCounts = (covered: 0, recovering: 0)
     /// From when to when the node's process was stopped, by rising start.
@@ -54,7 +56,9 @@ final class SimulatedNode: @unchecked Sendable {
         self.world = world
         self.plan = plan
         self.shardCount = shardCount
-        process = world.addProcess(plan.ownName)
+        let process = world.addProcess(plan.ownName)
+        self.process = process
+        sealed = SealWatch { [unowned world] in world.fail("\(process): \($0)") }
         process.disk.prepareDirectory("/data")
     }
 
@@ -135,7 +139,8 @@ final class SimulatedNode: @unchecked Sendable {
                 links: try links(incarnation, seat),
                 fileSystem: incarnation.files, journalWorker: incarnation.makeWorker(),
                 writeWorker: incarnation.makeWorker(), readWorker: incarnation.makeWorker(),
-                random: incarnation.random, vault: vault, sealer: try ShardSealer(vault: vault),
+                random: incarnation.random, vault: vault,
+                sealer: WatchedSealer(sealer: try ShardSealer(vault: vault), watch: sealed),
                 store: state.store, halt: incarnation.halt,
                 onNews: { news in
                     guard case .linksOwned(let region, let term?) = news else { return }

@@ -130,7 +130,7 @@ public enum StateFaultScenario {
                 if let aggregate = try? GatewayAggregate(row: changed),
                     aggregate.row(key: row.key) == changed
                 {
-                    return sealing.sealer(ofRows: 1)([changed]).first
+                    return sealing.seal(ofRows: 1)([changed]).first
                 }
             }
         }

@@ -45,7 +45,7 @@ struct JournalReport: Encodable {
         let compactedUpTo: LogIndex
         let compactedTerm: Term
         let lastIndex: LogIndex
-        /// Entries that can be read by whoever has the vault's key, of `entries` that are whole.
+        /// Those of `entries` that only whoever has the vault's key can read.
         let sealedEntries: Int
         let entries: Int
         let terms: [TermRun]

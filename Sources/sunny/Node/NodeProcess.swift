@@ -49,7 +49,8 @@ struct NodeProcess: Sendable {
             let loop = try UVLoop(name: "node")
             try loop.start()
             self.loop = loop
-            // The journal has what the state's writer writes: nobody waits for it.
+            // The journal has what the state's writer writes: commits do not wait for it, and a
+            // snapshot that is installed, or the end, can.
             workers = try ["journal", "state writer", "state reader"].map {
                 try WorkerThread(name: $0, loop: loop, yields: $0 == "state writer")
             }

@@ -122,8 +122,8 @@ class MadeCluster(Endpoints):
         self.kill(name)
         shutil.rmtree(self.shop / name / "data")
 
-    def lose_key(self, name: str) -> None:
-        """The next start makes another one."""
+    def lose_key_and_data(self, name: str) -> None:
+        """The next start makes another key, and joins as a new member."""
         (self.shop / name / "vault.key").unlink()
         shutil.rmtree(self.shop / name / "data", ignore_errors=True)
 
