@@ -161,8 +161,8 @@ extension AggregateRow {
         return with(payload: writer.takeBytes())
     }
 
-    /// What stands beside the payload in clear.
-    fileprivate var columns: [UInt8] {
+    /// What stands beside the payload in clear, as bytes: checksums and seals have them.
+    var columns: [UInt8] {
         var writer = ByteWriter(capacity: 96)
         writer.write(key.kind.rawValue)
         writer.write(key.id)

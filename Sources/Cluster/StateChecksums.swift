@@ -93,13 +93,6 @@ package struct StateChecksums: Sendable {
 extension AggregateRow {
     /// CRC-32C of everything that the row says.
     package var checksum: UInt32 {
-        var head = ByteWriter(capacity: 96)
-        head.write(key.kind.rawValue)
-        head.write(key.id)
-        head.write(owner)
-        head.writeSigned(created)
-        head.writeVarint(version)
-        head.write(isOpen)
-        return CRC32C.checksum(payload, from: CRC32C.checksum(head.bytes))
+        CRC32C.checksum(payload, from: CRC32C.checksum(columns))
     }
 }
